@@ -1,0 +1,1 @@
+"""IR definitions: the `nn`, `linalg_ext`, `host` and `ascend` dialects."""
