@@ -1,0 +1,173 @@
+"""The `.cellir` file: a zip of `manifest.json`, `module.mlir` and `weights.safetensors`.
+
+Reading one executes nothing: JSON, MLIR text and raw arrays only. Everything the file says about
+itself is checked before it is believed, and what is wrong is named by file and field.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+FORMAT_VERSION = 1
+OPSET_VERSION = 1
+MANIFEST, MODULE, WEIGHTS = "manifest.json", "module.mlir", "weights.safetensors"
+_MEMBER_LIMIT = 64 << 30
+
+# safetensors.numpy reads no bf16 (it writes it), so arrays are made from the raw bytes here.
+_DTYPES = {
+    "F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64, "I8": np.int8,
+    "I16": np.int16, "I32": np.int32, "I64": np.int64, "U8": np.uint8, "BOOL": np.bool_,
+}  # fmt: skip
+
+
+class ArchiveError(ValueError):
+    """A `.cellir` or weights file is damaged, incomplete or newer than this cellc."""
+
+
+class Archive(NamedTuple):
+    """What a `.cellir` file holds."""
+
+    manifest: dict[str, Any]
+    module: str
+    weights: dict[str, np.ndarray]
+
+
+def write_archive(path: str | os.PathLike, manifest: dict, module: str, weights: dict[str, np.ndarray]) -> None:
+    """Writes the file whole or not at all: into a temporary file beside it, then renamed."""
+    path = Path(path)
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name + ".", delete=False) as temporary:
+            try:
+                with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+                    for name, data in (
+                        (MANIFEST, json.dumps(manifest, indent=2).encode()),
+                        (MODULE, module.encode()),
+                        (WEIGHTS, weights_to_bytes(weights)),
+                    ):
+                        # A fixed date: the same network gives the same bytes.
+                        archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+                temporary.close()
+                os.chmod(temporary.name, 0o644)
+                os.replace(temporary.name, path)
+            except BaseException:
+                os.unlink(temporary.name)
+                raise
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write {path}: {error.strerror}") from None
+
+
+def read_archive(path: str | os.PathLike) -> Archive:
+    """Reads and checks a file; raises `ArchiveError` naming the member and field at fault."""
+    path = Path(path)
+    try:
+        archive = zipfile.ZipFile(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    except zipfile.BadZipFile:
+        raise ArchiveError(f"{path}: not a .cellir file, or cut short (it has no zip directory)") from None
+    with archive:
+        manifest = _read_manifest(path, _member(path, archive, MANIFEST))
+        try:
+            module = _member(path, archive, MODULE).decode()
+        except UnicodeDecodeError:
+            raise ArchiveError(f"{path}: {MODULE}: not UTF-8 text") from None
+        weights = weights_from_bytes(f"{path}: {WEIGHTS}", _member(path, archive, WEIGHTS))
+    _check_weights(path, manifest, weights)
+    return Archive(manifest, module, weights)
+
+
+def weights_to_bytes(weights: dict[str, np.ndarray]) -> bytes:
+    """The safetensors bytes of named arrays."""
+    return safetensors.numpy.save({name: np.array(array, order="C") for name, array in weights.items()})
+
+
+def weights_from_bytes(where: str, data: bytes) -> dict[str, np.ndarray]:
+    """Named arrays from safetensors bytes; `where` begins the message of an error."""
+    try:
+        entries = safetensors.deserialize(data)
+    except safetensors.SafetensorError as error:
+        raise ArchiveError(f"{where}: damaged: {error}") from None
+    weights = {}
+    for name, entry in entries:
+        if entry["dtype"] not in _DTYPES:
+            raise ArchiveError(f"{where}: tensor '{name}' has dtype {entry['dtype']}, which cellc does not know")
+        dtype = _DTYPES[entry["dtype"]]
+        weights[name] = np.frombuffer(bytes(entry["data"]), dtype).reshape(entry["shape"])
+    return weights
+
+
+def read_weights(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Named arrays of a safetensors file."""
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    return weights_from_bytes(str(path), data)
+
+
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        information = archive.getinfo(name)
+        if information.file_size > _MEMBER_LIMIT or information.compress_type != zipfile.ZIP_STORED:
+            raise ArchiveError(f"{path}: {name}: stored in a way cellc does not write")
+        return archive.read(information)
+    except KeyError:
+        raise ArchiveError(f"{path}: {name} is missing") from None
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise ArchiveError(f"{path}: {name}: damaged: {error}") from None
+
+
+def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
+    where = f"{path}: {MANIFEST}"
+    try:
+        manifest = json.loads(data)
+    except ValueError as error:
+        raise ArchiveError(f"{where}: not JSON: {error}") from None
+    if not isinstance(manifest, dict):
+        raise ArchiveError(f"{where}: expected an object, found {type(manifest).__name__}")
+    for field, newest in (("format", FORMAT_VERSION), ("opset", OPSET_VERSION)):
+        version = manifest.get(field)
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise ArchiveError(f"{where}: field '{field}' must be a positive integer, is {version!r}")
+        if version > newest:
+            raise ArchiveError(f"{where}: field '{field}' is {version}; this cellc reads up to {newest}: update cellc")
+    for field in ("inputs", "outputs", "weights"):
+        _check_entries(where, field, manifest.get(field))
+    return manifest
+
+
+def _check_entries(where: str, field: str, entries: Any) -> None:
+    if not isinstance(entries, list):
+        raise ArchiveError(f"{where}: field '{field}' must be a list, is {entries!r}")
+    for index, entry in enumerate(entries):
+        place = f"{where}: field '{field}[{index}]'"
+        if not isinstance(entry, dict):
+            raise ArchiveError(f"{place} must be an object")
+        shape = entry.get("shape")
+        if not isinstance(shape, list) or not all(type(extent) is int and extent >= 0 for extent in shape):
+            raise ArchiveError(f"{place}.shape must be a list of extents, is {shape!r}")
+        for key in ("name", "dtype"):
+            if not isinstance(entry.get(key), str):
+                raise ArchiveError(f"{place}.{key} must be a string, is {entry.get(key)!r}")
+
+
+def _check_weights(path: Path, manifest: dict[str, Any], weights: dict[str, np.ndarray]) -> None:
+    expected = {entry["name"]: entry for entry in manifest["weights"]}
+    for name, entry in expected.items():
+        if name not in weights:
+            raise ArchiveError(f"{path}: {WEIGHTS}: tensor '{name}' is missing (named in {MANIFEST})")
+        if list(weights[name].shape) != entry["shape"]:
+            shape = list(weights[name].shape)
+            raise ArchiveError(f"{path}: {WEIGHTS}: tensor '{name}' is {shape}, {MANIFEST} says {entry['shape']}")
+    for name in weights.keys() - expected.keys():
+        raise ArchiveError(f"{path}: {WEIGHTS}: tensor '{name}' is not named in {MANIFEST}")
