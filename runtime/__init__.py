@@ -1,0 +1,45 @@
+"""The C runtime and its thin Python binding.
+
+Re-exported here, each imported at first use: ``Program`` and its parts, ``Module``, ``RuntimeFailure``,
+``find_library``, ``link_executable``, ``link_archive``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cellc.runtime.binding import Module as Module
+    from cellc.runtime.binding import RuntimeFailure as RuntimeFailure
+    from cellc.runtime.binding import allocation_count as allocation_count
+    from cellc.runtime.library import RuntimeLibraryNotFound as RuntimeLibraryNotFound
+    from cellc.runtime.library import find_library as find_library
+    from cellc.runtime.program import Buffer as Buffer
+    from cellc.runtime.program import Copy as Copy
+    from cellc.runtime.program import Fill as Fill
+    from cellc.runtime.program import Kernel as Kernel
+    from cellc.runtime.program import Launch as Launch
+    from cellc.runtime.program import Program as Program
+    from cellc.runtime.program import ProgramFormatError as ProgramFormatError
+    from cellc.runtime.standalone import LinkError as LinkError
+    from cellc.runtime.standalone import link_archive as link_archive
+    from cellc.runtime.standalone import link_executable as link_executable
+
+_HOMES = {
+    "binding": ("Module", "RuntimeFailure", "allocation_count"),
+    "library": ("RuntimeLibraryNotFound", "find_library"),
+    "program": ("Buffer", "Copy", "Fill", "Kernel", "Launch", "Program", "ProgramFormatError"),
+    "standalone": ("LinkError", "link_archive", "link_executable"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
