@@ -1,0 +1,228 @@
+"""The bridge to upstream MLIR, and the only module that imports its Python bindings.
+
+PyPI's `torch-mlir` wheel carries the complete upstream bindings; `CELLC_MLIR_BINDINGS` may name another
+package with the same layout. MLIR is newer than the LLVM inside llvmlite, and whatever the two print or
+read differently (float constants above all) is settled here, before the text is handed over.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+from cellc.passes.mlir_constants import integer_form
+
+# Vectors and loops first, then every dialect to LLVM. `include-bf16`: compiler-rt's conversions are not in libc.
+LOWER_TO_LLVM = (
+    "inline,canonicalize,cse,"
+    "func.func(lower-vector-multi-reduction),convert-vector-to-scf{full-unroll=true},"
+    "arith-expand{include-bf16=true},expand-strided-metadata,lower-affine,"
+    "loop-invariant-code-motion,canonicalize,cse,"
+    "convert-scf-to-cf,"
+    "convert-vector-to-llvm{vector-contract-lowering=outerproduct vector-transpose-lowering=shuffle1d},"
+    "convert-math-to-llvm,convert-index-to-llvm,finalize-memref-to-llvm,convert-arith-to-llvm,"
+    "convert-func-to-llvm{use-bare-ptr-memref-call-conv=1},convert-cf-to-llvm,convert-ub-to-llvm,"
+    "reconcile-unrealized-casts,canonicalize,cse"
+)
+
+# LLVM intrinsics that become calls of the C library, whose results differ from machine to machine.
+_LIBRARY_CALLS = frozenset(
+    f"llvm.intr.{name}"
+    for name in ("exp", "exp2", "exp10", "log", "log2", "log10", "sin", "cos", "tan", "sincos", "asin", "acos", "atan")
+    + ("atan2", "sinh", "cosh", "tanh", "pow", "powi", "ldexp", "frexp", "modf")
+)
+
+
+class LoweringError(Exception):
+    """IR that MLIR refuses, or that cannot become machine code; the message holds MLIR's diagnostics."""
+
+
+@functools.cache
+def _bindings() -> SimpleNamespace:
+    package = os.environ.get("CELLC_MLIR_BINDINGS") or "torch_mlir"
+    try:
+        ir = importlib.import_module(f"{package}.ir")
+        passmanager = importlib.import_module(f"{package}.passmanager")
+        # Not `dialects.llvm`: its generated classes take longer to import than a kernel to compile.
+        llvm = importlib.import_module(f"{package}._mlir_libs._mlirDialectsLLVM")
+    except ImportError as error:
+        raise LoweringError(f"MLIR's Python bindings were not found in the package '{package}': {error}") from error
+    return SimpleNamespace(ir=ir, PassManager=passmanager.PassManager, translate=llvm.translate_module_to_llvmir)
+
+
+@functools.cache
+def _context() -> Any:
+    context = _bindings().ir.Context()
+    context.enable_multithreading(False)
+    return context
+
+
+@functools.cache
+def _pass_manager(pipeline: str) -> Any:
+    try:
+        return _bindings().PassManager.parse(f"builtin.module({pipeline})", _context())
+    except ValueError as error:
+        raise LoweringError(f"not a pass pipeline: {error}") from error
+
+
+def _parse(text: str) -> Any:
+    ir = _bindings().ir
+    try:
+        return ir.Module.parse(text, _context())
+    except ir.MLIRError as error:
+        raise LoweringError(f"not a valid module: {_diagnostics(error)}") from error
+
+
+def _run(module: Any, pipeline: str) -> None:
+    try:
+        _pass_manager(pipeline).run(module.operation)
+    except _bindings().ir.MLIRError as error:
+        raise LoweringError(f"a pass failed: {_diagnostics(error)}") from error
+
+
+def _diagnostics(error: Any) -> str:
+    return "; ".join(f"{d.location}: {d.message}" for d in error.error_diagnostics) or str(error)
+
+
+def verify(text: str) -> None:
+    """Parses and verifies a module of upstream dialects.
+
+    Raises:
+        LoweringError: MLIR does not accept it.
+    """
+    _parse(text)
+
+
+def run_passes(text: str, pipeline: str) -> str:
+    """The module after a pipeline, such as `"canonicalize,func.func(cse)"`, anchored on `builtin.module`.
+
+    Raises:
+        LoweringError: The text or the pipeline is wrong, or a pass failed.
+    """
+    module = _parse(text)
+    _run(module, pipeline)
+    return str(module)
+
+
+def lower_to_llvm_ir(text: str, name: str) -> str:
+    """LLVM IR, in the syntax of llvmlite's LLVM, of a module of kernel text (see docs/architecture.md).
+
+    Args:
+        text: A module with the function `name`, which takes the buffers, the block and the scratch.
+        name: The kernel; the result defines it as `void name(ptr buffers, ptr dims, i64 block, ptr scratch)`.
+
+    Raises:
+        LoweringError: The text is not a valid kernel, or uses what has no lowering.
+    """
+    module = _parse(text)
+    _run(module, LOWER_TO_LLVM)
+    _check_lowered(module)
+    buffers = _make_internal(module, name)
+    _replace_float_constants(module)
+    ir_text = _bindings().translate(module.operation)
+    return f"{ir_text}\n{_entry(name, buffers)}"
+
+
+def _walk(op: Any) -> Iterator[Any]:
+    for region in op.regions:
+        for block in region:
+            for nested in block:
+                yield nested.operation
+                yield from _walk(nested.operation)
+
+
+def _check_lowered(module: Any) -> None:
+    """The translation aborts the process on ops it does not know, so none may be left."""
+    for op in _walk(module.operation):
+        if not op.name.startswith("llvm."):
+            raise LoweringError(f"{op.location}: '{op.name}' has no lowering to LLVM")
+        if op.name in _LIBRARY_CALLS:
+            raise LoweringError(f"{op.location}: '{op.name}' is a C library call; call cellc's vector math instead")
+        if op.name == "llvm.func" and len(op.regions[0].blocks) == 0:
+            raise LoweringError(f"{op.location}: function {op.attributes['sym_name']} is called but not defined")
+
+
+def _make_internal(module: Any, name: str) -> int:
+    """Renames the kernel to `name.body`, has every function inlined; the number of the kernel's buffers."""
+    ir = _bindings().ir
+    buffers = -1
+    with _context():
+        for op in module.body.operations:
+            if op.operation.name != "llvm.func":
+                continue
+            attributes = op.operation.attributes
+            attributes["linkage"] = ir.Attribute.parse("#llvm.linkage<internal>")
+            attributes["passthrough"] = ir.Attribute.parse('["alwaysinline", "nounwind"]')
+            if ir.StringAttr(attributes["sym_name"]).value == name:
+                attributes["sym_name"] = ir.StringAttr.get(f"{name}.body")
+                buffers = len(op.operation.regions[0].blocks[0].arguments) - 2
+    if buffers < 0:
+        raise LoweringError(f"the module has no function @{name}(buffers..., index, memref<?xi8>)")
+    return buffers
+
+
+def _replace_float_constants(module: Any) -> None:
+    """Makes each float constant a load of an integer global: LLVM 22 cannot read LLVM 24's float literals.
+
+    Optimisation folds the loads back to constants, bit for bit.
+    """
+    ir = _bindings().ir
+    globals_of: dict[tuple[str, str], str] = {}
+    with _context(), ir.Location.unknown():
+        for op in list(_walk(module.operation)):
+            if op.name == "llvm.mlir.constant":
+                _replace_constant(ir, module, op, globals_of)
+            elif op.name == "llvm.mlir.global" and "value" in op.attributes:
+                form = integer_form(ir, op.attributes["value"], ir.TypeAttr(op.attributes["global_type"]).value)
+                if form is not None:
+                    op.attributes["global_type"] = ir.TypeAttr.get(form.type)
+                    op.attributes["value"] = form.value
+
+
+def _replace_constant(ir: Any, module: Any, op: Any, globals_of: dict[tuple[str, str], str]) -> None:
+    result = op.results[0]
+    form = integer_form(ir, op.attributes["value"], result.type)
+    if form is None:
+        return
+    key = (str(form.type), str(form.value))
+    if key not in globals_of:
+        globals_of[key] = symbol = f"cellc.constant.{len(globals_of)}"
+        module.body.append(_global(ir, symbol, form))
+    with ir.InsertionPoint(op):
+        address = ir.Operation.create(
+            "llvm.mlir.addressof",
+            results=[ir.Type.parse("!llvm.ptr")],
+            attributes={"global_name": ir.FlatSymbolRefAttr.get(globals_of[key])},
+        )
+        load = ir.Operation.create("llvm.load", results=[result.type], operands=[address.result])
+    result.replace_all_uses_with(load.result)
+    op.erase()
+
+
+def _global(ir: Any, symbol: str, form: Any) -> Any:
+    attributes = {
+        "sym_name": ir.StringAttr.get(symbol),
+        "global_type": ir.TypeAttr.get(form.type),
+        "linkage": ir.Attribute.parse("#llvm.linkage<private>"),
+        "constant": ir.UnitAttr.get(),
+        "addr_space": ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 0),
+        "value": form.value,
+    }
+    return ir.Operation.create("llvm.mlir.global", attributes=attributes, regions=1)
+
+
+def _entry(name: str, buffers: int) -> str:
+    """The kernel's ABI: loads the buffer pointers and calls the body, which is inlined into it."""
+    loads = "".join(
+        f"  %slot{i} = getelementptr ptr, ptr %buffers, i64 {i}\n  %buffer{i} = load ptr, ptr %slot{i}, align 8\n"
+        for i in range(buffers)
+    )
+    arguments = "".join(f"ptr %buffer{i}, " for i in range(buffers))
+    return (
+        f"define void @{name}(ptr %buffers, ptr %dims, i64 %block, ptr %scratch) nounwind {{\n{loads}"
+        f"  call void @{name}.body({arguments}i64 %block, ptr align 64 %scratch)\n  ret void\n}}\n"
+    )
