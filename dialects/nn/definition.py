@@ -17,7 +17,7 @@ SIGNED = ("i8", "i16", "i32", "i64")
 UNSIGNED = ("u8",)
 INTEGERS = SIGNED + UNSIGNED
 NUMBERS = FLOATS + INTEGERS
-DTYPES = NUMBERS + ("bool",)
+DTYPES = (*NUMBERS, "bool")
 
 ITEMSIZE = {
     "f16": 2, "bf16": 2, "f32": 4, "f64": 8,

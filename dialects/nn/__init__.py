@@ -1,0 +1,59 @@
+"""The `nn` dialect: one plain-Python definition per op, in family files.
+
+Importing this package registers every op and does not import xDSL; the IR classes
+derived from the definitions are in `cellc.dialects.nn.ir`.
+"""
+
+from cellc.dialects.nn import (  # the families, imported to register their ops
+    contraction,
+    convolution,
+    elementwise,
+    gradient,
+    indexing,
+    normalization,
+    pooling,
+    random,
+    recurrent,
+    reduction,
+    shape,
+    unary,
+)
+from cellc.dialects.nn.definition import (
+    DTYPES,
+    FLOATS,
+    INTEGERS,
+    ITEMSIZE,
+    NUMBERS,
+    SIGNED,
+    UNSIGNED,
+    InferenceError,
+    NNTypeError,
+    OpDefinition,
+    TensorType,
+    definition_of,
+    definitions,
+    infer_types,
+)
+
+FAMILIES = (
+    unary, elementwise, contraction, convolution, pooling, normalization,
+    reduction, shape, indexing, recurrent, random, gradient,
+)  # fmt: skip
+
+__all__ = [
+    "DTYPES",
+    "FAMILIES",
+    "FLOATS",
+    "INTEGERS",
+    "ITEMSIZE",
+    "NUMBERS",
+    "SIGNED",
+    "UNSIGNED",
+    "InferenceError",
+    "NNTypeError",
+    "OpDefinition",
+    "TensorType",
+    "definition_of",
+    "definitions",
+    "infer_types",
+]
