@@ -32,8 +32,7 @@ LOWER_TO_LLVM = (
 # LLVM intrinsics that become calls of the C library, whose results differ from machine to machine.
 _LIBRARY_CALLS = frozenset(
     f"llvm.intr.{name}"
-    for name in ("exp", "exp2", "exp10", "log", "log2", "log10", "sin", "cos", "tan", "sincos", "asin", "acos", "atan")
-    + ("atan2", "sinh", "cosh", "tanh", "pow", "powi", "ldexp", "frexp", "modf")
+    for name in ["exp", "exp2", "exp10", "log", "log2", "log10", "sin", "cos", "tan", "sincos", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "pow", "powi", "ldexp", "frexp", "modf"]
 )
 
 

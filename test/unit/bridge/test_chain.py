@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+
 from cellc.passes.mlir import LoweringError, lower_to_llvm_ir
 from cellc.targets.cpu.emit_object import assembly_from_ir, compile_kernel, object_from_ir
 from cellc.targets.cpu.jit import LoadError, load
