@@ -1,0 +1,303 @@
+"""`fuse-elementwise`: all-parallel generics move into the bodies of those that use them.
+
+What is decided here, and why:
+
+* A producer with one user is fused: its result need not exist.
+* A producer with several users is repeated in each when that is cheaper than a
+  tensor in memory (`_worth_repeating`); otherwise it becomes an extra result of
+  a user with the same iterations (so Adam's update is one generic with three
+  results), or stays.
+* A contraction takes only data movement (transpose, broadcast, slice) into its
+  operands: its body stays a sum of products, which targets recognise.
+* Siblings, independent generics over the same iterations that read the same
+  tensor, become one generic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.linalg.ops import GenericOp
+from xdsl.ir import Block, Operation
+from xdsl.ir.affine import AffineMap
+from xdsl.passes import ModulePass
+
+from cellc.passes.generic_rewrites import (
+    Parts,
+    canonical_loops,
+    capture_constants,
+    erase,
+    fused_parts,
+    keep_results,
+    merged_parts,
+    producer_loops,
+    replace_generic,
+    simplify_body,
+)
+from cellc.passes.linalg_analysis import (
+    bare_dims,
+    captured_values,
+    cost_of,
+    covers_loops,
+    input_maps,
+    is_all_parallel,
+    is_contraction,
+    is_data_movement,
+    iterations,
+    loop_extents,
+    main_function,
+    reduction_loops,
+    size_of,
+    splat_value,
+)
+from cellc.passes.move_reshapes import fold_unit_reshapes, sink_reshapes
+from cellc.passes.program_order import can_sink, dependents_between, move_after
+
+MAX_OPERANDS = 16
+CHEAP_REPEATED = 8
+"""Work an element (see `cost_of`) that may be repeated instead of storing a tensor."""
+CHEAP_BROADCAST = 1
+"""Work an element that may be done once for every use of a broadcast element."""
+
+
+@dataclass(frozen=True)
+class FuseElementwisePass(ModulePass):
+    """Fuses elementwise generics of `@main` into their users, vertically and side by side."""
+
+    name = "fuse-elementwise"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        block = main_function(op).body.block
+        prepare(block)
+        while True:
+            _fuse_vertically(block)
+            if not sink_reshapes(block):
+                break
+        _fuse_siblings(block)
+        for generic in _generics(block):
+            _tidy(generic)
+        remove_dead(block)
+
+
+def prepare(block: Block) -> None:
+    """Brings generics into the form the fusions look for: own constants, loops in the order of the result."""
+    for op in list(block.ops):
+        if op.regions:
+            capture_constants(op)
+        if isinstance(op, GenericOp):
+            _fold_splats(canonical_loops(op))
+    fold_unit_reshapes(block)
+    remove_dead(block)
+
+
+def remove_dead(block: Block) -> None:
+    """Erases pure ops without uses."""
+    for op in reversed(list(block.ops)):
+        if op.results and not any(result.uses for result in op.results):
+            erase(op)
+
+
+def _generics(block: Block) -> Iterator[GenericOp]:
+    return (op for op in list(block.ops) if isinstance(op, GenericOp))
+
+
+def _tidy(op: GenericOp) -> None:
+    wanted = [i for i, result in enumerate(op.results) if result.uses]
+    if is_all_parallel(op) and wanted:
+        op = keep_results(op, wanted)
+    simplify_body(op)
+    parts = Parts.of(op)
+    parts.drop_unused_inputs()
+    if len(parts.inputs) < len(op.inputs):
+        replace_generic(op, parts)
+
+
+def _fold_splats(op: GenericOp) -> None:
+    """Inputs whose elements are all one constant become that constant in the body."""
+    if is_contraction(op) or all(splat_value(value) is None for value in op.inputs):
+        return
+    parts = Parts.of(op)
+    for index in reversed(range(len(parts.inputs))):
+        constant = splat_value(parts.inputs[index])
+        rest = parts.input_maps[:index] + parts.input_maps[index + 1 :] + parts.output_maps
+        if constant is not None and covers_loops(rest, len(parts.iterators)):
+            first = parts.block.first_op
+            assert first is not None
+            constant.location = op.location
+            parts.block.insert_op_before(constant, first)
+            parts.replace_input(index, constant.results[0])
+    replace_generic(op, parts)
+
+
+# -- producers into users ----------------------------------------------------
+
+
+def _fuse_vertically(block: Block) -> None:
+    """In program order, so that a producer is complete before it is itself fused."""
+    op = block.first_op
+    while op is not None:
+        previous = op.prev_op
+        if isinstance(op, GenericOp) and is_all_parallel(op) and any(r.uses for r in op.results):
+            users = _users(op)
+            if users and _fuse_into_all(op, users):
+                erase(op)
+            else:
+                _merge_into_one(op, users)
+        if op.parent is block:
+            op = op.next_op
+        else:  # fused: what had to move behind is visited again
+            op = block.first_op if previous is None else previous.next_op
+
+
+def _users(op: Operation) -> list[Operation]:
+    """Distinct using ops in the op's block, in program order."""
+    block = op.parent
+    assert block is not None
+    users: dict[Operation, None] = {}
+    for use in (use for result in op.results for use in result.uses):
+        user: Operation | None = use.operation
+        while user is not None and user.parent is not block:
+            user = user.parent_op()
+        if user is not None:
+            users[user] = None
+    if len(users) < 2:
+        return list(users)
+    return [candidate for candidate in block.ops if candidate in users]
+
+
+def _fuse_into_all(producer: GenericOp, users: list[Operation]) -> bool:
+    """Fuses the producer into every user, or into none."""
+    if len(users) > 1 and not _worth_repeating(producer, len(users)):
+        return False
+    fused: list[tuple[GenericOp, Parts]] = []
+    for user in users:
+        if not isinstance(user, GenericOp) or not _accepts(user, producer):
+            return False
+        parts = fused_parts(producer, user)
+        if parts is None or len(parts.inputs) + len(parts.outputs) > MAX_OPERANDS:
+            return False
+        fused.append((user, parts))
+    for user, parts in fused:
+        replace_generic(user, parts, producer)
+    return True
+
+
+def _worth_repeating(producer: GenericOp, users: int) -> bool:
+    """Whether recomputing in each user beats writing the result once and reading it back."""
+    full = [value for value in producer.inputs if size_of(value) >= size_of(producer.results[0])]
+    if any(_is_only_reader_of_kernel(value, producer) for value in full):
+        return False  # it is the epilogue of that contraction or reduction
+    if is_data_movement(producer):
+        return True
+    gathers = len(captured_values(producer))
+    traffic_stored, traffic_repeated = len(full) + gathers + 1 + users, (len(full) + gathers) * users
+    return cost_of(producer) * (users - 1) <= CHEAP_REPEATED and traffic_repeated <= traffic_stored
+
+
+def _is_only_reader_of_kernel(value: object, reader: GenericOp) -> bool:
+    owner = getattr(value, "owner", None)
+    return isinstance(owner, GenericOp) and not is_all_parallel(owner) and _users(owner) == [reader]
+
+
+def _accepts(consumer: GenericOp, producer: GenericOp) -> bool:
+    """Whether the consumer may compute the producer in its body."""
+    results = set(producer.results)
+    if results & set(consumer.outputs) or results & set(captured_values(consumer)):
+        return False
+    if is_contraction(consumer):
+        return is_data_movement(producer) and _keeps_reduced_indices(consumer, producer)
+    if iterations(consumer) > iterations(producer):
+        return is_data_movement(producer) or cost_of(producer) <= CHEAP_BROADCAST
+    return True
+
+
+def _keeps_reduced_indices(contraction: GenericOp, producer: GenericOp) -> bool:
+    """A contraction's operands each keep all loops that are summed over."""
+    for value, map_ in zip(contraction.inputs, input_maps(contraction), strict=False):
+        if value is not producer.results[0]:
+            continue
+        through = producer_loops(producer, 0, map_)
+        if through is None:
+            return False
+        composed = input_maps(producer)[0].compose(through)
+        reduced = set(reduction_loops(contraction))
+        if map_.used_dims() & reduced != composed.used_dims() & reduced:
+            return False
+    return True
+
+
+# -- several results -----------------------------------------------------------
+
+
+def _merge_into_one(producer: GenericOp, users: list[Operation]) -> None:
+    """Makes the producer's results extra results of the first user with the same iterations that can have them."""
+    for user in users:
+        if isinstance(user, GenericOp) and is_all_parallel(user) and _same_iterations(producer, user):
+            if _merge(producer, user) is not None:
+                return
+
+
+def _same_iterations(producer: GenericOp, user: GenericOp) -> bool:
+    """Whether the user reads each result only at the index the producer writes in the same iteration."""
+    if loop_extents(producer) != loop_extents(user) or set(producer.results) & set(captured_values(user)):
+        return False
+    reads = [m for v, m in zip(user.inputs, input_maps(user), strict=False) if v in producer.results]
+    return all(bare_dims(m) == list(range(m.num_dims)) for m in reads)
+
+
+def _merge(first: GenericOp, second: GenericOp) -> GenericOp | None:
+    """One generic in the place of `second`; None if too wide or if another op stands between them."""
+    shared = len(set(first.inputs) & set(second.inputs)) + len(set(first.results) & set(second.inputs))
+    if len(first.operands) + len(second.operands) - shared > MAX_OPERANDS:
+        return None
+    dependents = can_sink(first, second)
+    if dependents is None:
+        return None
+    parts = merged_parts(first, second, AffineMap.identity(len(second.iterator_types)))
+    merged = parts.build(first, second)
+    assert second.parent is not None
+    second.parent.insert_op_before(merged, second)
+    for before, after in zip((*first.results, *second.results), merged.results, strict=True):
+        before.replace_all_uses_with(after)
+        after.name_hint = before.name_hint
+    erase(second)
+    erase(first)
+    move_after(dependents, merged)
+    return merged
+
+
+def _fuse_siblings(block: Block) -> None:
+    """Merges independent generics over equal iterations that read one tensor at the same index."""
+    for op in list(block.ops):
+        if isinstance(op, GenericOp) and op.parent is block and is_all_parallel(op):
+            current: GenericOp | None = op
+            while current is not None:
+                current = next(
+                    (m for sibling in _siblings(current) if (m := _merge(current, sibling)) is not None), None
+                )
+
+
+def _siblings(op: GenericOp) -> list[GenericOp]:
+    """Later all-parallel generics with an input of full size in common, and no path from this one."""
+    extents = loop_extents(op)
+    found: dict[GenericOp, None] = {}
+    for value, map_ in zip(op.inputs, input_maps(op), strict=False):
+        if size_of(value) < prod(extents) or size_of(value) < 2:
+            continue
+        for use in value.uses:
+            user = use.operation
+            if not isinstance(user, GenericOp) or user is op or not is_all_parallel(user):
+                continue
+            if use.index < len(user.inputs) and input_maps(user)[use.index] == map_ and loop_extents(user) == extents:
+                found[user] = None
+    return [sibling for sibling in found if op.is_before_in_block(sibling) and _independent(op, sibling)]
+
+
+def _independent(first: GenericOp, second: GenericOp) -> bool:
+    reached = {r for op in (first, *dependents_between(first, second)) for r in op.results}
+    return not reached & {*second.operands, *captured_values(second)}
+

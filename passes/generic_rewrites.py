@@ -1,0 +1,301 @@
+"""Mechanics of rewriting `linalg.generic`: no policy, each function keeps the meaning.
+
+An op is rebuilt from its inputs, its maps and its body; the body's block is moved, not copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects import arith, tensor
+from xdsl.dialects.builtin import IndexType, IntegerAttr, TensorType, i64
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
+from xdsl.ir.affine import AffineMap as Map
+from xdsl.rewriter import InsertPoint
+from xdsl.traits import Pure
+
+from cellc.passes.linalg_analysis import (
+    bare_dims,
+    captured_values,
+    covers_loops,
+    input_maps,
+    iterator_attributes,
+    iterators,
+    map_attributes,
+    output_maps,
+)
+from cellc.passes.rewriting import location_of, set_location
+
+
+@dataclass
+class Parts:
+    """A generic taken apart. `block` has one argument an input, then one an output."""
+
+    inputs: list[SSAValue]
+    input_maps: list[Map]
+    outputs: list[SSAValue]
+    output_maps: list[Map]
+    iterators: list[IteratorType]
+    block: Block
+
+    @staticmethod
+    def of(op: GenericOp) -> Parts:
+        """The op's parts; its block is copied, so the op stays whole until it is replaced."""
+        region = op.body.clone()
+        inputs, outputs = list(op.inputs), list(op.outputs)
+        return Parts(inputs, input_maps(op), outputs, output_maps(op), iterators(op), region.detach_block(0))
+
+    def add_input(self, value: SSAValue, map_: Map) -> SSAValue:
+        """The block argument for the value read through the map; an equal input is shared."""
+        for argument, known, known_map in zip(self.block.args, self.inputs, self.input_maps, strict=False):
+            if known is value and known_map == map_:
+                return argument
+        assert isinstance(value.type, TensorType)
+        self.inputs.append(value)
+        self.input_maps.append(map_)
+        return self.block.insert_arg(value.type.element_type, len(self.inputs) - 1)
+
+    def replace_input(self, index: int, value: SSAValue) -> None:
+        """Lets the body use a value instead of input `index`."""
+        argument = self.block.args[index]
+        argument.replace_all_uses_with(value)
+        self.block.erase_arg(argument)
+        del self.inputs[index], self.input_maps[index]
+
+    def drop_unused_inputs(self) -> None:
+        """Removes inputs that the body does not read, unless an extent is known from them alone."""
+        for index in reversed(range(len(self.inputs))):
+            rest = self.input_maps[:index] + self.input_maps[index + 1 :] + self.output_maps
+            if not self.block.args[index].uses and covers_loops(rest, len(self.iterators)):
+                self.replace_input(index, self.block.args[index])
+
+    def build(self, *sources: Operation) -> GenericOp:
+        """The generic, located where the sources were; it is not inserted yet."""
+        op = GenericOp(
+            self.inputs,
+            self.outputs,
+            Region(self.block),
+            map_attributes([*self.input_maps, *self.output_maps]),
+            iterator_attributes(self.iterators),
+            [output.type for output in self.outputs],
+        )
+        location = location_of(*sources)
+        op.location = location
+        set_location(op, location)
+        return op
+
+
+def replace_generic(old: GenericOp, parts: Parts, *extra_sources: Operation) -> GenericOp:
+    """Rebuilds `old` from its changed parts in its place."""
+    new = parts.build(*extra_sources, old)
+    new.attributes.update(old.attributes)
+    assert old.parent is not None
+    old.parent.insert_op_before(new, old)
+    for before, after in zip(old.results, new.results, strict=True):
+        before.replace_all_uses_with(after)
+        after.name_hint = before.name_hint
+    erase(old)
+    return new
+
+
+def erase(op: Operation) -> None:
+    op.detach()
+    op.erase()
+
+
+# -- loops -----------------------------------------------------------------
+
+
+def permute_loops(op: GenericOp, order: Sequence[int]) -> GenericOp:
+    """Makes old loop `order[i]` the i-th loop."""
+    if list(order) == list(range(len(order))):
+        return op
+    parts = Parts.of(op)
+    position = {old: new for new, old in enumerate(order)}
+    dims = [AffineExpr.dimension(position[old]) for old in range(len(order))]
+    parts.input_maps = [m.replace_dims_and_symbols(dims, (), len(dims), 0) for m in parts.input_maps]
+    parts.output_maps = [m.replace_dims_and_symbols(dims, (), len(dims), 0) for m in parts.output_maps]
+    parts.iterators = [parts.iterators[old] for old in order]
+    for index in [inner for inner in parts.block.ops if isinstance(inner, IndexOp)]:
+        index.properties["dim"] = IntegerAttr(position[index.dim.value.data], i64)
+    return replace_generic(op, parts)
+
+
+def canonical_loops(op: GenericOp) -> GenericOp:
+    """Orders the loops as the first output's indices are, reductions last."""
+    parallel = bare_dims(output_maps(op)[0])
+    if parallel is None:
+        return op
+    return permute_loops(op, parallel + [loop for loop in range(len(op.iterator_types)) if loop not in parallel])
+
+
+# -- bodies ----------------------------------------------------------------
+
+
+def index_value(expression: AffineExpr, block: Block, before: Operation) -> SSAValue:
+    """The value of an affine expression of the loops, computed in the body."""
+    match expression:
+        case AffineDimExpr():
+            op: Operation = IndexOp(expression.position)
+        case AffineConstantExpr():
+            op = arith.ConstantOp(IntegerAttr(expression.value, IndexType()))
+        case AffineBinaryOpExpr(kind=AffineBinaryOpKind.Add | AffineBinaryOpKind.Mul as kind):
+            lhs = index_value(expression.lhs, block, before)
+            rhs = index_value(expression.rhs, block, before)
+            op = (arith.AddiOp if kind == AffineBinaryOpKind.Add else arith.MuliOp)(lhs, rhs)
+        case _:
+            raise ValueError(f"not an affine sum of loops: {expression}")
+    block.insert_op_before(op, before)
+    return op.results[0]
+
+
+def inline_body(parts: Parts, before: Operation, producer: GenericOp, through: Map) -> list[SSAValue]:
+    """Computes an all-parallel producer's results at the indices `through(loops)` inside the body of `parts`.
+
+    `through` maps the loops of `parts` to the producer's loops.
+    """
+    mapping: dict[SSAValue, SSAValue] = {}
+    for value, map_, argument in zip(producer.inputs, input_maps(producer), producer.body.block.args, strict=False):
+        mapping[argument] = parts.add_input(value, map_.compose(through))
+    yielded = producer.body.block.last_op
+    assert isinstance(yielded, YieldOp)
+    for inner in producer.body.block.ops:
+        if isinstance(inner, IndexOp):
+            mapping[inner.result] = index_value(through.results[inner.dim.value.data], parts.block, before)
+        elif inner is not yielded:
+            parts.block.insert_op_before(inner.clone(mapping), before)
+    return [mapping.get(value, value) for value in yielded.operands]
+
+
+def simplify_body(op: GenericOp) -> None:
+    """Merges equal pure ops of the body and removes unused ones, in place."""
+    known: dict[tuple[object, ...], Operation] = {}
+    for inner in list(op.body.block.ops):
+        if inner.regions or not inner.has_trait(Pure) and not isinstance(inner, IndexOp):
+            continue
+        key = (
+            inner.name,
+            tuple(id(operand) for operand in inner.operands),
+            tuple(sorted(inner.properties.items(), key=lambda item: item[0])),
+            tuple(inner.result_types),
+        )
+        if (first := known.setdefault(key, inner)) is not inner:
+            for before, after in zip(inner.results, first.results, strict=True):
+                before.replace_all_uses_with(after)
+            erase(inner)
+    for inner in reversed(list(op.body.block.ops)):
+        if not isinstance(inner, YieldOp) and not inner.regions and not any(r.uses for r in inner.results):
+            erase(inner)
+
+
+def capture_constants(op: Operation) -> None:
+    """Clones scalar constants that the regions use from outside into them."""
+    for value in captured_values(op):
+        constant = value.owner
+        if not isinstance(constant, arith.ConstantOp) or isinstance(value.type, TensorType):
+            continue
+        block = op.regions[0].block
+        inner = constant.clone(clone_name_hints=False)
+        assert block.first_op is not None
+        block.insert_op_before(inner, block.first_op)
+        value.replace_uses_with_if(inner.result, lambda use, op=op: _is_inside(use.operation, op))
+
+
+def _is_inside(op: Operation | None, ancestor: Operation) -> bool:
+    op = op.parent_op() if op is not None else None
+    while op is not None and op is not ancestor:
+        op = op.parent_op()
+    return op is ancestor
+
+
+# -- fusion ----------------------------------------------------------------
+
+
+def producer_loops(producer: GenericOp, result: int, read_through: Map) -> Map | None:
+    """The producer's loops in terms of the consumer's, when the consumer reads the result through the map."""
+    inverse = output_maps(producer)[result].inverse_permutation()
+    return None if inverse is None else inverse.compose(read_through)
+
+
+def fused_parts(producer: GenericOp, consumer: GenericOp) -> Parts | None:
+    """The consumer's parts with every read of an all-parallel producer computed in the body.
+
+    None when an extent of a loop would be lost, or a contraction would not be one afterwards.
+    """
+    parts = Parts.of(consumer)
+    first = parts.block.first_op
+    assert first is not None
+    results = list(producer.results)
+    while (index := next((i for i, v in enumerate(parts.inputs) if v in results), None)) is not None:
+        result = results.index(parts.inputs[index])
+        through = producer_loops(producer, result, parts.input_maps[index])
+        if through is None:
+            return None
+        values = inline_body(parts, first, producer, through)
+        parts.replace_input(index, values[result])
+    if not covers_loops([*parts.input_maps, *parts.output_maps], len(parts.iterators)):
+        return None
+    return parts
+
+
+def merged_parts(first: GenericOp, second: GenericOp, through: Map) -> Parts:
+    """One generic with the results of both; `through` maps second's loops to first's.
+
+    Reads of first's results in second (with the map they are written with) use the values in the body.
+    """
+    parts = Parts.of(second)
+    start, yielded = parts.block.first_op, parts.block.last_op
+    assert start is not None and yielded is not None
+    values = inline_body(parts, start, first, through)
+    for index in reversed(range(len(parts.inputs))):
+        for result, value in zip(first.results, values, strict=True):
+            if parts.inputs[index] is result:
+                parts.replace_input(index, value)
+                break
+    parts.outputs = [*first.outputs, *parts.outputs]
+    parts.output_maps = [m.compose(through) for m in output_maps(first)] + parts.output_maps
+    for offset, output in enumerate(first.outputs):
+        assert isinstance(output.type, TensorType)
+        parts.block.insert_arg(output.type.element_type, len(parts.inputs) + offset)
+    yielded.operands = [*values, *yielded.operands]
+    return parts
+
+
+def keep_results(op: GenericOp, wanted: Sequence[int]) -> GenericOp:
+    """Drops results (and outputs) other than the wanted ones of an all-parallel generic."""
+    if list(wanted) == list(range(len(op.results))):
+        return op
+    parts = Parts.of(op)
+    yielded = parts.block.last_op
+    assert yielded is not None
+    yielded.operands = [yielded.operands[i] for i in wanted]
+    for index in reversed(range(len(op.results))):
+        if index not in wanted:
+            parts.block.erase_arg(parts.block.args[len(parts.inputs) + index])
+    parts.outputs = [parts.outputs[i] for i in wanted]
+    parts.output_maps = [parts.output_maps[i] for i in wanted]
+    new = parts.build(op)
+    assert op.parent is not None
+    op.parent.insert_op_before(new, op)
+    for after, index in zip(new.results, wanted, strict=True):
+        op.results[index].replace_all_uses_with(after)
+    erase(op)
+    return new
+
+
+def empty_like(type_: TensorType, before: Operation, *sources: Operation) -> SSAValue:
+    """A `tensor.empty` for an output, inserted before the op."""
+    op = tensor.EmptyOp((), type_)
+    op.location = location_of(*sources)
+    insert_before(op, before)
+    return op.tensor
+
+
+def insert_before(op: Operation, point: Operation) -> None:
+    block = InsertPoint.before(point).block
+    block.insert_op_before(op, point)
+

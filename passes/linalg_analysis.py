@@ -1,0 +1,214 @@
+"""Questions about `linalg.generic` on tensors that several passes ask.
+
+Loops are numbered as in the op's maps. A map result that is a loop on its own
+(`d2`) is called bare; the extents of the loops are read off bare results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import prod
+
+from xdsl.dialects import arith, func, linalg, tensor
+from xdsl.dialects.builtin import AffineMapAttr, DenseIntOrFPElementsAttr, TensorType
+from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineMap
+
+RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
+
+_FREE = {"linalg.index", "linalg.yield", "arith.constant", "arith.index_cast", "arith.bitcast"}
+_CASTS = {"extf", "truncf", "extsi", "extui", "trunci", "sitofp", "uitofp", "fptosi", "fptoui"}
+_SLOW_ARITH = {"divf", "divsi", "divui", "remf", "remsi", "remui"}
+_QUICK_MATH = {"absf", "absi", "fma", "copysign", "floor", "ceil", "round", "roundeven", "isnan", "isfinite", "isinf"}
+
+
+def maps_of(op: GenericOp) -> list[AffineMap]:
+    """Indexing maps of inputs, then outputs."""
+    return [attribute.data for attribute in op.indexing_maps]
+
+
+def input_maps(op: GenericOp) -> list[AffineMap]:
+    return maps_of(op)[: len(op.inputs)]
+
+
+def output_maps(op: GenericOp) -> list[AffineMap]:
+    return maps_of(op)[len(op.inputs) :]
+
+
+def iterators(op: GenericOp) -> list[IteratorType]:
+    return [attribute.data for attribute in op.iterator_types]
+
+
+def reduction_loops(op: GenericOp) -> list[int]:
+    return [loop for loop, kind in enumerate(iterators(op)) if kind == IteratorType.REDUCTION]
+
+
+def parallel_count(op: GenericOp) -> int:
+    return len(op.iterator_types) - len(reduction_loops(op))
+
+
+def is_all_parallel(op: Operation | Block | None) -> bool:
+    return isinstance(op, GenericOp) and not reduction_loops(op)
+
+
+def is_reduction(op: Operation | Block | None) -> bool:
+    """A generic with a reduction loop that is not a contraction."""
+    return isinstance(op, GenericOp) and bool(reduction_loops(op)) and not is_contraction(op)
+
+
+def bare_dim(expression: object) -> int | None:
+    """The loop, when a map result is one loop on its own."""
+    return expression.position if isinstance(expression, AffineDimExpr) else None
+
+
+def bare_dims(map_: AffineMap) -> list[int] | None:
+    """The loops of a map made only of distinct bare results, else None."""
+    dims = [bare_dim(result) for result in map_.results]
+    return None if None in dims or len(set(dims)) < len(dims) else dims  # pyright: ignore[reportReturnType]
+
+
+def is_identity(map_: AffineMap) -> bool:
+    return bare_dims(map_) == list(range(map_.num_dims))
+
+
+def covers_loops(maps: Iterable[AffineMap], loops: int) -> bool:
+    """Whether each loop is bare in some map, so that its extent can be read off an operand."""
+    return {bare_dim(result) for map_ in maps for result in map_.results} >= set(range(loops))
+
+
+def loop_extents(op: GenericOp) -> list[int]:
+    """The number of iterations of each loop."""
+    extents = [1] * len(op.iterator_types)
+    for operand, map_ in zip(op.operands, maps_of(op), strict=True):
+        for result, extent in zip(map_.results, shape_of(operand), strict=True):
+            if isinstance(result, AffineDimExpr):
+                extents[result.position] = extent
+    return extents
+
+
+def iterations(op: GenericOp) -> int:
+    return prod(loop_extents(op))
+
+
+def shape_of(value: SSAValue) -> tuple[int, ...]:
+    """The static shape of a tensor; () for a scalar."""
+    return tuple(value.type.get_shape()) if isinstance(value.type, TensorType) else ()
+
+
+def size_of(value: SSAValue) -> int:
+    return prod(shape_of(value))
+
+
+def is_contraction(op: Operation | Block | None) -> bool:
+    """Whether the generic is a sum of products of two tensors that are indexed by different loops.
+
+    A sum of products over equal indices (a dot product per row) is a reduction:
+    no element is used twice, so there is nothing to block for.
+    """
+    if not isinstance(op, GenericOp) or len(op.inputs) != 2 or len(op.outputs) != 1 or not _is_multiply_add(op):
+        return False
+    lhs, rhs = (map_.used_dims() for map_ in input_maps(op))
+    reduced = set(reduction_loops(op))
+    return bool(reduced) and reduced <= (lhs & rhs) and lhs != rhs
+
+
+def _is_multiply_add(op: GenericOp) -> bool:
+    lhs, rhs, accumulator = op.body.block.args
+    yielded = op.body.block.last_op
+    assert yielded is not None
+    add = yielded.operands[0].owner
+    if not isinstance(add, arith.AddfOp | arith.AddiOp) or accumulator not in add.operands:
+        return False
+    product = _through_casts(add.lhs if add.rhs is accumulator else add.rhs)
+    if not isinstance(product.owner, arith.MulfOp | arith.MuliOp):
+        return False
+    factors = [_through_casts(factor) for factor in product.owner.operands]
+    return {id(factor) for factor in factors} == {id(lhs), id(rhs)}
+
+
+def _through_casts(value: SSAValue) -> SSAValue:
+    while isinstance(value.owner, Operation) and _short_name(value.owner) in _CASTS:
+        value = value.owner.operands[0]
+    return value
+
+
+def is_data_movement(op: Operation | Block | None) -> bool:
+    """An all-parallel generic that only rearranges one input (transpose, broadcast, slice)."""
+    if not isinstance(op, GenericOp) or not is_all_parallel(op) or len(op.results) != 1:
+        return False
+    yielded = op.body.block.last_op
+    return yielded is op.body.block.first_op and isinstance(yielded, linalg.ops.YieldOp) and isinstance(
+        yielded.operands[0], BlockArgument
+    )  # fmt: skip
+
+
+def cost_of(op: GenericOp) -> int:
+    """Rough work of one iteration: 1 an arithmetic op, 4 a division or an element gathered, 16 a function."""
+    return sum(_cost(inner) for inner in op.body.block.ops)
+
+
+def _short_name(op: Operation) -> str:
+    return op.name.partition(".")[2]
+
+
+def _cost(op: Operation) -> int:
+    if op.name in _FREE or _short_name(op) in _CASTS:
+        return 0
+    if op.name == "tensor.extract" or _short_name(op) in _SLOW_ARITH or op.name in ("math.sqrt", "math.rsqrt"):
+        return 4
+    return 16 if op.name.startswith("math.") and _short_name(op) not in _QUICK_MATH else 1
+
+
+def captured_values(op: Operation) -> list[SSAValue]:
+    """Values from outside that the op's regions use, in order of use (`tensor.extract` from a table)."""
+    found: dict[SSAValue, None] = {}
+    inside = {block for region in op.regions for block in _blocks(region.blocks)}
+    for nested in op.walk():
+        if nested is not op:
+            found.update((v, None) for v in nested.operands if _defining_block(v) not in inside)
+    return list(found)
+
+
+def _blocks(blocks: Iterable[Block]) -> Iterable[Block]:
+    for block in blocks:
+        yield from block.walk_blocks()
+
+
+def _defining_block(value: SSAValue) -> Block | None:
+    owner = value.owner
+    return owner if isinstance(owner, Block) else owner.parent
+
+
+def values_read(op: Operation) -> list[SSAValue]:
+    """Operands, then captured values, without duplicates."""
+    return list(dict.fromkeys((*op.operands, *(captured_values(op) if op.regions else ()))))
+
+
+def splat_value(value: SSAValue) -> Operation | None:
+    """The scalar constant that every element of the tensor equals, as an `arith.constant` without a parent."""
+    owner = value.owner
+    if isinstance(owner, FillOp) and isinstance(owner.inputs[0].owner, arith.ConstantOp):
+        return owner.inputs[0].owner.clone()
+    if not isinstance(owner, arith.ConstantOp) or not isinstance(owner.value, DenseIntOrFPElementsAttr):
+        return None
+    if not owner.value.is_splat() or not len(owner.value):
+        return None
+    return arith.ConstantOp(next(iter(owner.value.iter_attrs())))  # pyright: ignore[reportArgumentType]
+
+
+def map_attributes(maps: Sequence[AffineMap]) -> list[AffineMapAttr]:
+    return [AffineMapAttr(map_) for map_ in maps]
+
+
+def iterator_attributes(kinds: Sequence[IteratorType]) -> list[IteratorTypeAttr]:
+    return [IteratorTypeAttr(kind) for kind in kinds]
+
+
+def main_function(module: Operation) -> func.FuncOp:
+    """The module's `@main`; ValueError when there is none."""
+    for op in module.walk():
+        if isinstance(op, func.FuncOp) and op.sym_name.data == "main":
+            return op
+    raise ValueError("the module has no func.func @main")

@@ -1,0 +1,29 @@
+"""All passes by name, imported only when one is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from xdsl.passes import ModulePass
+
+PASSES: dict[str, str] = {
+    "canonicalize-nn": "cellc.passes.canonicalize_nn:CanonicalizeNNPass",
+    "differentiate": "cellc.passes.differentiate:DifferentiatePass",
+    "convert-nn-to-linalg": "cellc.passes.convert_nn_to_linalg:ConvertNNToLinalgPass",
+    "fuse-elementwise": "cellc.passes.fuse_elementwise:FuseElementwisePass",
+    "form-dispatches": "cellc.passes.form_dispatches:FormDispatchesPass",
+    "plan-buffers": "cellc.passes.plan_buffers:PlanBuffersPass",
+}
+"""Pass name -> "module:Class"; a test checks that each class has that name."""
+
+
+class UnknownPassError(ValueError):
+    """There is no pass of this name; the message lists those there are."""
+
+
+def get_pass(name: str) -> type[ModulePass]:
+    """The pass class; raises `UnknownPassError`."""
+    if name not in PASSES:
+        raise UnknownPassError(f"there is no pass '{name}'; passes: {', '.join(PASSES)}")
+    module, _, class_name = PASSES[name].partition(":")
+    return getattr(import_module(module), class_name)
