@@ -1,0 +1,1 @@
+"""Targets: turn kernels into code for a machine."""

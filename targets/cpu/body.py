@@ -1,0 +1,133 @@
+"""Bodies: the scalar ops inside a linalg.generic, written as vector ops."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from xdsl.dialects import arith, linalg, tensor
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr
+from xdsl.ir import Block, Operation, SSAValue
+
+from cellc.targets.cpu import vector_math
+from cellc.targets.cpu.access import View
+from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
+from cellc.targets.target import UnsupportedKernelError
+
+FLOAT_PREDICATES = (
+    "false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord",
+    "ueq", "ugt", "uge", "ult", "ule", "une", "uno", "true",
+)  # fmt: skip
+INTEGER_PREDICATES = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge")
+
+_CASTS = frozenset(
+    f"arith.{name}"
+    for name in ("extf", "truncf", "sitofp", "uitofp", "fptosi", "fptoui", "extsi", "extui", "trunci", "bitcast")
+    + ("index_cast", "index_castui")
+)
+# The math ops that are one instruction or a short, exact sequence of them.
+_NATIVE_MATH = frozenset(
+    f"math.{name}"
+    for name in ("absf", "absi", "ceil", "copysign", "floor", "fma", "roundeven", "sqrt", "trunc")
+    + ("ctlz", "cttz", "ctpop")
+)
+
+
+def widest_item(block: Block) -> int:
+    """Bytes of the widest type in a body, at least 4: narrower ones are widened to compute."""
+    values = [*block.args, *(result for op in block.ops for result in op.results)]
+    sizes = [ITEM_BYTES[str(v.type)] for v in values if str(v.type) in ITEM_BYTES and str(v.type) != "index"]
+    return max([4, *sizes])
+
+
+class BodyWriter:
+    """Writes a body for all lanes at once.
+
+    `index_of(dim)` gives the vector of values of loop `dim`; `captured` the tensors that
+    `tensor.extract` reads.
+    """
+
+    def __init__(
+        self, vectors: Vectors, index_of: Callable[[int], str] | None = None, captured: Mapping[SSAValue, View] = {}
+    ) -> None:
+        self.vectors = vectors
+        self._index_of = index_of
+        self._captured = captured
+        self._values: dict[SSAValue, str] = {}
+
+    def write(self, block: Block, arguments: Sequence[str]) -> list[str]:
+        """Writes the ops of `block` and returns the yielded vectors."""
+        self._values.update(zip(block.args, arguments, strict=True))
+        for op in block.ops:
+            if isinstance(op, linalg.YieldOp):
+                return [self._operand(v) for v in op.operands]
+            self._values[op.results[0]] = self._write_op(op)
+        raise UnsupportedKernelError("a body without linalg.yield")
+
+    def _operand(self, value: SSAValue) -> str:
+        if value not in self._values:
+            self._values[value] = self._outer_constant(value)
+        return self._values[value]
+
+    def _outer_constant(self, value: SSAValue) -> str:
+        if isinstance(value.owner, arith.ConstantOp):
+            return self._constant(value.owner)
+        raise UnsupportedKernelError(f"a body uses a value from outside: {value}")
+
+    def _type(self, value: SSAValue) -> str:
+        return self.vectors.type(str(value.type))
+
+    def _write_op(self, op: Operation) -> str:
+        if isinstance(op, arith.ConstantOp):
+            return self._constant(op)
+        if isinstance(op, linalg.IndexOp):
+            return self._index(op)
+        if isinstance(op, tensor.ExtractOp):
+            return self._extract(op)
+        operands = [self._operand(v) for v in op.operands]
+        return self.vectors.writer.pure(self._text(op, operands))
+
+    def _text(self, op: Operation, operands: list[str]) -> str:
+        joined, kind = ", ".join(operands), self._type(op.results[0])
+        if isinstance(op, arith.CmpfOp):
+            return f"arith.cmpf {FLOAT_PREDICATES[op.predicate.value.data]}, {joined} : {self._type(op.operands[0])}"
+        if isinstance(op, arith.CmpiOp):
+            return f"arith.cmpi {INTEGER_PREDICATES[op.predicate.value.data]}, {joined} : {self._type(op.operands[0])}"
+        if isinstance(op, arith.SelectOp):
+            return f"arith.select {joined} : {self._type(op.operands[0])}, {kind}"
+        if op.name in _CASTS:
+            return f"{op.name} {joined} : {self._type(op.operands[0])} to {kind}"
+        if op.name == "math.rsqrt":
+            return self._reciprocal_root(op, operands[0])
+        if op.name.startswith("arith.") or op.name in _NATIVE_MATH:
+            return f"{op.name} {joined} : {kind}"
+        if op.name.startswith("math."):
+            return self._call(op, operands)
+        raise UnsupportedKernelError(f"{op.name} in a body")
+
+    def _reciprocal_root(self, op: Operation, operand: str) -> str:
+        root = self.vectors.writer.pure(f"math.sqrt {operand} : {self._type(op.results[0])}")
+        one = self.vectors.constant(1, str(op.results[0].type))
+        return f"arith.divf {one}, {root} : {self._type(op.results[0])}"
+
+    def _call(self, op: Operation, operands: list[str]) -> str:
+        name, text = vector_math.call(op.name, self.vectors.lanes, str(op.results[0].type))
+        self.vectors.writer.functions[name] = text
+        types = ", ".join(self._type(v) for v in op.operands)
+        return f"func.call @{name}({', '.join(operands)}) : ({types}) -> {self._type(op.results[0])}"
+
+    def _constant(self, op: arith.ConstantOp) -> str:
+        if not isinstance(op.value, FloatAttr | IntegerAttr):
+            raise UnsupportedKernelError("a constant in a body that is not a scalar")
+        return self.vectors.constant(op.value.value.data, str(op.result.type))
+
+    def _index(self, op: linalg.IndexOp) -> str:
+        if self._index_of is None:
+            raise UnsupportedKernelError("linalg.index in a body that is written without loop indices")
+        return self._index_of(op.dim.value.data)
+
+    def _extract(self, op: tensor.ExtractOp) -> str:
+        view, writer, kind = self._captured[op.tensor], self.vectors.writer, self.vectors.type("index")
+        offsets = self.vectors.constant(0, "index")
+        for index, stride in zip(op.indices, view.strides, strict=True):
+            scale = self.vectors.constant(stride, "index")
+            scaled = writer.pure(f"arith.muli {self._operand(index)}, {scale} : {kind}")
+            offsets = writer.pure(f"arith.addi {offsets}, {scaled} : {kind}")
+        return self.vectors.gather(view.identity(), offsets, "index")

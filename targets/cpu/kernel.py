@@ -1,0 +1,126 @@
+"""One kernel function being written: its buffers, scratch memory and final text."""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp
+from xdsl.ir import Operation, SSAValue
+
+from cellc.targets.cpu.access import Buffer, View, row_major
+from cellc.targets.cpu.level import CpuLevel
+from cellc.targets.cpu.nest import Nest
+from cellc.targets.cpu.vectors import ITEM_BYTES
+from cellc.targets.cpu.body import widest_item
+from cellc.targets.cpu.writer import Writer
+from cellc.targets.target import KernelCode, UnsupportedKernelError
+
+_ALIGNMENT = 64
+BLOCK = "%block"
+_SCRATCH = "%scratch"
+
+
+class KernelWriter:
+    """The function of one kernel: arguments and results as buffers, plus scratch."""
+
+    def __init__(self, kernel: func.FuncOp, level: CpuLevel) -> None:
+        self.name = kernel.sym_name.data
+        self.level = level
+        self.writer = Writer()
+        self.views: dict[SSAValue, View] = {}
+        self._kernel = kernel
+        self._buffers: list[Buffer] = []
+        self._regions: list[tuple[Buffer, int]] = []
+        self._scratch_bytes = 0
+        self.blocks = 1
+        block = kernel.body.block
+        self.ops: list[Operation] = list(block.ops)[:-1]
+        results = block.last_op.operands if block.last_op is not None else ()
+        for value in (*block.args, *results):
+            self._add_buffer(value)
+
+    def _add_buffer(self, value: SSAValue) -> None:
+        if not isinstance(value.type, TensorType):
+            raise UnsupportedKernelError(f"kernel {self.name}: not a tensor: {value.type}")
+        shape = value.type.get_shape()
+        buffer = Buffer(f"%b{len(self._buffers)}", str(value.type.element_type), prod(shape))
+        self._buffers.append(buffer)
+        self.views.setdefault(value, View.dense(buffer, shape))
+
+    @property
+    def results(self) -> Sequence[SSAValue]:
+        """The tensors that the kernel returns."""
+        last = self._kernel.body.block.last_op
+        return last.operands if last is not None else ()
+
+    def lanes(self, nest: Nest) -> int:
+        """Vector lanes that suit the widest type in a nest."""
+        return self.level.lanes(widest_item(nest.body))
+
+    def scratch(self, element: str, size: int) -> Buffer:
+        """A 64-byte aligned region of scratch memory."""
+        buffer = Buffer(f"%s{len(self._regions)}", element, size)
+        self._regions.append((buffer, self._scratch_bytes))
+        self._scratch_bytes += -(-size * ITEM_BYTES[element] // _ALIGNMENT) * _ALIGNMENT
+        return buffer
+
+    def view_of(self, value: SSAValue) -> View:
+        """Where a tensor lies. Reshapes share their operand's memory; an empty tensor has none."""
+        if value in self.views:
+            return self.views[value]
+        owner = value.owner
+        if isinstance(owner, CollapseShapeOp | ExpandShapeOp):
+            return self._reshaped(self.view_of(owner.src), value)
+        if isinstance(owner, EmptyOp):
+            return View.dense(Buffer("", "f32", 0), value.type.get_shape())
+        raise UnsupportedKernelError(f"kernel {self.name}: no memory for {value}")
+
+    def _reshaped(self, view: View, value: SSAValue) -> View:
+        shape = value.type.get_shape()
+        if view.strides == row_major(view.shape):
+            return View(view.buffer, shape, row_major(shape), view.offset, view.terms)
+        fixed = 0
+        while fixed < min(len(shape), len(view.shape)) and view.shape[fixed] == shape[fixed]:
+            fixed += 1
+        if view.strides[fixed:] != row_major(view.shape[fixed:]):
+            raise UnsupportedKernelError(f"kernel {self.name}: reshape of a tensor that is not dense")
+        return View(view.buffer, shape, view.strides[:fixed] + row_major(shape[fixed:]), view.offset, view.terms)
+
+    def attribute(self, name: str) -> object:
+        """The kernel's attribute `cellc.<name>`, or None."""
+        attribute = self._kernel.attributes.get(f"cellc.{name}")
+        if attribute is None:
+            return None
+        data = getattr(attribute, "data", None)
+        return data if data is not None else attribute.value.data
+
+    def code(self) -> KernelCode:
+        """The finished text."""
+        arguments = [f"{b.name}: {b.type}" for b in self._buffers]
+        scratch_type = f"memref<{self._scratch_bytes}xi8>"
+        arguments += [f"{BLOCK}: index", f"{_SCRATCH}: {scratch_type}"]
+        lines = [f"func.func @{self.name}({', '.join(arguments)}) {{"]
+        for number, (buffer, offset) in enumerate(self._regions):
+            lines.append(f"  %o{number} = arith.constant {offset} : index")
+            lines.append(f"  {buffer.name} = memref.view {_SCRATCH}[%o{number}][] : {scratch_type} to {buffer.type}")
+        lines += [self.writer.body_text(), "  return", "}", *self.writer.functions.values()]
+        return KernelCode(self.name, self.blocks, self._scratch_bytes, "\n".join(lines) + "\n")
+
+
+def element_of(value: SSAValue) -> str:
+    """The element type of a tensor value, as text."""
+    if not isinstance(value.type, TensorType):
+        raise UnsupportedKernelError(f"not a tensor: {value}")
+    return str(value.type.element_type)
+
+
+def single(ops: Sequence[Operation], kind: type[Operation], kernel: str) -> Operation:
+    """The only op of class `kind`."""
+    found = [op for op in ops if isinstance(op, kind)]
+    if len(found) != 1:
+        raise UnsupportedKernelError(f"kernel {kernel}: {len(found)} {kind.name}, not 1")
+    return found[0]
+
+
+Views = Mapping[SSAValue, View]

@@ -1,0 +1,137 @@
+"""Loop nests: a linalg.generic as extents, iterator kinds, linear accesses and a body."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+
+from xdsl.dialects import linalg, tensor
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Block, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineMap
+
+from cellc.targets.cpu.access import Access, Buffer, View
+from cellc.targets.target import UnsupportedKernelError
+
+ViewOf = Callable[[SSAValue], View]
+
+
+@dataclass(frozen=True)
+class Nest:
+    """`inputs[i]` is None where the body does not use argument i."""
+
+    extents: tuple[int, ...]
+    reductions: tuple[bool, ...]
+    inputs: tuple[Access | None, ...]
+    outputs: tuple[Access, ...]
+    body: Block
+    captured: Mapping[SSAValue, View] = field(default_factory=dict)
+
+    @property
+    def accesses(self) -> list[Access]:
+        """Every access, inputs first."""
+        return [*(a for a in self.inputs if a is not None), *self.outputs]
+
+    @property
+    def parallel(self) -> list[int]:
+        """The parallel loops."""
+        return [d for d, reduction in enumerate(self.reductions) if not reduction]
+
+    @property
+    def reduced(self) -> list[int]:
+        """The reduction loops."""
+        return [d for d, reduction in enumerate(self.reductions) if reduction]
+
+    @property
+    def uses_index(self) -> bool:
+        """Whether the body asks for loop indices, which fixes the numbering of the loops."""
+        return any(isinstance(op, linalg.IndexOp) for op in self.body.ops)
+
+    @property
+    def element_type(self) -> str:
+        """The element type of the first output."""
+        return self.outputs[0].buffer.element
+
+    def with_loops(self, extents: Sequence[int], reductions: Sequence[bool], remap: Callable[[Access], Access]) -> "Nest":
+        """The nest with other loops; `remap` changes each access alike."""
+        inputs = tuple(remap(a) if a is not None else None for a in self.inputs)
+        outputs = tuple(remap(a) for a in self.outputs)
+        return replace(self, extents=tuple(extents), reductions=tuple(reductions), inputs=inputs, outputs=outputs)
+
+
+def shape_of(value: SSAValue) -> tuple[int, ...]:
+    """The shape of a tensor value."""
+    if not isinstance(value.type, TensorType):
+        raise UnsupportedKernelError(f"not a tensor: {value}")
+    return value.type.get_shape()
+
+
+def loop_extents(op: linalg.GenericOp) -> tuple[int, ...]:
+    """The extent of each loop, from the operand dimensions indexed by that loop alone."""
+    maps = [m.data for m in op.indexing_maps]
+    extents: list[int | None] = [None] * maps[0].num_dims
+    for indexing, value in zip(maps, op.operands, strict=True):
+        for result, size in zip(indexing.results, shape_of(value) if indexing.results else (), strict=True):
+            if isinstance(result, AffineDimExpr):
+                extents[result.position] = size
+    if None in extents:
+        raise UnsupportedKernelError("a loop whose extent no operand gives")
+    return tuple(e for e in extents if e is not None)
+
+
+def nest_of(op: linalg.GenericOp, view_of: ViewOf) -> Nest:
+    """The nest of a generic whose operands lie where `view_of` says."""
+    block = op.body.block
+    maps = [m.data for m in op.indexing_maps]
+    count = len(op.inputs)
+    inputs = tuple(
+        _access(view_of, value, indexing) if argument.first_use is not None else None
+        for value, indexing, argument in zip(op.inputs, maps[:count], block.args[:count], strict=True)
+    )
+    results = op.results if op.results else op.outputs
+    outputs = tuple(view_of(v).access(m) for v, m in zip(results, maps[count:], strict=True))
+    reductions = tuple(t.data.value == "reduction" for t in op.iterator_types)
+    captured = {o.tensor: view_of(o.tensor) for o in block.ops if isinstance(o, tensor.ExtractOp)}
+    return Nest(loop_extents(op), reductions, inputs, outputs, block, captured)
+
+
+def _access(view_of: ViewOf, value: SSAValue, indexing: AffineMap) -> Access:
+    if isinstance(value.type, TensorType):
+        return view_of(value).access(indexing)
+    raise UnsupportedKernelError("a scalar operand of linalg.generic")
+
+
+def collapse(nest: Nest) -> Nest:
+    """Drops loops of extent 1 and merges neighbours that every access walks as one loop."""
+    if nest.uses_index:
+        return nest
+    kept = [d for d, extent in enumerate(nest.extents) if extent != 1]
+    nest = nest.with_loops([nest.extents[d] for d in kept], [nest.reductions[d] for d in kept], lambda a: a.select(kept))
+    dim = len(nest.extents) - 2
+    while dim >= 0:
+        if _mergeable(nest, dim):
+            nest = _merge(nest, dim)
+        dim -= 1
+    return nest
+
+
+def _mergeable(nest: Nest, dim: int) -> bool:
+    if nest.reductions[dim] != nest.reductions[dim + 1]:
+        return False
+    return all(a.strides[dim] == a.strides[dim + 1] * nest.extents[dim + 1] for a in nest.accesses)
+
+
+def _merge(nest: Nest, dim: int) -> Nest:
+    kept = [d for d in range(len(nest.extents)) if d != dim]
+    extents = list(nest.extents)
+    extents[dim + 1] *= extents[dim]
+    return nest.with_loops([extents[d] for d in kept], [nest.reductions[d] for d in kept], lambda a: a.select(kept))
+
+
+def volume(nest: Nest) -> int:
+    """The number of iterations."""
+    return prod(nest.extents)
+
+
+def unnamed(buffer: Buffer) -> bool:
+    """Whether a buffer has no memory (an operand that only gives loop extents)."""
+    return buffer.name == ""

@@ -1,0 +1,172 @@
+"""Writes loop nests: the loops, the loads, the body and the stores, one vector at a time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.body import BodyWriter
+from cellc.targets.cpu.nest import Nest, collapse
+from cellc.targets.cpu.vectors import Vectors
+from cellc.targets.cpu.writer import Writer
+
+Range = tuple[str, str]
+
+
+def open_nest(writer: Writer, nest: Nest, lanes: int, fixed: Mapping[int, str] = {}) -> "NestWriter":
+    """A writer for `nest` with the loops in `fixed` at given indices and the others simplified."""
+    if nest.uses_index:
+        opened = NestWriter(writer, nest, lanes)
+        for dim, index in fixed.items():
+            opened.position[dim] = index
+        return opened
+    kept = [d for d in range(len(nest.extents)) if d not in fixed]
+
+    def move(access: Access) -> Access:
+        for dim, index in fixed.items():
+            access = access.at(dim, index)
+        return access.select(kept)
+
+    rest = nest.with_loops([nest.extents[d] for d in kept], [nest.reductions[d] for d in kept], move)
+    return NestWriter(writer, collapse(rest), lanes)
+
+
+class NestWriter:
+    """Writes one nest; `position[d]` is the SSA index of loop d once it is known."""
+
+    def __init__(self, writer: Writer, nest: Nest, lanes: int) -> None:
+        self.writer = writer
+        self.nest = nest
+        self.vectors = Vectors(writer, lanes)
+        self.position: list[str | None] = [None] * len(nest.extents)
+
+    def whole(self, dim: int) -> Range:
+        """All iterations of a loop."""
+        return self.writer.index(0), self.writer.index(self.nest.extents[dim])
+
+    def loops(self, dims: Sequence[int], ranges: dict[int, Range], inner: Callable[[], None]) -> None:
+        """Loops over `dims`, outermost first, around what `inner` writes."""
+        if not dims:
+            inner()
+            return
+        dim = dims[0]
+        lower, upper = ranges.get(dim) or self.whole(dim)
+        if dim not in ranges and self.nest.extents[dim] == 1:
+            self.at(dim, lower, lambda: self.loops(dims[1:], ranges, inner))
+            return
+
+        def body(index: str, _: list[str]) -> list[str]:
+            self.at(dim, index, lambda: self.loops(dims[1:], ranges, inner))
+            return []
+
+        self.writer.loop((lower, upper, 1), body)
+
+    def carried_loops(
+        self, dims: Sequence[int], initial: list[str], types: list[str], inner: Callable[[list[str]], list[str]]
+    ) -> list[str]:
+        """Loops over `dims` around `inner`, which maps the carried values to the next ones."""
+        if not dims:
+            return inner(initial)
+        dim = dims[0]
+        lower, upper = self.whole(dim)
+
+        def body(index: str, carried: list[str]) -> list[str]:
+            saved, self.position[dim] = self.position[dim], index
+            following = self.carried_loops(dims[1:], carried, types, inner)
+            self.position[dim] = saved
+            return following
+
+        if self.nest.extents[dim] == 1:
+            return body(lower, initial)
+        return self.writer.loop((lower, upper, 1), body, initial, types)
+
+    def at(self, dim: int, index: str, inner: Callable[[], None]) -> None:
+        """Runs `inner` with loop `dim` at `index`."""
+        saved, self.position[dim] = self.position[dim], index
+        inner()
+        self.position[dim] = saved
+
+    def masked(self, count: int, inner: Callable[[], None]) -> None:
+        """Runs `inner` with only the first `count` lanes active."""
+        self.vectors.mask = self.vectors.first_lanes(count)
+        inner()
+        self.vectors.mask = None
+
+    def located(self, access: Access) -> Access:
+        """`access` at the current position."""
+        pairs = zip(self.position, access.strides, strict=True)
+        terms = tuple((index, stride) for index, stride in pairs if index is not None and stride != 0)
+        return replace(access, terms=(*access.terms, *terms))
+
+    def stride(self, access: Access, dim: int | None) -> int:
+        """The stride along the vector loop; a single element counts as contiguous."""
+        return 0 if dim is None else access.strides[dim]
+
+    @property
+    def open_parallel(self) -> list[int]:
+        """The parallel loops still to be written."""
+        return [d for d in self.nest.parallel if self.position[d] is None]
+
+    def vector_loop_dim(self) -> int | None:
+        """The parallel loop to put lanes on: contiguous in the output, else the last one."""
+        dims = self.open_parallel
+        contiguous = [d for d in dims if self.nest.outputs[0].strides[d] == 1 and self.nest.extents[d] > 1]
+        return contiguous[-1] if contiguous else (dims[-1] if dims else None)
+
+    def arguments(self, dim: int | None, accumulators: Sequence[str] = ()) -> list[str]:
+        """Loads the operands that the body uses, lanes along loop `dim`; then the outs arguments."""
+        loaded = []
+        for access in self.nest.inputs:
+            unused = access is None
+            loaded.append("" if unused else self.vectors.load(self.located(access), self.stride(access, dim)))
+        return [*loaded, *(accumulators or [""] * len(self.nest.outputs))]
+
+    def body(self, dim: int | None, arguments: Sequence[str]) -> list[str]:
+        """Writes the body with lanes along loop `dim`."""
+        return BodyWriter(self.vectors, lambda d: self.loop_index(d, dim), self.nest.captured).write(
+            self.nest.body, arguments
+        )
+
+    def loop_index(self, asked: int, dim: int | None) -> str:
+        """The values of loop `asked`, one per lane."""
+        start = self.position[asked] or self.writer.index(0)
+        if asked == dim:
+            return self.vectors.lane_indices(start)
+        return self.vectors.broadcast(start, "index")
+
+    def store(self, values: Sequence[str], dim: int | None) -> None:
+        """Stores one vector per output."""
+        for value, access in zip(values, self.nest.outputs, strict=True):
+            self.vectors.store(value, self.located(access), 1 if dim is None else self.stride(access, dim))
+
+    def vector_loop(self, dim: int | None, inner: Callable[[], None], bounds: Range | None = None) -> None:
+        """Runs `inner` for every vector of loop `dim`: full ones, then the masked rest.
+
+        `bounds` must start at a multiple of the lanes and end at another or at the loop's end.
+        """
+        if dim is None:
+            self.masked(1, inner)
+            return
+        lanes, extent = self.vectors.lanes, self.nest.extents[dim]
+        full, rest = extent - extent % lanes, extent % lanes
+        lower, upper = bounds or (self.writer.index(0), self.writer.index(full))
+        if bounds and rest:
+            upper = self.writer.value(f"arith.minsi {upper}, {self.writer.index(full)} : index")
+
+        def body(index: str, _: list[str]) -> list[str]:
+            self.at(dim, index, inner)
+            return []
+
+        if full:
+            self.writer.loop((lower, upper, lanes), body)
+        if rest:
+            self._rest(dim, full, rest, inner, bounds)
+
+    def _rest(self, dim: int, full: int, rest: int, inner: Callable[[], None], bounds: Range | None) -> None:
+        def tail() -> None:
+            self.at(dim, self.writer.index(full), lambda: self.masked(rest, inner))
+
+        if bounds is None:
+            tail()
+            return
+        last = self.writer.value(f"arith.cmpi sgt, {bounds[1]}, {self.writer.index(full)} : index")
+        self.writer.branch(last, tail)

@@ -1,0 +1,186 @@
+"""Reductions: one generic with reduction loops, lanes along a parallel or a reduction loop.
+
+Sums along contiguous memory keep `PARTIALS` vectors of partial sums, joined by a fixed tree; so their error
+grows with the length divided by the number of partial sums, and their order depends on the shape alone.
+"""
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+from xdsl.dialects import linalg
+
+from cellc.targets.cpu.grid import Grid, make_grid
+from cellc.targets.cpu.nest import Nest
+from cellc.targets.cpu.nest_writer import NestWriter, Range
+
+PARTIALS = 4
+
+_NEUTRAL = {
+    "arith.addf": 0.0,
+    "arith.mulf": 1.0,
+    "arith.maximumf": float("-inf"),
+    "arith.minimumf": float("inf"),
+    "arith.maxnumf": float("-inf"),
+    "arith.minnumf": float("inf"),
+    "arith.addi": 0,
+    "arith.muli": 1,
+    "arith.andi": -1,
+    "arith.ori": 0,
+    "arith.xori": 0,
+}
+
+# Writes the initial vectors of all accumulators at the current position.
+Initial = Callable[[int | None], list[str]]
+
+
+def combiner_of(nest: Nest) -> str | None:
+    """The associative op that adds one contribution to the only accumulator, or None."""
+    yielded = nest.body.last_op
+    if not isinstance(yielded, linalg.YieldOp) or len(yielded.operands) != 1:
+        return None
+    op, accumulator = yielded.operands[0].owner, nest.body.args[-1]
+    uses = list(accumulator.uses)
+    if len(uses) != 1 or uses[0].operation is not op or op.name not in (*_NEUTRAL, "arith.maxsi", "arith.minsi"):
+        return None
+    return op.name
+
+
+def neutral(combiner: str, element: str) -> float | int:
+    """The value that does not change what it is combined with."""
+    if combiner in _NEUTRAL:
+        return _NEUTRAL[combiner]
+    bits = int(element[1:])
+    return -(1 << (bits - 1)) if combiner == "arith.maxsi" else (1 << (bits - 1)) - 1
+
+
+class ReductionWriter:
+    """Writes one nest with reduction loops."""
+
+    def __init__(self, nest_writer: NestWriter, initial: Initial) -> None:
+        self._nest_writer = nest_writer
+        self._nest = nest_writer.nest
+        self._vectors = nest_writer.vectors
+        self._initial = initial
+        self._combiner = combiner_of(self._nest)
+        self._along_reduction = self._choose()
+        self._lane_dim = None if self._along_reduction is not None else nest_writer.vector_loop_dim()
+
+    def _choose(self) -> int | None:
+        """The reduction loop to put lanes on, or None."""
+        if self._combiner is None or not self._nest.reduced:
+            return None
+
+        def contiguous(dim: int) -> int:
+            return sum(a.strides[dim] == 1 for a in self._nest.inputs if a is not None)
+
+        reduced = max(self._nest.reduced, key=lambda d: (contiguous(d), d))
+        lanes = self._nest_writer.vector_loop_dim()
+        if lanes is None or contiguous(reduced) > contiguous(lanes):
+            return reduced
+        return None
+
+    def write_block(self, block: str, work: int) -> Grid:
+        """Writes one block of the whole nest, of about `work` iterations."""
+        dim = self._lane_dim
+        order = [d for d in self._nest_writer.open_parallel if d != dim] + ([dim] if dim is not None else [])
+        inner = prod(self._nest.extents[d] for d in self._nest.reduced)
+        step = self._vectors.lanes if dim is not None else 1
+        grid = make_grid([self._nest.extents[d] for d in order], inner, step, work)
+        ranges = grid.ranges(self._nest_writer.writer, block)
+        self.write(dict(zip(order, ranges, strict=False)))
+        return grid
+
+    def write(self, ranges: dict[int, Range]) -> None:
+        """Writes the iterations in `ranges`."""
+        dim = self._lane_dim
+        outer = [d for d in self._nest_writer.open_parallel if d != dim]
+        if self._along_reduction is not None:
+            self._nest_writer.loops(outer, ranges, self._along)
+            return
+        bounds = ranges.get(dim) if dim is not None else None
+        self._nest_writer.loops(
+            outer, ranges, lambda: self._nest_writer.vector_loop(dim, lambda: self._across(dim), bounds)
+        )
+
+    def _across(self, dim: int | None) -> None:
+        """Lanes are separate results."""
+        types = [self._vectors.type(a.buffer.element) for a in self._nest.outputs]
+
+        def step(carried: list[str]) -> list[str]:
+            return self._nest_writer.body(dim, self._nest_writer.arguments(dim, carried))
+
+        totals = self._nest_writer.carried_loops(self._nest.reduced, self._initial(dim), types, step)
+        self._nest_writer.store(totals, dim)
+
+    def _along(self) -> None:
+        """Lanes are partial results of one reduction."""
+        dim, combiner, element = self._along_reduction, self._combiner, self._nest.element_type
+        assert dim is not None and combiner is not None
+        start = self._vectors.constant(neutral(combiner, element), element)
+        outer = [d for d in self._nest.reduced if d != dim]
+        types = [self._vectors.type(element)] * PARTIALS
+        saved, self._vectors.mask = self._vectors.mask, None
+        partials = self._nest_writer.carried_loops(outer, [start] * PARTIALS, types, lambda c: self._row(dim, c))
+        while len(partials) > 1:
+            partials = [self._combine(partials[i], partials[i + 1]) for i in range(0, len(partials), 2)]
+        total = self._combine(self._initial(None)[0], self._horizontal(partials[0]))
+        self._vectors.mask = saved
+        self._nest_writer.masked(1, lambda: self._nest_writer.store([total], None))
+
+    def _combine(self, first: str, second: str) -> str:
+        kind = self._vectors.type(self._nest.element_type)
+        return self._vectors.writer.pure(f"{self._combiner} {first}, {second} : {kind}")
+
+    def _horizontal(self, vector: str) -> str:
+        lanes = self._vectors.lanes
+        distance = lanes // 2
+        while distance:
+            other = self._vectors.shuffle(
+                vector, vector, [i ^ distance for i in range(lanes)], self._nest.element_type
+            )
+            vector = self._combine(vector, other)
+            distance //= 2
+        return vector
+
+    def _row(self, dim: int, carried: Sequence[str]) -> list[str]:
+        """One pass over the reduction loop `dim`."""
+        writer, lanes, extent = self._nest_writer.writer, self._vectors.lanes, self._nest.extents[dim]
+        step = lanes * PARTIALS
+        unrolled, full = extent - extent % step, extent - extent % lanes
+        carried = list(carried)
+        if unrolled:
+            bounds = (writer.index(0), writer.index(unrolled), step)
+            types = [self._vectors.type(self._nest.element_type)] * PARTIALS
+            carried = writer.loop(bounds, lambda i, c: self._steps(dim, i, c, PARTIALS), carried, types)
+        count = (full - unrolled) // lanes
+        if count:
+            carried = self._steps(dim, writer.index(unrolled), carried, count)
+        if extent % lanes:
+            carried[count % PARTIALS] = self._tail(dim, full, extent % lanes, carried[count % PARTIALS])
+        return carried
+
+    def _steps(self, dim: int, start: str, carried: Sequence[str], count: int) -> list[str]:
+        following = list(carried)
+        for i in range(count):
+            index = self._nest_writer.writer.linear(i * self._vectors.lanes, [(start, 1)])
+            following[i] = self._step(dim, index, carried[i])
+        return following
+
+    def _step(self, dim: int, index: str, accumulator: str) -> str:
+        results: list[str] = []
+
+        def body() -> None:
+            results.extend(self._nest_writer.body(dim, self._nest_writer.arguments(dim, [accumulator])))
+
+        self._nest_writer.at(dim, index, body)
+        return results[0]
+
+    def _tail(self, dim: int, start: int, count: int, accumulator: str) -> str:
+        following: list[str] = []
+        index = self._nest_writer.writer.index(start)
+        self._nest_writer.masked(count, lambda: following.append(self._step(dim, index, accumulator)))
+        kind = self._vectors.type(self._nest.element_type)
+        mask = self._vectors.first_lanes(count)
+        return self._vectors.writer.pure(
+            f"arith.select {mask}, {following[0]}, {accumulator} : {self._vectors.type('i1')}, {kind}"
+        )

@@ -1,0 +1,47 @@
+"""The CPU target: each kernel kind to its writer."""
+
+from collections.abc import Callable, Sequence
+
+from xdsl.dialects import func, linalg
+
+from cellc.targets.cpu.chain import write_reduction_kernel
+from cellc.targets.cpu.elementwise import write_elementwise
+from cellc.targets.cpu.kernel import BLOCK, KernelWriter, single
+from cellc.targets.cpu.level import CpuLevel
+from cellc.targets.cpu.nest import nest_of
+from cellc.targets.cpu.nest_writer import open_nest
+from cellc.targets.target import KernelCode, UnsupportedKernelError
+
+
+def _write_elementwise_kernel(kernel: KernelWriter) -> None:
+    op = single(kernel.ops, linalg.GenericOp, kernel.name)
+    assert isinstance(op, linalg.GenericOp)
+    nest = nest_of(op, kernel.view_of)
+    kernel.blocks = write_elementwise(open_nest(kernel.writer, nest, kernel.lanes(nest)), BLOCK)
+
+
+_KINDS: dict[str, Callable[[KernelWriter], None]] = {
+    "elementwise": _write_elementwise_kernel,
+    "reduction": write_reduction_kernel,
+}
+
+
+class CpuTarget:
+    """Writes kernels as vector code of one CPU level."""
+
+    def __init__(self, level: CpuLevel) -> None:
+        self.level = level
+        self.name = f"cpu-{level.name}"
+
+    def emit(self, kernels: Sequence[func.FuncOp]) -> list[KernelCode]:
+        """Returns the MLIR text of each kernel. Raises UnsupportedKernelError."""
+        return [self.emit_kernel(kernel) for kernel in kernels]
+
+    def emit_kernel(self, kernel: func.FuncOp) -> KernelCode:
+        """Returns the MLIR text of one kernel. Raises UnsupportedKernelError."""
+        writer = KernelWriter(kernel, self.level)
+        kind = writer.attribute("kind")
+        if kind not in _KINDS:
+            raise UnsupportedKernelError(f"kernel {writer.name}: unknown kind {kind}")
+        _KINDS[kind](writer)
+        return writer.code()

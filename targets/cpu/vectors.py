@@ -1,0 +1,153 @@
+"""Vectors in kernel text: constants, masks, loads and stores of any stride, shuffles."""
+
+import struct
+from collections.abc import Sequence
+
+import ml_dtypes
+import numpy as np
+
+from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.writer import Writer
+
+ITEM_BYTES = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "index": 8}
+
+
+def vector_type(lanes: int, element: str) -> str:
+    """The type of a register of `lanes` elements."""
+    return f"vector<{lanes}x{element}>"
+
+
+def float_bits(value: float, element: str) -> str:
+    """`value` as the hexadecimal literal of float type `element`, exact for every value."""
+    if element == "f64":
+        return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+    kind = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}[element]
+    with np.errstate(over="ignore"):
+        rounded = np.asarray(value).astype(kind)
+    digits = 8 if element == "f32" else 4
+    return f"0x{int(rounded.view(np.uint32 if digits == 8 else np.uint16)):0{digits}X}"
+
+
+def literal(value: float | int | bool, element: str) -> str:
+    """`value` as MLIR prints it in a constant of type `element`."""
+    if element == "i1":
+        return "true" if value else "false"
+    if element[0] == "i":
+        return str(int(value))
+    return float_bits(float(value), element)
+
+
+class Vectors:
+    """Writes vector ops of a fixed number of lanes; `mask` is set while a tail is written."""
+
+    def __init__(self, writer: Writer, lanes: int) -> None:
+        self.writer = writer
+        self.lanes = lanes
+        self.mask: str | None = None
+
+    def type(self, element: str) -> str:
+        """The vector type of `element`."""
+        return vector_type(self.lanes, element)
+
+    def constant(self, value: float | int | bool, element: str) -> str:
+        """A vector of equal constants."""
+        return self.writer.pure(f"arith.constant dense<{literal(value, element)}> : {self.type(element)}")
+
+    def broadcast(self, scalar: str, element: str) -> str:
+        """A vector of one scalar."""
+        return self.writer.pure(f"vector.broadcast {scalar} : {element} to {self.type(element)}")
+
+    def first_lanes(self, count: int) -> str:
+        """The mask of the first `count` lanes."""
+        return self.writer.pure(f"vector.constant_mask [{count}] : {self.type('i1')}")
+
+    def active(self) -> str:
+        """The current mask; all lanes where there is none."""
+        return self.mask or self.constant(True, "i1")
+
+    def lane_indices(self, start: str, stride: int = 1) -> str:
+        """start + stride * lane, as index values."""
+        kind = self.type("index")
+        steps = self.writer.pure(f"vector.step : {kind}")
+        if stride != 1:
+            steps = self.writer.pure(f"arith.muli {steps}, {self.constant(stride, 'index')} : {kind}")
+        return self.writer.pure(f"arith.addi {self.broadcast(start, 'index')}, {steps} : {kind}")
+
+    def load(self, access: Access, stride: int) -> str:
+        """Elements at access + stride * lane. Masked-off lanes hold 1, which is safe to divide by."""
+        base = self.writer.linear(access.offset, access.terms)
+        kind, storage = access.buffer.type, access.buffer.storage
+        if stride == 0:
+            scalar = self.writer.value(f"memref.load {access.buffer.name}[{base}] : {kind}")
+            return self._from_storage(self.broadcast(scalar, storage), access)
+        if stride != 1:
+            return self.gather(access, self._lane_offsets(stride))
+        vector = self.type(storage)
+        if self.mask is None:
+            loaded = self.writer.value(f"vector.load {access.buffer.name}[{base}] : {kind}, {vector}")
+        else:
+            loaded = self.writer.value(
+                f"vector.maskedload {access.buffer.name}[{base}], {self.mask}, {self.constant(1, storage)} : "
+                f"{kind}, {self.type('i1')}, {vector} into {vector}"
+            )
+        return self._from_storage(loaded, access)
+
+    def gather(self, access: Access, offsets: str, offset_type: str = "i64") -> str:
+        """Elements at access + offsets[lane]."""
+        base = self.writer.linear(access.offset, access.terms)
+        storage = access.buffer.storage
+        vector = self.type(storage)
+        loaded = self.writer.value(
+            f"vector.gather {access.buffer.name}[{base}] [{offsets}], {self.active()}, {self.constant(1, storage)} : "
+            f"{access.buffer.type}, {self.type(offset_type)}, {self.type('i1')}, {vector} into {vector}"
+        )
+        return self._from_storage(loaded, access)
+
+    def store(self, value: str, access: Access, stride: int) -> None:
+        """Writes lanes to access + stride * lane."""
+        base = self.writer.linear(access.offset, access.terms)
+        storage, kind = access.buffer.storage, access.buffer.type
+        vector = self.type(storage)
+        if access.buffer.element == "i1":
+            value = self.writer.pure(f"arith.extui {value} : {self.type('i1')} to {vector}")
+        if stride != 1:
+            offsets = self._lane_offsets(stride)
+            self.writer.line(
+                f"vector.scatter {access.buffer.name}[{base}] [{offsets}], {self.active()}, {value} : "
+                f"{kind}, {self.type('i64')}, {self.type('i1')}, {vector}"
+            )
+        elif self.mask is None:
+            self.writer.line(f"vector.store {value}, {access.buffer.name}[{base}] : {kind}, {vector}")
+        else:
+            self.writer.line(
+                f"vector.maskedstore {access.buffer.name}[{base}], {self.mask}, {value} : "
+                f"{kind}, {self.type('i1')}, {vector}"
+            )
+
+    def shuffle(self, first: str, second: str, lanes: Sequence[int], element: str) -> str:
+        """The lanes `lanes` of the two vectors end to end."""
+        kind = self.type(element)
+        return self.writer.pure(f"vector.shuffle {first}, {second} {list(lanes)} : {kind}, {kind}")
+
+    def transpose(self, rows: Sequence[str], element: str) -> list[str]:
+        """The columns of the square matrix whose rows are `rows` (as many as lanes)."""
+        rows, distance = list(rows), 1
+        while distance < self.lanes:
+            low = [i + (self.lanes - distance if i & distance else 0) for i in range(self.lanes)]
+            high = [i + (self.lanes if i & distance else distance) for i in range(self.lanes)]
+            for i in range(self.lanes):
+                if not i & distance:
+                    first, second = rows[i], rows[i + distance]
+                    rows[i] = self.shuffle(first, second, low, element)
+                    rows[i + distance] = self.shuffle(first, second, high, element)
+            distance *= 2
+        return rows
+
+    def _lane_offsets(self, stride: int) -> str:
+        offsets = ", ".join(str(stride * lane) for lane in range(self.lanes))
+        return self.writer.pure(f"arith.constant dense<[{offsets}]> : {self.type('i64')}")
+
+    def _from_storage(self, loaded: str, access: Access) -> str:
+        if access.buffer.element != "i1":
+            return loaded
+        return self.writer.pure(f"arith.cmpi ne, {loaded}, {self.constant(0, 'i8')} : {self.type('i8')}")
