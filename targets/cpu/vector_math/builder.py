@@ -1,0 +1,205 @@
+"""Writes a function on vectors as MLIR text, with the formulas written as Python expressions."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# dtype -> (mantissa bits, exponent bias, struct format, integer of the same width)
+_FORMATS = {"f32": (23, 127, "f", "i32"), "f64": (52, 1023, "d", "i64")}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A vector of floats or integers; operators write the op. Nothing is contracted: `fma` is written by name.
+
+    Python numbers as right or left operands become constants of the same type.
+    """
+
+    builder: Builder
+    name: str
+    element: str
+
+    def __add__(self, other: Value | float) -> Value:
+        return self._binary("add", self, other)
+
+    def __radd__(self, other: float) -> Value:
+        return self._binary("add", other, self)
+
+    def __sub__(self, other: Value | float) -> Value:
+        return self._binary("sub", self, other)
+
+    def __rsub__(self, other: float) -> Value:
+        return self._binary("sub", other, self)
+
+    def __mul__(self, other: Value | float) -> Value:
+        return self._binary("mul", self, other)
+
+    def __rmul__(self, other: float) -> Value:
+        return self._binary("mul", other, self)
+
+    def __truediv__(self, other: Value | float) -> Value:
+        return self._binary("div", self, other)
+
+    def __rtruediv__(self, other: float) -> Value:
+        return self._binary("div", other, self)
+
+    def __neg__(self) -> Value:
+        return self.builder.op(f"arith.negf {self.name}", self.element)
+
+    def __and__(self, other: Value | int) -> Value:
+        return self._integer("andi", other)
+
+    def __or__(self, other: Value | int) -> Value:
+        return self._integer("ori", other)
+
+    def __xor__(self, other: Value | int) -> Value:
+        return self._integer("xori", other)
+
+    def __lshift__(self, other: Value | int) -> Value:
+        return self._integer("shli", other)
+
+    def __rshift__(self, other: Value | int) -> Value:
+        """Arithmetic: the sign is shifted in."""
+        return self._integer("shrsi", other)
+
+    def logical_shift(self, other: Value | int) -> Value:
+        """Right, with zeros shifted in."""
+        return self._integer("shrui", other)
+
+    def _integer(self, op: str, other: Value | int) -> Value:
+        return self.builder.op(f"arith.{op} {self.name}, {self.builder.like(other, self).name}", self.element)
+
+    def _binary(self, op: str, lhs: Value | float, rhs: Value | float) -> Value:
+        names = [self.builder.like(v, self).name for v in (lhs, rhs)]
+        kind = "f" if self.element.startswith("f") else "i"
+        return self.builder.op(f"arith.{op}{kind} {names[0]}, {names[1]}", self.element)
+
+
+class Builder:
+    """The body of one function on vectors of `lanes` elements."""
+
+    def __init__(self, lanes: int, dtype: str) -> None:
+        self.lanes = lanes
+        self.dtype = dtype
+        self.mantissa, self.bias, self._float_format, self.integer = _FORMATS[dtype]
+        self._lines: list[str] = []
+        self._available: dict[str, str] = {}
+
+    def type(self, element: str) -> str:
+        """The MLIR type of values of an element type."""
+        return f"vector<{self.lanes}x{element}>"
+
+    def raw(self, text: str, element: str) -> Value:
+        """The result of an op whose text has its types already; equal ops are written once."""
+        name = self._available.get(text)
+        if name is None:
+            name = self._available[text] = f"%{len(self._available)}"
+            self._lines.append(f"  {name} = {text}")
+        return Value(self, name, element)
+
+    def op(self, text: str, element: str) -> Value:
+        """The result of an op that is followed by its one type."""
+        return self.raw(f"{text} : {self.type(element)}", element)
+
+    def constant(self, value: float, element: str | None = None) -> Value:
+        """The number in every lane, rounded to the element type (floats) or wrapped (integers)."""
+        element = element or self.dtype
+        literal = self._hex(value) if element.startswith("f") else _wrapped(int(value), element)
+        return self.op(f"arith.constant dense<{literal}>", element)
+
+    def _hex(self, value: float) -> str:
+        data = struct.pack(f">{self._float_format}", value)
+        return f"0x{data.hex().upper()}"
+
+    def rounded(self, value: float) -> float:
+        """The nearest number of the dtype."""
+        return struct.unpack(self._float_format, struct.pack(self._float_format, value))[0]
+
+    def like(self, value: Value | float, other: Value) -> Value:
+        """The value itself, or the number as a constant of the other's type."""
+        return value if isinstance(value, Value) else self.constant(value, other.element)
+
+    def fma(self, x: Value, y: Value | float, z: Value | float) -> Value:
+        """x * y + z, rounded once."""
+        return self.op(f"math.fma {x.name}, {self.like(y, x).name}, {self.like(z, x).name}", x.element)
+
+    def polynomial(self, x: Value, coefficients: Sequence[float]) -> Value:
+        """Horner's scheme; coefficients from the lowest degree."""
+        result = self.constant(coefficients[-1])
+        for coefficient in reversed(coefficients[:-1]):
+            result = self.fma(result, x, coefficient)
+        return result
+
+    def abs(self, x: Value) -> Value:
+        """|x|, for NaN too."""
+        return self.op(f"math.absf {x.name}", x.element)
+
+    def copysign(self, magnitude: Value, sign: Value) -> Value:
+        """The magnitude with the other's sign."""
+        return self.op(f"math.copysign {magnitude.name}, {sign.name}", magnitude.element)
+
+    def compare(self, predicate: str, lhs: Value, rhs: Value | float) -> Value:
+        """Lanewise i1: ordered float predicates such as `olt`, `uno`, or integer ones such as `slt`."""
+        kind = "f" if lhs.element.startswith("f") else "i"
+        text = f"arith.cmp{kind} {predicate}, {lhs.name}, {self.like(rhs, lhs).name} : {self.type(lhs.element)}"
+        return self.raw(text, "i1")
+
+    def select(self, condition: Value, on_true: Value | float, on_false: Value | float) -> Value:
+        """Lanewise choice; at least one of the two is a Value."""
+        other = on_true if isinstance(on_true, Value) else on_false
+        assert isinstance(other, Value)
+        names = ", ".join([condition.name, self.like(on_true, other).name, self.like(on_false, other).name])
+        return self.raw(f"arith.select {names} : {self.type('i1')}, {self.type(other.element)}", other.element)
+
+    def clamp(self, x: Value, low: float, high: float) -> Value:
+        """x between the bounds; NaN stays."""
+        x = self.select(self.compare("olt", x, low), low, x)
+        return self.select(self.compare("ogt", x, high), high, x)
+
+    def bits(self, x: Value) -> Value:
+        """The float's bits as an integer."""
+        return self.raw(f"arith.bitcast {x.name} : {self.type(x.element)} to {self.type(self.integer)}", self.integer)
+
+    def from_bits(self, x: Value) -> Value:
+        """The integer's bits as a float."""
+        return self.raw(f"arith.bitcast {x.name} : {self.type(x.element)} to {self.type(self.dtype)}", self.dtype)
+
+    def to_float(self, x: Value) -> Value:
+        """A signed integer as the nearest float."""
+        return self.raw(f"arith.sitofp {x.name} : {self.type(x.element)} to {self.type(self.dtype)}", self.dtype)
+
+    def round(self, x: Value) -> tuple[Value, Value]:
+        """The nearest integer as float and as integer, for |x| < 2^(mantissa - 1).
+
+        Adding 1.5 * 2^mantissa leaves the integer in the low bits: no conversion, which is undefined for NaN.
+        """
+        magic = 1.5 * 2.0**self.mantissa
+        shifted = x + magic
+        return shifted - magic, self.bits(shifted) - self.bits(self.constant(magic))
+
+    def power_of_two(self, exponent: Value) -> Value:
+        """2^exponent for normal results."""
+        return self.from_bits((exponent + self.bias) << self.mantissa)
+
+    def scale(self, x: Value, exponent: Value) -> Value:
+        """x * 2^exponent in two steps, so that results overflow and become denormal as they should."""
+        half = exponent >> 1
+        return x * self.power_of_two(half) * self.power_of_two(exponent - half)
+
+    def function(self, name: str, arguments: int, result: Value) -> str:
+        """The text of a private function of arguments `%x0`, `%x1`..."""
+        kind = self.type(self.dtype)
+        signature = ", ".join(f"%x{i}: {kind}" for i in range(arguments))
+        lines = "\n".join(self._lines)
+        return f"func.func private @{name}({signature}) -> {kind} {{\n{lines}\n  return {result.name} : {kind}\n}}\n"
+
+    def argument(self, index: int) -> Value:
+        """The function's argument."""
+        return Value(self, f"%x{index}", self.dtype)
+
+
+def _wrapped(value: int, element: str) -> int:
+    bits = int(element[1:])
+    return (value + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)

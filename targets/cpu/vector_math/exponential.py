@@ -1,0 +1,60 @@
+"""exp, expm1, tanh.
+
+x = n ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite: ln 2 in two parts, subtracted with fma), then
+exp(x) = 2^n (1 + r (1 + r P(r))).
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from cellc.targets.cpu.vector_math import coefficients as c
+from cellc.targets.cpu.vector_math.builder import Builder, Value
+
+_LN2 = Decimal("0.693147180559945309417232121458176568075500134360255254120680009493393621969694715605863")
+# Per dtype: beyond these exp is 0 or infinite, and expm1 is -1.
+_LOWEST = {"f32": -104.0, "f64": -746.0}
+_HIGHEST = {"f32": 89.0, "f64": 710.0}
+_MINUS_ONE = {"f32": -18.0, "f64": -38.0}
+_EXP = {"f32": c.EXP_F32, "f64": c.EXPM1_F64}
+_EXPM1 = {"f32": c.EXPM1_F32, "f64": c.EXPM1_F64}
+_TANH = {"f32": c.TANH_F32, "f64": c.TANH_F64}
+_TANH_BOUND = 0.55
+
+
+def ln2_parts(b: Builder) -> tuple[float, float]:
+    """ln 2 as a sum of two numbers of the dtype."""
+    high = b.rounded(float(_LN2))
+    return high, b.rounded(float(_LN2 - Decimal(high)))
+
+
+def _reduce(b: Builder, x: Value) -> tuple[Value, Value]:
+    """n (integer) and r of x = n ln 2 + r."""
+    high, low = ln2_parts(b)
+    n, integer = b.round(x * (1 / math.log(2)))
+    return integer, b.fma(n, -low, b.fma(n, -high, x))
+
+
+def exp(b: Builder, x: Value) -> Value:
+    """exp(x)."""
+    n, r = _reduce(b, b.clamp(x, _LOWEST[b.dtype], _HIGHEST[b.dtype]))
+    return b.scale(b.polynomial(r, (1.0, 1.0, *_EXP[b.dtype])), n)
+
+
+def expm1(b: Builder, x: Value) -> Value:
+    """exp(x) - 1 = 2^n q + (2^n - 1) with q = expm1(r); all halved, so that 2^n cannot overflow."""
+    n, r = _reduce(b, b.clamp(x, _MINUS_ONE[b.dtype], _HIGHEST[b.dtype]))
+    q = b.fma(r * r, b.polynomial(r, _EXPM1[b.dtype]), r)
+    half = b.power_of_two(n - 1)
+    result = b.fma(half, q, half - 0.5) * 2.0
+    return b.select(b.compare("oeq", x, 0.0), x, result)
+
+
+def tanh(b: Builder, x: Value) -> Value:
+    """Near 0 an odd polynomial, elsewhere 1 - 2 / (exp(2|x|) + 1) with the sign of x."""
+    magnitude = b.abs(x)
+    z = x * x
+    near = b.fma(z * magnitude, b.polynomial(z, _TANH[b.dtype]), magnitude)
+    far = 1.0 - 2.0 / (exp(b, magnitude + magnitude) + 1.0)
+    return b.copysign(b.select(b.compare("olt", magnitude, _TANH_BOUND), near, far), x)
