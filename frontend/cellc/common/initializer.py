@@ -1,0 +1,3 @@
+"""`from cellc.common.initializer import initializer, Normal`."""
+
+from cellc.initializer import *  # noqa: F403

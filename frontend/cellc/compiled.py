@@ -1,0 +1,62 @@
+"""A compiled program with its parameters bound: the call path between Python and the C runtime."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from cellc import compile as compiler
+from cellc.dtype import dtype_of
+from cellc.graph import Graph
+from cellc.tensor import Tensor
+from cellc.tensor_base import TensorBase, aligned_empty
+
+
+class Compiled:
+    """Runs a graph's program: fills in the pointers of inputs and fresh outputs, and calls the runtime once.
+
+    Args:
+        graph: its inputs of kind parameter and constant are bound to their sources' storage.
+        results: how many of its outputs the caller gets; the others update parameters in place.
+    """
+
+    def __init__(self, graph: Graph, results: int) -> None:
+        self._executable = compiler.executable(graph)
+        slots = self._executable.slots
+        self._pointers = (ctypes.c_void_p * len(slots))()
+        self._inputs = [slots["input", i] for i, value in enumerate(graph.inputs) if value.kind == "input"]
+        self._bound = [
+            (slots["input", i], value.source) for i, value in enumerate(graph.inputs) if value.kind != "input"
+        ]
+        self._outputs = [
+            (slots["output", i], value.type, dtype_of(value.type.dtype).numpy)
+            for i, value in enumerate(graph.outputs[:results])
+        ]
+        self._lock = threading.Lock()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reads the addresses of parameters and constants again; new storage comes with a new `context.epoch`."""
+        for slot, source in self._bound:
+            self._pointers[slot] = source._elements().ctypes.data
+
+    def run(self, tensors: Sequence[TensorBase]) -> list[Tensor]:
+        """Runs the program on input tensors of the compiled types; returns new tensors."""
+        pointers = self._pointers
+        kept: list[Any] = []
+        with self._lock:
+            for slot, tensor in zip(self._inputs, tensors, strict=True):
+                array = tensor._elements()
+                if tensor.is_parameter:
+                    array = tensor.asnumpy()
+                kept.append(array)
+                pointers[slot] = array.ctypes.data
+            results = []
+            for slot, type, dtype in self._outputs:
+                array = aligned_empty(type.shape, dtype)
+                pointers[slot] = array.ctypes.data
+                results.append(Tensor._wrap(array, type))
+            self._executable.run(pointers)
+        return results

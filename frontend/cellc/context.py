@@ -1,0 +1,93 @@
+"""Settings: execution mode, device target and the other keys of `set_context`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+GRAPH_MODE = 0
+PYNATIVE_MODE = 1
+
+_TARGETS = ("CPU",)
+
+# Keys with an effect here.
+_settings: dict[str, Any] = {
+    "mode": GRAPH_MODE,
+    "device_target": "CPU",
+    "device_id": 0,
+    "save_graphs": False,
+    "save_graphs_path": ".",
+    "max_call_depth": 1000,
+    "enable_sparse": False,
+    "log_recompiles": False,
+}
+
+# MindSpore's keys that tune its own compiler or devices. They are remembered, and change nothing.
+_settings.update({
+    "enable_graph_kernel": False, "graph_kernel_flags": "", "enable_reduce_precision": True,
+    "auto_tune_mode": "NO_TUNE", "enable_profiling": False, "profiling_options": "", "check_bprop": False,
+    "max_device_memory": "1024GB", "print_file_path": "", "env_config_path": "", "variable_memory_max_size": "30GB",
+    "reserve_class_name_in_scope": True, "enable_compile_cache": True, "compile_cache_path": "",
+    "grad_for_scalar": False, "pynative_synchronize": False, "mempool_block_size": "1GB", "runtime_num_threads": 0,
+    "memory_optimize_level": "O0", "load_compile_cache": False, "save_compile_cache": False,
+})  # fmt: skip
+
+epoch = 0
+"""Grows with every change that may change a trace."""
+
+
+def _check(key: str, value: Any) -> None:
+    if key not in _settings:
+        raise ValueError(f"set_context has no key {key!r}; known: {', '.join(sorted(_settings))}")
+    if key == "mode" and value not in (GRAPH_MODE, PYNATIVE_MODE):
+        raise ValueError(f"mode must be GRAPH_MODE (0) or PYNATIVE_MODE (1), got {value!r}")
+    if key == "device_target" and value not in _TARGETS:
+        raise ValueError(
+            f"device_target must be one of {', '.join(_TARGETS)}, got {value!r}; "
+            "for other devices, `cellc compile --emit=ptx` and `--emit=hivm` write their code"
+        )
+    default = _settings[key]
+    if type(default) in (bool, int) and type(value) is not type(default):
+        raise TypeError(f"{key} must be of type {type(default).__name__}, got {value!r}")
+
+
+def set_context(**settings: Any) -> None:
+    """Changes settings.
+
+    Args:
+        mode: `GRAPH_MODE` (a Cell is compiled as a whole, the default) or `PYNATIVE_MODE` (each call records lazily).
+        device_target: "CPU".
+        log_recompiles: whether a message on stderr says why a Cell is compiled again.
+        settings: MindSpore's other keys; those that tune its compiler are remembered and have no effect.
+
+    Raises:
+        ValueError: an unknown key, or a value out of range.
+        TypeError: a value of a wrong type.
+    """
+    global epoch
+    for key, value in settings.items():
+        _check(key, value)
+    _settings.update(settings)
+    epoch += 1
+
+
+def get_context(key: str) -> Any:
+    """The present value of a setting.
+
+    Raises:
+        ValueError: an unknown key.
+    """
+    if key not in _settings:
+        raise ValueError(f"get_context has no key {key!r}; known: {', '.join(sorted(_settings))}")
+    return _settings[key]
+
+
+def log_recompiles() -> bool:
+    """Whether recompilations are to be explained: by the setting, or `CELLC_LOG=recompile` in the environment."""
+    return bool(_settings["log_recompiles"]) or "recompile" in os.environ.get("CELLC_LOG", "").split(",")
+
+
+def touch() -> None:
+    """Notes a change that may change a trace."""
+    global epoch
+    epoch += 1

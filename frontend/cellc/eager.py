@@ -1,0 +1,75 @@
+"""Operations outside Cells: one pending graph per thread, run as one compiled program when a value is asked for.
+
+The pending graph is keyed by content like any other, so a loop of small eager lines compiles once.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+from cellc.graph import Graph, Value
+from cellc.trace import Trace
+
+if TYPE_CHECKING:
+    from cellc.tensor import Tensor
+
+_LONGEST = 512  # nodes; a loop that never asks for a value is cut into programs of this length
+
+
+class EagerTrace(Trace):
+    """The pending graph of a thread. Its outputs are the tensors Python still holds when it runs."""
+
+    eager = True
+    _capture_kind = "input"
+
+    def __init__(self) -> None:
+        super().__init__("eager operations")
+        self._live: list[weakref.ref[Tensor]] = []
+
+    def track(self, tensor: Tensor) -> None:
+        """Remembers a tensor whose value this graph will make."""
+        self._live.append(weakref.ref(tensor))
+
+    def tensor_of(self, value: Value) -> Tensor:
+        tensor = super().tensor_of(value)
+        self.track(tensor)
+        return tensor
+
+    def _owner(self, tensor: Tensor) -> tuple[int, Tensor]:
+        # By storage, not by object: `t[0] = 1` gives `t` another value, but not the graph that read `t` before.
+        from cellc.tensor import Tensor
+
+        return id(tensor._array), Tensor._wrap(tensor._array, tensor._type)
+
+    def materialize(self, tensor: Tensor) -> None:
+        """Runs everything pending, `tensor` included."""
+        self.flush()
+        if tensor._array is None:
+            raise RuntimeError("this tensor has no value: the program that was to make it failed (see the earlier error)")
+
+    def flush_if_long(self) -> None:
+        """Runs what is pending once it is long, so that it does not grow for ever."""
+        if len(self.nodes) >= _LONGEST:
+            self.flush()
+
+    def flush(self) -> None:
+        """Runs the pending graph and gives each tensor that is still held its elements."""
+        if not self.nodes and not self._assigned:
+            return
+        from cellc.compile import run_once
+
+        live = [tensor for ref in self._live if (tensor := ref()) is not None and tensor._trace is self]
+        graph = _without_unused_inputs(self.finish([tensor._value for tensor in live]))
+        self.__init__()
+        arrays = run_once(graph, len(live))
+        for tensor, array in zip(live, arrays, strict=True):
+            tensor._array = array
+            tensor._value = tensor._trace = None
+
+
+def _without_unused_inputs(graph: Graph) -> Graph:
+    used = {id(value) for node in graph.nodes for value in node.inputs}
+    used |= {id(value) for value in graph.outputs}
+    inputs = [value for value in graph.inputs if id(value) in used or value.updated_by is not None]
+    return Graph(inputs, graph.nodes, graph.outputs)

@@ -1,0 +1,155 @@
+"""A Python function that is compiled per kind of arguments: what a Cell call, `ms_function` and gradients share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from cellc import context, errors, recompile
+from cellc.compiled import Compiled
+from cellc.dialects.nn.definition import TensorType
+from cellc.graph import Graph
+from cellc.structure import flatten, leaf_names, unflatten
+from cellc.tensor_base import TensorBase
+from cellc.trace import Trace, current, inside, recording
+
+Signature = tuple[tuple[TensorType, ...], Any]
+
+
+class Traced:
+    """The outcome of running a function on tracers.
+
+    Attributes:
+        graph: what it computes; the first outputs are its results.
+        structure: the Python value it returned, with leaves where the outputs go.
+        reads: what it read of the cells (see `cellc.recompile`).
+    """
+
+    def __init__(self, graph: Graph, structure: Any, results: int, reads: recompile.Reads) -> None:
+        self.graph = graph
+        self.structure = structure
+        self.results = results
+        self.reads = reads
+
+
+class _Entry:
+    """A compiled program and the conditions under which it may be used."""
+
+    __slots__ = ("compiled", "epoch", "reads", "structure")
+
+    def __init__(self, traced: Traced) -> None:
+        self.compiled = Compiled(traced.graph, traced.results)
+        self.structure = traced.structure
+        self.reads = traced.reads
+        self.epoch = context.epoch
+
+
+class Function:
+    """Compiles `python` at the first call for each kind of arguments, and runs the program from then on.
+
+    Args:
+        python: the function; its tensor arguments and results may be nested in tuples, lists and dicts.
+        name: the path shown in messages, or a function that finds it.
+        kind: the class name shown beside it.
+    """
+
+    def __init__(self, python: Callable[..., Any], name: Callable[[], str], kind: str) -> None:
+        self._python = python
+        self._name = name
+        self._kind = kind
+        self._entries: dict[Signature, list[_Entry]] = {}
+        self._latest: Signature | None = None
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        tensors: list[TensorBase] = []
+        structure = flatten((args, kwargs) if kwargs else args, tensors)
+        signature = (tuple([tensor._type for tensor in tensors]), structure)
+        entry = self._find(signature) or self._compile(signature, args, kwargs)
+        results = entry.compiled.run(tensors)
+        if entry.structure is results:
+            return results
+        return unflatten(entry.structure, iter(results))
+
+    def _find(self, signature: Signature) -> _Entry | None:
+        try:
+            entries = self._entries.get(signature, ())
+        except TypeError:
+            raise _not_a_constant(signature[1]) from None
+        for entry in entries:
+            if entry.epoch == context.epoch and not entry.reads.containers:
+                return entry
+            if entry.reads.changed() is None:
+                entry.epoch = context.epoch
+                entry.compiled.refresh()
+                return entry
+        return None
+
+    def _compile(self, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Entry:
+        __tracebackhide__ = True
+        entries = self._entries.get(signature)
+        if self._latest is not None and context.log_recompiles():
+            names = _argument_names(self._python, args, kwargs)
+            changed = entries[-1].reads.changed() if entries else None
+            recompile.explain(self._name(), changed or recompile.difference(self._latest, signature, names))
+        entry = _Entry(self.trace(args, kwargs))
+        self._entries.setdefault(signature, []).append(entry)
+        self._latest = signature
+        return entry
+
+    def trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+        """Runs the function on tracers of the arguments' types."""
+        __tracebackhide__ = True
+        pending = current()
+        if pending.eager:
+            pending.flush()
+        name = self._name()
+        trace = Trace(name)
+        leaves: list[TensorBase] = []
+        structure = flatten((args, kwargs), leaves)
+        names = _argument_names(self._python, args, kwargs)
+        inputs = [trace.add_input(leaf._type, label) for leaf, label in zip(leaves, names, strict=True)]
+        traced_args, traced_kwargs = unflatten(structure, iter(inputs))
+        with recording(trace), recompile.watching(trace), inside(name, self._kind):
+            result = self._python(*traced_args, **traced_kwargs)
+            outputs: list[TensorBase] = []
+            returned = flatten(result, outputs)
+            _check_result(returned)
+            graph = trace.finish([trace.value_of(output) for output in outputs])
+        return Traced(graph, returned, len(outputs), recompile.Reads(trace.reads))
+
+
+def _argument_names(python: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    """A name for each tensor among the arguments, after the function's parameters."""
+    try:
+        parameters = [
+            parameter.name
+            for parameter in inspect.signature(python).parameters.values()
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        ]
+    except (TypeError, ValueError):
+        parameters = []
+    parameters += [f"input{index}" for index in range(len(parameters), len(args))]
+    names: list[str] = []
+    for name, value in [*zip(parameters, args, strict=False), *kwargs.items()]:
+        names.extend(leaf_names(name, flatten(value, [])))
+    return names
+
+
+def _not_a_constant(structure: Any) -> Exception:
+    import numpy as np
+
+    if any(isinstance(item, np.ndarray) for item in structure):
+        return errors.bad_argument(TypeError, "a Cell takes Tensors, not NumPy arrays", "wrap it: cellc.Tensor(array)")
+    return errors.bad_argument(TypeError, "arguments that are not tensors must be hashable, because they are constants")
+
+
+def _check_result(structure: Any) -> None:
+    if isinstance(structure, tuple):
+        for item in structure:
+            _check_result(item)
+    elif type(structure).__module__ == "numpy":
+        raise errors.bad_argument(
+            TypeError, "construct returned a NumPy value, which would be the same at every call", "return a Tensor"
+        )

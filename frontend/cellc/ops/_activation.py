@@ -1,0 +1,79 @@
+"""Activation functions and dropout."""
+
+from __future__ import annotations
+
+import math
+
+from cellc.arithmetic import as_tensor, cast
+from cellc.dtype import float32, float64
+from cellc.ops import _validate
+from cellc.ops._arithmetic import Operand, add, div, erf, minimum, mul
+from cellc.ops._comparison import less, select
+from cellc.seed import uniform
+from cellc.tensor import Tensor
+from cellc.trace import apply
+
+
+def relu(input_x: Operand) -> Tensor:
+    """max(x, 0)."""
+    return apply("relu", as_tensor(input_x))
+
+
+def relu6(input_x: Operand) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return minimum(relu(input_x), 6)
+
+
+def sigmoid(input_x: Operand) -> Tensor:
+    """1 / (1 + exp(-x))."""
+    return apply("sigmoid", as_tensor(input_x))
+
+
+def tanh(input_x: Operand) -> Tensor:
+    """The hyperbolic tangent."""
+    return apply("tanh", as_tensor(input_x))
+
+
+def gelu(x: Operand, approximate: bool = True) -> Tensor:
+    """x times the normal distribution function of x.
+
+    Exactly, 0.5 x (1 + erf(x / sqrt(2))); approximately, 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), from
+    Hendrycks and Gimpel, Gaussian Error Linear Units (https://arxiv.org/abs/1606.08415).
+    """
+    tensor = as_tensor(x)
+    if approximate:
+        inner = mul(tensor, add(mul(mul(tensor, tensor), 0.044715), 1.0))
+        factor = tanh(mul(inner, math.sqrt(2 / math.pi)))
+    else:
+        factor = erf(mul(tensor, math.sqrt(0.5)))
+    return mul(mul(tensor, 0.5), add(factor, 1.0))
+
+
+def softmax(logits: Operand, axis: int = -1) -> Tensor:
+    """exp(x) / sum(exp(x)) along `axis`; does not overflow."""
+    tensor = as_tensor(logits)
+    return apply("softmax", tensor, axis=_validate.axis_in("axis", axis, tensor.ndim, "softmax"))
+
+
+def log_softmax(logits: Operand, axis: int = -1) -> Tensor:
+    """x - log(sum(exp(x))) along `axis`; does not overflow."""
+    tensor = as_tensor(logits)
+    return apply("log_softmax", tensor, axis=_validate.axis_in("axis", axis, tensor.ndim, "log_softmax"))
+
+
+def dropout(x: Operand, keep_prob: float = 0.5) -> tuple[Tensor, Tensor]:
+    """`(result, mask)`: each element is kept with probability `keep_prob` and divided by it, else zero.
+
+    The mask has the dtype of x and is 1 where an element was kept. Its bits come from a counter (`cellc.set_seed`
+    and the number of calls), so they do not depend on the number of threads and nothing is stored.
+
+    Raises:
+        ValueError: `keep_prob` is not in (0, 1].
+    """
+    tensor = as_tensor(x)
+    if not 0 < _validate.of_type("keep_prob", keep_prob, (int, float), "dropout") <= 1:
+        raise ValueError(f"For 'dropout', 'keep_prob' must be in (0, 1], but got {keep_prob}.")
+    wide = float64 if tensor.dtype is float64 else float32
+    kept = less(uniform(tensor.shape, wide), keep_prob)
+    result = select(kept, div(tensor, keep_prob), 0.0)
+    return result, cast(kept, tensor.dtype)

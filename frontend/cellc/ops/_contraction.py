@@ -1,0 +1,94 @@
+"""Matrix products, convolution and the addition of a bias."""
+
+from __future__ import annotations
+
+from cellc import arithmetic, dtype
+from cellc.arithmetic import as_tensor, cast
+from cellc.ops import _validate
+from cellc.ops._arithmetic import Operand, add
+from cellc.ops._shape import expand_dims, reshape, squeeze
+from cellc.ops._windows import window_padding
+from cellc.tensor import Tensor
+from cellc.trace import apply
+
+
+def matmul(x1: Operand, x2: Operand, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
+    """The matrix product over the last two axes, with NumPy's rules for ranks.
+
+    A vector is a row on the left and a column on the right, and its axis goes; leading axes broadcast.
+    `transpose_a` and `transpose_b` exchange the last two axes of an operand without moving its data.
+
+    Raises:
+        ValueError: an operand has rank 0, or the shapes do not fit.
+    """
+    lhs, rhs = as_tensor(x1), as_tensor(x2)
+    if lhs.ndim == 0 or rhs.ndim == 0:
+        raise ValueError(f"For 'matmul', 'x1' and 'x2' must have an axis, but got shapes {lhs.shape} and {rhs.shape}.")
+    vectors = [at for at, tensor in ((-2, lhs), (-1, rhs)) if tensor.ndim == 1]
+    lhs = expand_dims(lhs, 0) if lhs.ndim == 1 else lhs
+    rhs = expand_dims(rhs, 1) if rhs.ndim == 1 else rhs
+    met = dtype.promote(lhs.dtype, rhs.dtype)
+    lhs, rhs = _equal_batches(cast(lhs, met), cast(rhs, met))
+    product = apply("matmul", lhs, rhs, transpose_lhs=transpose_a, transpose_rhs=transpose_b)
+    for at in vectors:
+        product = squeeze(product, at)
+    return product
+
+
+def _equal_batches(lhs: Tensor, rhs: Tensor) -> tuple[Tensor, Tensor]:
+    batch = arithmetic.broadcast_shape(lhs.shape[:-2], rhs.shape[:-2])
+    if batch is None:
+        raise ValueError(f"For 'matmul', the leading axes of {lhs.shape} and {rhs.shape} do not broadcast.")
+    return (
+        arithmetic.broadcast_to(lhs, (*batch, *lhs.shape[-2:])),
+        arithmetic.broadcast_to(rhs, (*batch, *rhs.shape[-2:])),
+    )
+
+
+def bias_add(input_x: Operand, bias: Operand) -> Tensor:
+    """`input_x` plus `bias` of shape (C,) along axis 1, the channels.
+
+    Raises:
+        ValueError: `input_x` has fewer than two axes, or its axis 1 is not as long as `bias`.
+    """
+    tensor, added = as_tensor(input_x), as_tensor(bias)
+    if tensor.ndim < 2 or added.shape != (tensor.shape[1],):
+        raise ValueError(
+            f"For 'bias_add', 'bias' must have the extent of axis 1 of 'input_x', but got shapes "
+            f"{added.shape} and {tensor.shape}."
+        )
+    return add(tensor, reshape(added, (added.shape[0],) + (1,) * (tensor.ndim - 2)))
+
+
+def conv2d(
+    x: Operand,
+    weight: Operand,
+    pad_mode: str = "valid",
+    pad: int | tuple[int, int, int, int] = 0,
+    stride: int | tuple[int, int] = 1,
+    dilation: int | tuple[int, int] = 1,
+    group: int = 1,
+) -> Tensor:
+    """Cross-correlation of x[N, C, H, W] with weight[K, C / group, R, S]; result [N, K, P, Q].
+
+    `pad_mode` is "valid" (no padding), "same" (P = ceil(H / stride), an odd row of padding at the bottom, an odd
+    column at the right) or "pad" (`pad` as top, bottom, left, right).
+
+    Raises:
+        ValueError: `pad` is not 0 although `pad_mode` is not "pad", or the shapes do not fit.
+    """
+    tensor, kernel = as_tensor(x), as_tensor(weight)
+    strides, dilations = _validate.pair("stride", stride, "conv2d"), _validate.pair("dilation", dilation, "conv2d")
+    if tensor.ndim != 4 or kernel.ndim != 4:
+        raise ValueError(f"For 'conv2d', 'x' and 'weight' must have rank 4, but got {tensor.shape} and {kernel.shape}.")
+    sides = window_padding(pad_mode, pad, tensor.shape[2:], kernel.shape[2:], strides, dilations, "conv2d")
+    met = dtype.promote(tensor.dtype, kernel.dtype)
+    return apply(
+        "conv2d",
+        cast(tensor, met),
+        cast(kernel, met),
+        strides=strides,
+        padding=sides,
+        dilation=dilations,
+        groups=_validate.positive_int("group", group, "conv2d"),
+    )

@@ -1,0 +1,34 @@
+"""`Primitive`: an op as an object, configured once and called often (`ops.Softmax(axis=1)(x)`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Primitive:
+    """Base of the class forms. The arguments of the constructor are its public attributes."""
+
+    @property
+    def name(self) -> str:
+        """The name of the class."""
+        return type(self).__name__
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Applies the op to `inputs`."""
+        raise NotImplementedError(f"{self.name} does not say how it is applied")
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{key}={value}" for key, value in vars(self).items())
+        return f"{self.name}<{arguments}>"
+
+
+def class_form(name: str, function: Callable[..., Any]) -> type[Primitive]:
+    """The class form of a function that has no arguments beside its inputs: `name()(*inputs)`."""
+
+    def call(self: Primitive, *inputs: Any) -> Any:
+        __tracebackhide__ = True
+        return function(*inputs)
+
+    summary = f"Class form of `cellc.ops.{function.__name__}`, whose arguments are the inputs of the call."
+    return type(name, (Primitive,), {"__call__": call, "__doc__": summary, "__module__": "cellc.ops"})

@@ -1,0 +1,171 @@
+"""Class forms of ops that move, read or make elements, and of those with effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cellc import dtype as dtypes
+from cellc.ops import _creation, _indexing, _shape, _state, _validate
+from cellc.ops._primitive import Primitive, class_form
+from cellc.tensor import Tensor
+
+Reshape = class_form("Reshape", _shape.reshape)
+Flatten = class_form("Flatten", _shape.flatten)
+Transpose = class_form("Transpose", _shape.transpose)
+ExpandDims = class_form("ExpandDims", _shape.expand_dims)
+Slice = class_form("Slice", _shape.slice)
+StridedSlice = class_form("StridedSlice", _shape.strided_slice)
+Tile = class_form("Tile", _shape.tile)
+Gather = class_form("Gather", _indexing.gather)
+Fill = class_form("Fill", _creation.fill)
+Ones = class_form("Ones", _creation.ones)
+Zeros = class_form("Zeros", _creation.zeros)
+OnesLike = class_form("OnesLike", _creation.ones_like)
+ZerosLike = class_form("ZerosLike", _creation.zeros_like)
+Assign = class_form("Assign", _state.assign)
+AssignAdd = class_form("AssignAdd", _state.assign_add)
+AssignSub = class_form("AssignSub", _state.assign_sub)
+Depend = class_form("Depend", _state.depend)
+Identity = class_form("Identity", _state.identity)
+
+
+class _Axis(Primitive):
+    """A class form with one argument, `axis`."""
+
+    def __init__(self, axis: int = 0) -> None:
+        self.axis = _validate.integer("axis", axis, self.name)
+
+
+class Concat(_Axis):
+    """Class form of `concat`: `Concat(axis)(tensors)`."""
+
+    def __call__(self, input_x: Sequence[Tensor]) -> Tensor:
+        """The tensors joined along the axis."""
+        return _shape.concat(input_x, self.axis)
+
+
+class Stack(_Axis):
+    """Class form of `stack`: `Stack(axis)(tensors)`."""
+
+    def __call__(self, input_x: Sequence[Tensor]) -> Tensor:
+        """The tensors joined along a new axis."""
+        return _shape.stack(input_x, self.axis)
+
+
+class Unstack(_Axis):
+    """Class form of `unstack`: `Unstack(axis)(x)`."""
+
+    def __call__(self, input_x: Tensor) -> tuple[Tensor, ...]:
+        """The slices along the axis."""
+        return _shape.unstack(input_x, self.axis)
+
+
+class Split(Primitive):
+    """Class form of `split`: `Split(axis, output_num)(x)`."""
+
+    def __init__(self, axis: int = 0, output_num: int = 1) -> None:
+        self.axis = _validate.integer("axis", axis, self.name)
+        self.output_num = _validate.positive_int("output_num", output_num, self.name)
+
+    def __call__(self, input_x: Tensor) -> tuple[Tensor, ...]:
+        """The equal parts along the axis."""
+        return _shape.split(input_x, self.axis, self.output_num)
+
+
+class Squeeze(Primitive):
+    """Class form of `squeeze`: `Squeeze(axis)(x)`."""
+
+    def __init__(self, axis: int | tuple[int, ...] = ()) -> None:
+        self.axis = _validate.of_type("axis", axis, (int, tuple), self.name)
+
+    def __call__(self, input_x: Tensor) -> Tensor:
+        """The tensor without the axes."""
+        return _shape.squeeze(input_x, self.axis)
+
+
+class BroadcastTo(Primitive):
+    """Class form of `broadcast_to`: `BroadcastTo(shape)(x)`."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = _validate.of_type("shape", shape, tuple, self.name)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The tensor repeated to the shape."""
+        return _shape.broadcast_to(x, self.shape)
+
+
+class Pad(Primitive):
+    """Class form of `pad`: `Pad(paddings)(x)`."""
+
+    def __init__(self, paddings: tuple[tuple[int, int], ...]) -> None:
+        self.paddings = _validate.of_type("paddings", paddings, tuple, self.name)
+
+    def __call__(self, input_x: Tensor) -> Tensor:
+        """The tensor with zeros around it."""
+        return _shape.pad(input_x, self.paddings)
+
+
+class ReverseV2(Primitive):
+    """Class form of `reverse`: `ReverseV2(axis)(x)`."""
+
+    def __init__(self, axis: int | tuple[int, ...] | list[int]) -> None:
+        self.axis = _validate.of_type("axis", axis, (int, tuple, list), self.name)
+
+    def __call__(self, input_x: Tensor) -> Tensor:
+        """The tensor with the axes turned round."""
+        return _shape.reverse(input_x, self.axis)
+
+
+class ReverseSequence(Primitive):
+    """Class form of `reverse_sequence`: `ReverseSequence(seq_dim, batch_dim)(x, seq_lengths)`."""
+
+    def __init__(self, seq_dim: int, batch_dim: int = 0) -> None:
+        self.seq_dim = _validate.integer("seq_dim", seq_dim, self.name)
+        self.batch_dim = _validate.integer("batch_dim", batch_dim, self.name)
+
+    def __call__(self, x: Tensor, seq_lengths: Tensor) -> Tensor:
+        """The tensor with the head of each sequence turned round."""
+        return _shape.reverse_sequence(x, seq_lengths, self.seq_dim, self.batch_dim)
+
+
+class OneHot(Primitive):
+    """Class form of `one_hot`: `OneHot(axis)(indices, depth, on_value, off_value)`."""
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = _validate.integer("axis", axis, self.name)
+
+    def __call__(self, indices: Tensor, depth: int, on_value: Tensor, off_value: Tensor) -> Tensor:
+        """The indices as one-hot slices along the axis."""
+        return _indexing.one_hot(indices, depth, on_value, off_value, self.axis)
+
+
+class Shape(Primitive):
+    """The shape of a tensor, a tuple of ints."""
+
+    def __call__(self, input_x: Tensor) -> tuple[int, ...]:
+        """The extents."""
+        return input_x.shape
+
+
+class Rank(Primitive):
+    """The number of axes of a tensor, an int."""
+
+    def __call__(self, input_x: Tensor) -> int:
+        """The number of axes."""
+        return input_x.ndim
+
+
+class Size(Primitive):
+    """The number of elements of a tensor, an int."""
+
+    def __call__(self, input_x: Tensor) -> int:
+        """The number of elements."""
+        return input_x.size
+
+
+class DType(Primitive):
+    """The element type of a tensor, a `cellc.dtype.DType`."""
+
+    def __call__(self, input_x: Tensor) -> dtypes.DType:
+        """The element type."""
+        return input_x.dtype

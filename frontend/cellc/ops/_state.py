@@ -1,0 +1,53 @@
+"""Ops with an effect beside their value, and ops that only steer gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cellc import arithmetic, trace
+from cellc.arithmetic import as_tensor
+from cellc.ops._arithmetic import Operand, add, sub
+from cellc.parameter import Parameter
+from cellc.tensor import Tensor
+
+
+def assign(variable: Parameter, value: Operand) -> Tensor:
+    """Gives `variable` the value `value`, converted to its dtype; returns the new value.
+
+    Raises:
+        TypeError: `variable` is not a Parameter.
+        ValueError: `value` does not broadcast to the shape of `variable`.
+    """
+    if not isinstance(variable, Parameter):
+        raise TypeError(f"For 'assign', 'variable' must be a Parameter, but got {type(variable).__name__}.")
+    new = arithmetic.cast(as_tensor(value), variable.dtype)
+    if arithmetic.broadcast_shape(new.shape, variable.shape) != variable.shape:
+        raise ValueError(f"For 'assign', 'value' of shape {new.shape} does not fit {variable.name}{variable.shape}.")
+    new = arithmetic.broadcast_to(new, variable.shape)
+    trace.assign(variable, new)
+    return new
+
+
+def assign_add(variable: Parameter, value: Operand) -> Tensor:
+    """Adds `value` to `variable` in place; returns the new value."""
+    return assign(variable, add(variable, value))
+
+
+def assign_sub(variable: Parameter, value: Operand) -> Tensor:
+    """Subtracts `value` from `variable` in place; returns the new value."""
+    return assign(variable, sub(variable, value))
+
+
+def depend(value: Any, expr: Any) -> Any:
+    """`value`. In a traced graph effects happen in program order anyway, so there is nothing to tie."""
+    return value
+
+
+def stop_gradient(value: Operand) -> Tensor:
+    """`value`, through which no gradient flows."""
+    return trace.apply("stop_gradient", as_tensor(value))
+
+
+def identity(x: Tensor) -> Tensor:
+    """x itself."""
+    return x

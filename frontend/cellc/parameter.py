@@ -1,0 +1,207 @@
+"""`Parameter`: a tensor with a name and storage that compiled programs update in place; `ParameterTuple`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from cellc import trace as tracing
+from cellc.tensor import Tensor
+from cellc.tensor_base import TensorBase, aligned_copy
+
+_DEFAULT_NAME = "Parameter"
+
+
+class Parameter(Tensor):
+    """A tensor that belongs to a Cell: named, trainable or not, updated in place by compiled programs.
+
+    Args:
+        default_input: Tensor, initializer, array, list or number with the first value.
+        name: its name; inside a Cell the attribute path replaces it.
+        requires_grad: whether `trainable_params` lists it.
+        layerwise_parallel, parallel_optimizer: kept for distributed training.
+
+    Raises:
+        TypeError, ValueError: as MindSpore, for a wrong type or an empty name.
+    """
+
+    is_parameter = True
+
+    def __init__(
+        self,
+        default_input: Any,
+        name: str | None = None,
+        requires_grad: bool = True,
+        layerwise_parallel: bool = False,
+        parallel_optimizer: bool = True,
+    ) -> None:
+        if isinstance(default_input, TensorBase) and default_input._init is not None:
+            super().__init__(shape=default_input.shape, dtype=default_input.dtype, init=default_input._init)
+        else:
+            super().__init__(default_input)
+        self._name = _DEFAULT_NAME
+        self.name = name
+        self.requires_grad = requires_grad
+        self.layerwise_parallel = layerwise_parallel
+        self.parallel_optimizer = parallel_optimizer
+
+    @property
+    def name(self) -> str:
+        """The parameter's name."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        if name is None:
+            name = _DEFAULT_NAME
+        if not isinstance(name, str):
+            raise TypeError(f"a parameter's name must be a str, got {name!r} of type {type(name).__name__}")
+        if not name.strip():
+            raise ValueError("a parameter's name must not be empty")
+        self._name = name
+
+    @property
+    def has_default_name(self) -> bool:
+        """Whether no name was given, so that a Cell names the parameter after its attribute."""
+        return self._name == _DEFAULT_NAME
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether the parameter is trainable."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise TypeError(f"requires_grad must be a bool, got {value!r} of type {type(value).__name__}")
+        self._requires_grad = value
+
+    @property
+    def data(self) -> Parameter:
+        """The parameter itself (MindSpore's spelling)."""
+        return self
+
+    def value(self) -> Tensor:
+        """The parameter's present value as a Tensor that later updates do not change."""
+        return tracing.apply("identity", self)
+
+    def set_data(self, data: Any, slice_shape: bool = False) -> Parameter:
+        """Replaces the value in place.
+
+        Args:
+            data: Tensor, array, list or number of the parameter's shape; ints and floats are converted to its dtype,
+                but a float tensor does not fit an integer parameter.
+            slice_shape: allows another shape.
+
+        Raises:
+            TypeError: the dtype does not fit.
+            ValueError: the shape differs.
+        """
+        __tracebackhide__ = True
+        data = data if isinstance(data, TensorBase) else Tensor(data)
+        self._check(data, slice_shape)
+        if tracing.tracing():
+            tracing.assign(self, data.astype(self.dtype))
+            return self
+        self._finish_pending()
+        elements = data._elements()
+        if self.shape != elements.shape or self._array is None:
+            self._array = aligned_copy(elements, self.dtype.numpy)
+            self._type = self._type._replace(shape=elements.shape)
+            self._init = None
+        else:
+            np.copyto(self._array, elements, casting="unsafe")
+        return self
+
+    def _check(self, data: TensorBase, slice_shape: bool) -> None:
+        from cellc import errors
+
+        if data.dtype.is_float and not self.dtype.is_float:
+            raise errors.bad_argument(TypeError, f"parameter {self.name} is {self.dtype}, the new value {data.dtype}")
+        if data.shape != self.shape and not slice_shape:
+            raise errors.bad_argument(
+                ValueError, f"parameter {self.name} has shape {self.shape}, the new value {data.shape}"
+            )
+
+    def _finish_pending(self) -> None:
+        """Runs the pending graph where it reads or assigns this parameter, so that it sees the old value."""
+        eager = tracing.current()
+        if eager.eager and (eager.captured(self) or eager.assigned(self)):
+            eager.flush()
+
+    def _elements(self) -> np.ndarray:
+        if not tracing.tracing() and tracing.current().assigned(self):
+            tracing.current().flush()
+        return super()._elements()
+
+    def _asking(self, operation: str) -> np.ndarray:
+        if tracing.tracing():
+            from cellc import errors
+
+            raise errors.value_needed(self, operation)
+        return self._elements()
+
+    def _become(self, other: Tensor) -> None:
+        tracing.assign(self, other)
+
+    def clone(self, init: Any = "same") -> Parameter:
+        """A new parameter with this one's attributes.
+
+        Args:
+            init: `"same"` (the present value), a number, an initializer or its name, or a Tensor.
+        """
+        from cellc.initializer import initializer
+
+        if init == "same" if isinstance(init, str) else False:
+            value: Any = Tensor(self._elements(), self.dtype)
+        elif isinstance(init, TensorBase):
+            value = init
+        else:
+            value = initializer(init, self.shape, self.dtype)
+        return Parameter(value, self.name, self.requires_grad, self.layerwise_parallel, self.parallel_optimizer)
+
+    def __repr__(self) -> str:
+        return (
+            f"Parameter (name={self.name}, shape={self.shape}, dtype={self.dtype}, requires_grad={self.requires_grad})"
+        )
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Parameter, (self._elements().copy(), self.name, self.requires_grad))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        clone = self.clone()
+        memo[id(self)] = clone
+        return clone
+
+
+class ParameterTuple(tuple[Parameter, ...]):
+    """A tuple of parameters with distinct names.
+
+    Raises:
+        TypeError: an element is not a Parameter.
+        ValueError: two parameters have one name.
+    """
+
+    def __new__(cls, iterable: Iterable[Parameter]) -> ParameterTuple:
+        parameters = tuple(iterable)
+        seen: dict[str, Parameter] = {}
+        for parameter in parameters:
+            if not isinstance(parameter, Parameter):
+                raise TypeError(f"ParameterTuple takes Parameters, got {parameter!r} of type {type(parameter).__name__}")
+            if seen.setdefault(parameter.name, parameter) is not parameter:
+                raise ValueError(f"two parameters are named {parameter.name!r}; give one another name")
+        return super().__new__(cls, parameters)
+
+    def clone(self, prefix: str, init: Any = "same") -> ParameterTuple:
+        """A tuple of clones named `<prefix>.<name>`, as optimizers make for their slots."""
+        clones = []
+        for parameter in self:
+            clone = parameter.clone(init)
+            clone.name = f"{prefix}.{parameter.name}"
+            clones.append(clone)
+        return ParameterTuple(clones)

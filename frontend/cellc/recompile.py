@@ -1,0 +1,135 @@
+"""What makes a compiled function trace again, and how it says so.
+
+While a function is traced, `Cell.__getattribute__` records which attributes of which cells it read. When anything
+that could matter changed (`context.epoch` grew, or a recorded list or dict has other contents), the recorded values
+are compared with the present ones.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from cellc.dialects.nn.definition import TensorType
+from cellc.trace import Trace
+
+_WATCHED: list[type] = []
+
+
+def watched(cls: type) -> type:
+    """Class decorator: reads of the instances' attributes are recorded while something is traced."""
+    _WATCHED.append(cls)
+    return cls
+
+
+_active = 0
+
+
+@contextmanager
+def watching(trace: Trace) -> Iterator[None]:
+    """Installs the recording `__getattribute__`; outside tracing, attribute access runs at full speed."""
+    global _active
+    _active += 1
+    for cls in _WATCHED:
+        cls.__getattribute__ = _recording_getattribute  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        _active -= 1
+        if _active == 0:
+            for cls in _WATCHED:
+                del cls.__getattribute__
+
+
+def _recording_getattribute(self: Any, name: str) -> Any:
+    value = object.__getattribute__(self, name)
+    if not name.startswith("__"):
+        instance = object.__getattribute__(self, "__dict__")
+        if name in instance:
+            from cellc.trace import current
+
+            current().reads.setdefault((id(self), name), (self, _snapshot(value)))
+    return value
+
+
+class _Contents(tuple):
+    """A shallow copy of a container, compared element by element."""
+
+
+def _snapshot(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return _Contents([type(value), *(_snapshot(item) for item in value)])
+    if isinstance(value, dict):
+        return _Contents([dict, *((key, _snapshot(item)) for key, item in value.items())])
+    return value
+
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+
+
+def _same(old: Any, new: Any) -> bool:
+    if old is new:
+        return True
+    if isinstance(old, _Contents | tuple) and type(old) is type(new) and len(old) == len(new):
+        return all(_same(a, b) for a, b in zip(old, new, strict=True))
+    return isinstance(old, _PLAIN) and type(old) is type(new) and old == new
+
+
+class Reads:
+    """The attributes a trace read, with the values they had.
+
+    Attributes:
+        containers: whether one of them is a list or dict, whose contents can change unnoticed.
+    """
+
+    def __init__(self, reads: dict[tuple[int, str], tuple[Any, Any]]) -> None:
+        # As they are after tracing: what construct itself assigned is part of what was compiled.
+        self._values = [
+            (cell, name, _snapshot(cell.__dict__[name])) for (_, name), (cell, _) in reads.items() if name in cell.__dict__
+        ]
+        self.containers = any(
+            isinstance(value, _Contents) and value[0] is not tuple and name not in ("_cells", "_params")
+            for _, name, value in self._values
+        )
+
+    def changed(self) -> str | None:
+        """What differs from then, in words, or None."""
+        for cell, name, old in self._values:
+            if name not in cell.__dict__:
+                return f"{cell.cls_name}.{name} was deleted"
+            new = _snapshot(cell.__dict__[name])
+            if not _same(old, new):
+                return f"{cell.cls_name}.{name} was {_shown(old)}, is {_shown(new)}"
+        return None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, _Contents):
+        inner = ", ".join(_shown(item[1] if value[0] is dict else item) for item in value[1:])
+        return {list: "[%s]", tuple: "(%s)", dict: "{%s}"}.get(value[0], "(%s)") % inner
+    text = repr(value)
+    return text if len(text) <= 60 else f"a {type(value).__name__}"
+
+
+def _type(type: TensorType) -> str:
+    return f"{type.dtype}[{','.join(map(str, type.shape))}]"
+
+
+def difference(old: tuple[tuple[TensorType, ...], Any], new: tuple[tuple[TensorType, ...], Any],
+               names: Sequence[str]) -> str:  # fmt: skip
+    """How two signatures differ: `x was f32[32,1,28,28], is f32[5,1,28,28]`."""
+    if len(old[0]) != len(new[0]):
+        return f"it was called with {len(old[0])} tensor(s), now with {len(new[0])}"
+    parts = [
+        f"{name} was {_type(before)}, is {_type(after)}"
+        for name, before, after in zip(names, old[0], new[0], strict=True)
+        if before != after
+    ]
+    return "; ".join(parts) or f"its other arguments were {old[1]}, are {new[1]}"
+
+
+def explain(name: str, reason: str) -> None:
+    """Says on stderr why `name` is compiled again."""
+    print(f"cellc: compiling {name} again: {reason}", file=sys.stderr)

@@ -1,0 +1,72 @@
+"""Nested tuples, lists, dicts and None as flat lists of tensors, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cellc.tensor_base import TensorBase
+
+
+class _Leaf:
+    """Stands for a tensor in a structure; equal to every other leaf, so structures can be keys."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "*"
+
+
+LEAF = _Leaf()
+
+
+class _DictKey(tuple):
+    """A dict as a hashable structure: pairs in insertion order."""
+
+
+class _ListKey(tuple):
+    """A list as a hashable structure."""
+
+
+def flatten(value: Any, leaves: list[TensorBase]) -> Any:
+    """Appends the tensors of `value` to `leaves`; returns its structure, with Python values in place.
+
+    The structure is hashable where its Python values are.
+    """
+    if isinstance(value, TensorBase):
+        leaves.append(value)
+        return LEAF
+    if isinstance(value, list):
+        return _ListKey([flatten(item, leaves) for item in value])
+    if isinstance(value, tuple):
+        items = tuple([flatten(item, leaves) for item in value])
+        return items if type(value) is tuple or not hasattr(value, "_fields") else type(value)(*items)
+    if isinstance(value, dict):
+        return _DictKey((key, flatten(item, leaves)) for key, item in value.items())
+    return value
+
+
+def unflatten(structure: Any, leaves: Iterator[Any]) -> Any:
+    """The value with `leaves`, in order, where `structure` has leaves."""
+    if structure is LEAF:
+        return next(leaves)
+    if isinstance(structure, _ListKey):
+        return [unflatten(item, leaves) for item in structure]
+    if isinstance(structure, _DictKey):
+        return {key: unflatten(item, leaves) for key, item in structure}
+    if isinstance(structure, tuple):
+        items = tuple([unflatten(item, leaves) for item in structure])
+        return items if not hasattr(structure, "_fields") else type(structure)(*items)
+    return structure
+
+
+def leaf_names(name: str, structure: Any) -> Iterator[str]:
+    """A name for each leaf: `x`, or `x[0]`, `x['mask']` inside containers."""
+    if structure is LEAF:
+        yield name
+    elif isinstance(structure, _DictKey):
+        for key, item in structure:
+            yield from leaf_names(f"{name}[{key!r}]", item)
+    elif isinstance(structure, tuple):
+        for index, item in enumerate(structure):
+            yield from leaf_names(f"{name}[{index}]", item)

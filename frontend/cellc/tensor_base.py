@@ -1,0 +1,292 @@
+"""The data side of a tensor: where its elements are, and how they come in and out.
+
+A tensor is in one of four states:
+
+* concrete: `_array` holds the elements (C order, 64-byte aligned);
+* initialised lazily: `_init` makes `_array` when first needed;
+* pending: `_value` is part of the thread's eager graph and runs, compiled, when the elements are asked for;
+* traced: `_value` is part of a Cell's graph that is being recorded; it has a shape and a dtype, but no elements.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellc import dtype as dtypes
+from cellc.dialects.nn.definition import TensorType
+from cellc.dtype import DType, dtype_of
+
+if TYPE_CHECKING:
+    from cellc.graph import Value
+    from cellc.trace import Trace
+
+ALIGNMENT = 64
+
+
+def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An uninitialised C-ordered array whose data starts at a multiple of 64 bytes."""
+    size = dtype.itemsize
+    for extent in shape:
+        size *= extent
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    offset = -raw.ctypes.data % ALIGNMENT
+    return np.ndarray(shape, dtype, raw, offset)
+
+
+def aligned_copy(data: Any, dtype: np.dtype) -> np.ndarray:
+    """The elements of `data`, converted, in fresh aligned storage."""
+    data = np.asarray(data)
+    array = aligned_empty(data.shape, dtype)
+    np.copyto(array, data, casting="unsafe")
+    return array
+
+
+def _default_dtype(data: Any, array: np.ndarray) -> DType:
+    """Python floats are float32 (as in MindSpore since 1.9); arrays and NumPy scalars keep their dtype."""
+    if array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):
+        return dtypes.float32
+    return dtype_of(array.dtype)
+
+
+class TensorBase:
+    """Shape, dtype, elements and conversions; `cellc.Tensor` adds the operations."""
+
+    __slots__ = ("__weakref__", "_array", "_init", "_trace", "_type", "_value")
+    __array_priority__ = 1000
+    __array_ufunc__ = None  # np.ndarray + Tensor is left to Tensor.__radd__
+    is_parameter = False
+
+    _type: TensorType
+    _array: np.ndarray | None
+    _value: Value | None
+    _trace: Trace | None
+    _init: Any
+
+    def __init__(
+        self,
+        input_data: Any = None,
+        dtype: DType | None = None,
+        shape: tuple[int, ...] | int | None = None,
+        init: Any = None,
+        internal: bool = False,
+        const_arg: bool = False,
+    ) -> None:
+        self._value = self._trace = self._init = self._array = None
+        if init is not None:
+            if input_data is not None or shape is None or dtype is None:
+                raise ValueError("a Tensor with init takes shape and dtype, and no input_data")
+            shape = (shape,) if isinstance(shape, int) else tuple(shape)
+            self._type = TensorType(shape, dtype_of(dtype).code)
+            self._init = init
+            return
+        self._take_data(input_data, None if dtype is None else dtype_of(dtype))
+
+    def _take_data(self, data: Any, dtype: DType | None) -> None:
+        if isinstance(data, TensorBase):
+            data._materialize()
+            array = data._elements()
+        elif isinstance(data, list | tuple) and any(isinstance(item, TensorBase) for item in data):
+            array = np.stack([item.asnumpy() if isinstance(item, TensorBase) else np.asarray(item) for item in data])
+        elif isinstance(data, np.ndarray | np.generic | bool | int | float | list | tuple):
+            array = np.asarray(data)
+        else:
+            raise TypeError(
+                "Tensor takes a number, a list or tuple of numbers, a numpy array or a Tensor, "
+                f"got {data!r} of type {type(data).__name__}"
+            )
+        if array.dtype == object:
+            raise TypeError(f"Tensor takes rectangular numeric data, got {data!r}")
+        dtype = dtype or _default_dtype(data, array)
+        self._array = aligned_copy(array, dtype.numpy)
+        self._type = TensorType(array.shape, dtype.code)
+
+    @classmethod
+    def _traced(cls, value: Value, trace: Trace) -> Any:
+        tensor = cls.__new__(cls)
+        tensor._array = tensor._init = None
+        tensor._value = value
+        tensor._trace = trace
+        tensor._type = value.type
+        return tensor
+
+    @classmethod
+    def _wrap(cls, array: np.ndarray, type: TensorType) -> Any:
+        """A concrete tensor on `array`, which is aligned, in C order and owned by nobody else."""
+        tensor = cls.__new__(cls)
+        tensor._value = tensor._trace = tensor._init = None
+        tensor._array = array
+        tensor._type = type
+        return tensor
+
+    @classmethod
+    def from_numpy(cls, array: np.ndarray) -> Any:
+        """A tensor that shares the array's memory where that is aligned and in C order, else a copy."""
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"from_numpy takes a numpy.ndarray, got {type(array).__name__}")
+        if not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
+            return cls(array)
+        return cls._wrap(array, TensorType(array.shape, dtype_of(array.dtype).code))
+
+    # Properties
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extents, outermost first."""
+        return self._type.shape
+
+    @property
+    def dtype(self) -> DType:
+        """Element type, such as `cellc.float32`."""
+        return dtype_of(self._type.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._type.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._type.size
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes an element takes."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes all elements take."""
+        return self._type.nbytes
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes to step in each axis; always those of C order."""
+        strides, step = [], self.itemsize
+        for extent in reversed(self.shape):
+            strides.append(step)
+            step *= extent
+        return tuple(reversed(strides))
+
+    @property
+    def has_init(self) -> bool:
+        """Whether the elements are still to be made by an initializer."""
+        return self._init is not None
+
+    # Elements
+
+    def init_data(self, slice_index: Any = None, shape: Any = None, opt_shard_group: Any = None) -> Any:
+        """Makes the elements of a lazily initialised tensor; returns the tensor."""
+        if self._init is not None:
+            array = aligned_empty(self.shape, self.dtype.numpy)
+            self._init.fill(array)
+            self._array = array
+            self._init = None
+        return self
+
+    def _materialize(self) -> None:
+        """Makes the tensor concrete: initialises it, or runs the pending graph it belongs to.
+
+        Raises:
+            TypeError: the tensor is being traced, so it has no elements.
+        """
+        if self._array is not None:
+            return
+        if self._init is not None:
+            self.init_data()
+        else:
+            assert self._trace is not None
+            self._trace.materialize(self)
+
+    def _elements(self) -> np.ndarray:
+        """The storage itself; callers must not write to it or let it out."""
+        self._materialize()
+        assert self._array is not None
+        return self._array
+
+    def asnumpy(self) -> np.ndarray:
+        """A copy of the elements as a NumPy array."""
+        return self._asking("asnumpy()").copy()
+
+    def _asking(self, operation: str) -> np.ndarray:
+        """The storage, or an error that names the operation when the tensor is being traced."""
+        if self._array is None and self._trace is not None and not self._trace.eager:
+            from cellc import errors
+
+            raise errors.value_needed(self, operation)
+        return self._elements()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """A copy; `copy=False` cannot be honoured because storage is not shared."""
+        if copy is False:
+            raise ValueError("a Tensor does not share its memory with NumPy; drop copy=False")
+        array = self._asking("a NumPy function").copy()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._asking("__dlpack__()").copy().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # kDLCPU
+
+    def item(self, index: Any = None) -> Any:
+        """One element as a Python number: the only one, or the one at a flat or tuple index."""
+        array = self._asking("item()")
+        if index is None and array.size != 1:
+            raise ValueError(f"item() needs an index: the tensor has {array.size} elements, not one")
+        return array.item() if index is None else array.item(index)
+
+    def tolist(self) -> Any:
+        """The elements as nested Python lists."""
+        return self._asking("tolist()").tolist()
+
+    def _single(self, operation: str) -> Any:
+        array = self._asking(operation)
+        if array.size != 1:
+            raise ValueError(f"{operation} needs a tensor of one element, got one of shape {self.shape}")
+        return array.item()
+
+    def __bool__(self) -> bool:
+        return bool(self._single("bool()"))
+
+    def __int__(self) -> int:
+        return int(self._single("int()"))
+
+    def __float__(self) -> float:
+        return float(self._single("float()"))
+
+    def __index__(self) -> int:
+        if not self.dtype.is_integer:
+            raise TypeError(f"only an integer tensor is an index, got {self.dtype}")
+        return int(self._single("an index"))
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a tensor of rank 0 has no len()")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        head = f"{type(self).__name__}(shape={list(self.shape)}, dtype={self.dtype}"
+        if self._array is None and self._trace is not None and not self._trace.eager:
+            return f"{head}, traced in {self._trace.name})"
+        formatter: Any = {"float_kind": "{: .8e}".format} if self.dtype.is_float else None
+        text = np.array2string(self._elements(), separator=", ", formatter=formatter)
+        return f"{head}, value={' ' if self.ndim < 2 else chr(10)}{text})"
+
+    def __str__(self) -> str:
+        if self._array is None and self._trace is not None and not self._trace.eager:
+            return repr(self)
+        return str(self._elements())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self._elements().copy(),))
+
+    def __copy__(self) -> Any:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        from cellc.tensor import Tensor
+
+        return Tensor._wrap(aligned_copy(self._elements(), self.dtype.numpy), self._type)

@@ -1,0 +1,228 @@
+"""Recording: every operation on a tensor appends one node to the running trace.
+
+There is one way in, `apply`. Which graph the node goes to depends on who is running:
+
+* inside the compilation of a Cell, the `Trace` that compilation pushed;
+* anywhere else, the thread's `EagerTrace` (`cellc.eager`), whose graph runs, compiled, when a value is asked for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import cellc.dialects.nn  # noqa: F401  (registers the op definitions)
+from cellc.dialects.nn.definition import InferenceError, TensorType, infer_types
+from cellc.graph import Graph, Input, Node, Value
+from cellc.source_location import user_location
+
+if TYPE_CHECKING:
+    from cellc.parameter import Parameter
+    from cellc.tensor import Tensor
+
+
+class Trace:
+    """A graph being recorded, and what it has read and assigned so far.
+
+    Attributes:
+        name: what is traced, for messages.
+        eager: whether this is the graph of operations outside Cells.
+    """
+
+    eager = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.inputs: list[Input] = []
+        self.nodes: list[Node] = []
+        self.random_streams = 0
+        self.reads: dict[tuple[int, str], tuple[Any, Any]] = {}
+        self._captured: dict[int, Input] = {}
+        self._current: dict[int, Value] = {}
+        self._assigned: dict[int, Parameter] = {}
+
+    def add_input(self, type: TensorType, name: str) -> Tensor:
+        """A tensor that stands for an argument of the traced function."""
+        value = Input(type, "input", name)
+        self.inputs.append(value)
+        return self.tensor_of(value)
+
+    def tensor_of(self, value: Value) -> Tensor:
+        """The Tensor that Python code holds for a value of this trace."""
+        from cellc.tensor import Tensor
+
+        return Tensor._traced(value, self)
+
+    def track(self, tensor: Tensor) -> None:
+        """Told of a tensor that took over a value of this trace; only the eager trace keeps count."""
+
+    def materialize(self, tensor: Tensor) -> None:
+        """A traced tensor has no elements.
+
+        Raises:
+            TypeError: always.
+        """
+        from cellc import errors
+
+        raise errors.value_needed(tensor, "its value")
+
+    def value_of(self, tensor: Tensor) -> Value:
+        """The value a tensor has here; captures parameters and tensors made outside."""
+        if tensor._trace is self and tensor._value is not None:
+            return tensor._value
+        if tensor.is_parameter:
+            return self._current.get(id(tensor)) or self._capture(tensor, "parameter", tensor.name)
+        tensor._materialize()
+        key, source = self._owner(tensor)
+        found = self._captured.get(key)
+        return found or self._capture(source, self._capture_kind, f"captured{len(self._captured)}", key)
+
+    _capture_kind = "constant"
+
+    def _owner(self, tensor: Tensor) -> tuple[int, Tensor]:
+        """What identifies a captured tensor, and what to keep so that it lives as long as the graph."""
+        return id(tensor), tensor
+
+    def _capture(self, source: Tensor, kind: str, name: str, key: int | None = None) -> Input:
+        value = Input(source._type, kind, name, source)
+        self.inputs.append(value)
+        key = id(source) if key is None else key
+        self._captured[key] = value
+        if kind == "parameter":
+            self._current[key] = value
+        return value
+
+    def captured(self, tensor: Tensor) -> bool:
+        """Whether the graph reads this tensor's data."""
+        return id(tensor) in self._captured
+
+    def assigned(self, parameter: Parameter) -> bool:
+        """Whether the graph holds a new value for `parameter`."""
+        return id(parameter) in self._assigned
+
+    def assign(self, parameter: Parameter, tensor: Tensor) -> None:
+        """Makes `tensor` the parameter's value from here on; the shapes and dtypes must be equal."""
+        new = self.value_of(tensor)
+        self.value_of(parameter)
+        self._current[id(parameter)] = new
+        self._assigned[id(parameter)] = parameter
+
+    def finish(self, results: Sequence[Value]) -> Graph:
+        """The recorded graph: `results`, then the new value of every assigned parameter."""
+        if self.random_streams:
+            from cellc.seed import advance
+
+            advance(self)
+        outputs = list(results)
+        for key in self._assigned:
+            self._captured[key].updated_by = len(outputs)
+            outputs.append(self._current[key])
+        return Graph(self.inputs, self.nodes, outputs).without_dead_nodes()
+
+
+class _ThreadState(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[Trace] = []
+        self.path: list[tuple[str, str]] = []
+        self.eager: Trace | None = None
+
+
+_state = _ThreadState()
+
+
+def current() -> Trace:
+    """The trace that `apply` records into."""
+    if _state.stack:
+        return _state.stack[-1]
+    if _state.eager is None:
+        from cellc.eager import EagerTrace
+
+        _state.eager = EagerTrace()
+    return _state.eager
+
+
+def tracing() -> bool:
+    """Whether a Cell or function is being compiled (values do not exist yet)."""
+    return bool(_state.stack)
+
+
+@contextmanager
+def recording(trace: Trace) -> Iterator[Trace]:
+    """Makes `trace` the current one inside the block."""
+    _state.stack.append(trace)
+    try:
+        yield trace
+    finally:
+        _state.stack.pop()
+
+
+@contextmanager
+def inside(name: str, kind: str) -> Iterator[None]:
+    """Marks the block as running in a Cell: its name in its parent (or the root's), and its class."""
+    _state.path.append((name, kind))
+    try:
+        yield
+    finally:
+        _state.path.pop()
+
+
+def cell_path() -> str:
+    """The path of the running Cell, `net.features.conv1`, or an empty string outside Cells."""
+    return ".".join(name for name, _ in _state.path)
+
+
+def cell_kind() -> str:
+    """The class name of the running Cell."""
+    return _state.path[-1][1] if _state.path else ""
+
+
+def apply(op: str, *tensors: Tensor, **attributes: Any) -> Any:
+    """Records `nn.<op>` on `tensors`; the only way to make a node.
+
+    Args:
+        op: mnemonic of an `nn` op (see docs/architecture.md, section 2).
+        tensors: operands, in the op's order, already broadcast and promoted.
+        attributes: all of the op's attributes.
+
+    Returns:
+        The result Tensor, or a tuple of them when the op has several.
+
+    Raises:
+        ValueError, TypeError: the operands do not fit; the message shows the user's line.
+    """
+    __tracebackhide__ = True
+    from cellc import errors
+
+    trace = current()
+    try:
+        values = tuple([trace.value_of(tensor) for tensor in tensors])
+    except AttributeError:
+        raise errors.not_tensors(op, tensors) from None
+    try:
+        types = infer_types(op, tuple([value.type for value in values]), attributes)
+    except InferenceError as error:
+        raise errors.inference_failed(op, values, attributes, error) from None
+    node = Node(op, values, attributes, types, user_location(cell_path()))
+    trace.nodes.append(node)
+    results = tuple([trace.tensor_of(value) for value in node.outputs])
+    if trace.eager:
+        trace.flush_if_long()
+    return results[0] if len(results) == 1 else results
+
+
+def assign(parameter: Parameter, tensor: Tensor) -> None:
+    """Records that `parameter` has the value of `tensor` from here on."""
+    current().assign(parameter, tensor)
+
+
+def gradient(y: Tensor, seed: Tensor, wrt: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """d(sum(y * seed)) / d(w) for each `w`, the `wrt` values taken as independent of each other.
+
+    A `w` on which `y` does not depend gets zeros. Each result has the type of its `w`.
+    """
+    if not wrt:
+        return ()
+    result = apply("gradient", y, seed, *wrt)
+    return result if isinstance(result, tuple) else (result,)
