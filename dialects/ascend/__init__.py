@@ -1,0 +1,1 @@
+"""The `ascend` dialect: what one core of an Ascend 910B does."""
