@@ -1,7 +1,7 @@
 """The C runtime and its thin Python binding.
 
 Re-exported here, each imported at first use: ``Program`` and its parts, ``Module``, ``RuntimeFailure``,
-``find_library``, ``link_executable``, ``link_archive``.
+``find_library``, ``link_executable``, ``link_object``.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from cellc.runtime.program import Program as Program
     from cellc.runtime.program import ProgramFormatError as ProgramFormatError
     from cellc.runtime.standalone import LinkError as LinkError
-    from cellc.runtime.standalone import link_archive as link_archive
+    from cellc.runtime.standalone import link_object as link_object
     from cellc.runtime.standalone import link_executable as link_executable
 
 _HOMES = {
     "binding": ("Module", "RuntimeFailure", "allocation_count"),
     "library": ("RuntimeLibraryNotFound", "find_library"),
     "program": ("Buffer", "Copy", "Fill", "Kernel", "Launch", "Program", "ProgramFormatError"),
-    "standalone": ("LinkError", "link_archive", "link_executable"),
+    "standalone": ("LinkError", "link_object", "link_executable"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

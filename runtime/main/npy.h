@@ -25,7 +25,7 @@ bool npy_read(const char *path, const char *name, const npy_type_t *type, void *
 bool npy_read_stream(FILE *file, const char *name, const npy_type_t *type, void *data, uint64_t size,
                      npy_error_t *error);
 
-// Writes a version 1.0 file. On failure the file is removed.
+// Writes a version 1.0 file. On failure a regular file is removed.
 bool npy_write(const char *path, const npy_type_t *type, const void *data, uint64_t size, npy_error_t *error);
 
 // "f32[2,3]" into `text`; the returned pointer is `text`.

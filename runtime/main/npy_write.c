@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PREFIX_SIZE 10u // magic, version, header size
 
@@ -31,12 +32,14 @@ bool npy_write(const char *path, const npy_type_t *type, const void *data, uint6
         snprintf(error->text, sizeof error->text, "%.200s: cannot be written: %s", path, strerror(errno));
         return false;
     }
+    struct stat status; // a device such as /dev/full is not ours to remove
+    bool is_file = fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode);
     bool written = write_stream(file, type, data, size);
     int reason = errno;
     bool closed = fclose(file) == 0; // the last bytes go out here
     if (written && closed) return true;
     if (written) reason = errno;
     snprintf(error->text, sizeof error->text, "%.200s: cannot be written: %s", path, strerror(reason));
-    remove(path);
+    if (is_file) remove(path);
     return false;
 }
