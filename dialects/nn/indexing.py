@@ -28,7 +28,7 @@ Ints = tuple[int, ...]
 class Constant(OpDefinition):
     """An array known when the graph is made.
 
-    `%r = nn.constant {value = dense<[1, 2]> : tensor<2xi32>} : () -> tensor<2xi32>`
+    `%r = nn.constant {value = #nn.array<tensor<2xi32>, [1, 2]>} : () -> tensor<2xi32>`
     """
 
     name = "constant"
