@@ -193,7 +193,8 @@ def splat_value(value: SSAValue) -> Operation | None:
         return owner.inputs[0].owner.clone()
     if not isinstance(owner, arith.ConstantOp) or not isinstance(owner.value, DenseIntOrFPElementsAttr):
         return None
-    if not owner.value.is_splat() or not len(owner.value):
+    data, size = owner.value.data.data, len(owner.value)
+    if not size or data[: len(data) // size] * size != data:
         return None
     return arith.ConstantOp(next(iter(owner.value.iter_attrs())))  # pyright: ignore[reportArgumentType]
 

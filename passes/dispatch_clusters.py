@@ -1,0 +1,330 @@
+"""Grouping the ops of `@main` into kernels: greedy, in program order.
+
+Each op joins the cluster of a producer where one of the kernel kinds allows it
+(see "The kernel form" in docs/architecture.md), else it starts a cluster. A
+join is refused when the cluster would then need its own result through another
+cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from math import prod
+
+from xdsl.dialects import arith, scf, tensor
+from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
+from xdsl.ir import Block, Operation, SSAValue
+
+from cellc.passes.generic_rewrites import Parts, empty_like, erase, insert_before, permute_loops
+from cellc.passes.linalg_analysis import (
+    RESHAPES,
+    bare_dims,
+    captured_values,
+    input_maps,
+    is_all_parallel,
+    is_contraction,
+    iterations,
+    loop_extents,
+    output_maps,
+    parallel_count,
+    size_of,
+    values_read,
+)
+
+MATERIAL = (tensor.EmptyOp, FillOp)
+"""Ops that are cloned into each kernel that uses them; so are scalar constants."""
+
+SMALL = 1 << 14
+"""Iterations below which a chain may run as one block."""
+
+
+@dataclass(eq=False)
+class Cluster:
+    """The ops of one kernel in program order; `outer` is the number of loops a reduction's ops share."""
+
+    kind: str
+    ops: list[Operation]
+    outer: int = 0
+    ancestors: set[Cluster] = field(default_factory=set, repr=False)
+
+    @property
+    def results(self) -> list[SSAValue]:
+        """Results that something outside the cluster uses."""
+        inside = set(self.ops)
+        return [
+            result for op in self.ops for result in op.results if any(use.operation not in inside for use in result.uses)
+        ]
+
+
+def is_host_op(op: Operation) -> bool:
+    """Reshapes and dense constants stay in the host function."""
+    return isinstance(op, RESHAPES) or (isinstance(op, arith.ConstantOp) and isinstance(op.result.type, TensorType))
+
+
+def is_material(op: object) -> bool:
+    return isinstance(op, MATERIAL) or (isinstance(op, arith.ConstantOp) and not is_host_op(op))
+
+
+class Clusters:
+    """Clusters of one block, found by `form`."""
+
+    def __init__(self) -> None:
+        self.of_op: dict[Operation, Cluster] = {}
+        self.all: list[Cluster] = []
+
+    def form(self, block: Block) -> list[Cluster]:
+        """The clusters of the block's ops; loops of joined generics are permuted on the way."""
+        for op in list(block.ops):
+            if op.parent is block and op is not block.last_op and not is_host_op(op) and not is_material(op):
+                self._add(op)
+        return self.all
+
+    def _add(self, op: Operation) -> None:
+        if isinstance(op, GenericOp) and self._join(op):
+            return
+        if isinstance(op, tensor.InsertSliceOp) and self._join_copy(op):
+            return
+        cluster = Cluster(_kind(op), [op], _outer(op))
+        self.all.append(cluster)
+        self._enter(op, cluster)
+
+    def _enter(self, op: Operation, cluster: Cluster) -> None:
+        self.of_op[op] = cluster
+        if op not in cluster.ops:
+            cluster.ops.append(op)
+        new: set[Cluster] = set()
+        for producer in self.producers(op):
+            new |= {producer} | producer.ancestors
+        new -= {cluster}
+        for other in self.all:
+            if other is cluster or cluster in other.ancestors:
+                other.ancestors |= new
+
+    def producers(self, op: Operation) -> list[Cluster]:
+        """Clusters whose results the op reads, reshaped or not."""
+        found: dict[Cluster, None] = {}
+        for value in values_read(op):
+            if (cluster := self._source(value)) is not None:
+                found[cluster] = None
+        return list(found)
+
+    def _source(self, value: SSAValue) -> Cluster | None:
+        """The cluster that made the value, seen through reshapes."""
+        owner = value.owner
+        while isinstance(owner, RESHAPES):
+            owner = owner.src.owner
+        return self.of_op.get(owner) if isinstance(owner, Operation) else None
+
+    def _allows(self, cluster: Cluster, op: Operation) -> bool:
+        """Whether the op needs the cluster's results only directly, not through a reshape or a third cluster."""
+        if any(isinstance(v.owner, RESHAPES) and self._source(v) is cluster for v in values_read(op)):
+            return False
+        return all(cluster not in other.ancestors for other in self.producers(op) if other is not cluster)
+
+    # -- generics --------------------------------------------------------------
+
+    def _join(self, op: GenericOp) -> bool:
+        if is_contraction(op):
+            return False
+        direct = {self.of_op[v.owner]: None for v in op.inputs if isinstance(v.owner, GenericOp)}
+        if is_all_parallel(op):
+            for cluster in direct:
+                if cluster.kind == "contraction" and self._allows(cluster, op) and self._join_epilogue(cluster, op):
+                    return True
+        chains = [c for c in direct if c.kind == "reduction" or (c.kind == "elementwise" and not is_all_parallel(op))]
+        return self._join_chains(chains, op) or (not is_all_parallel(op) and self._join_sibling(op))
+
+    def _join_epilogue(self, cluster: Cluster, op: GenericOp) -> bool:
+        if len(cluster.ops) > 1:
+            return False
+        contraction = cluster.ops[0]
+        result = contraction.results[0]
+        reads = [m for v, m in zip(op.inputs, input_maps(op), strict=False) if v is result]
+        order = bare_dims(reads[0])
+        assert isinstance(contraction, GenericOp)
+        written = bare_dims(output_maps(contraction)[0])
+        if len(reads) != 1 or order is None or len(order) < len(op.iterator_types) or result in captured_values(op):
+            return False
+        if written != list(range(len(order))):
+            return False
+        op = permute_loops(op, order)
+        if any(use.operation is not op for use in result.uses):
+            op = _also_yield(op, result)
+        self._enter(op, cluster)
+        return True
+
+    def _join_chains(self, chains: list[Cluster], op: GenericOp) -> bool:
+        """Joins every chain the op reads that shares outer loops with it; merges them."""
+        joined: Cluster | None = None
+        for chain in chains:
+            if not self._allows(chain, op) or (joined is not None and not self._independent(joined, chain)):
+                continue
+            members = chain.ops if joined is None else joined.ops + chain.ops
+            outer = chain.outer if joined is None else min(joined.outer, chain.outer)
+            shared = _shared_outer(members, outer, op)
+            if shared is None:
+                continue
+            op = permute_loops(op, shared + [i for i in range(len(op.iterator_types)) if i not in shared])
+            chain = chain if joined is None else self._union(joined, chain)
+            chain.kind, chain.outer, joined = "reduction", len(shared), chain
+        if joined is not None:
+            self._enter(op, joined)
+        return joined is not None
+
+    def _join_sibling(self, op: GenericOp) -> bool:
+        """A reduction joins a chain that reads one of its inputs in the same order."""
+        for value, map_ in zip(op.inputs, input_maps(op), strict=False):
+            for use in list(value.uses):
+                other = use.operation
+                cluster = self.of_op.get(other)
+                if cluster is None or cluster.kind != "reduction" or not isinstance(other, GenericOp):
+                    continue
+                same = (
+                    size_of(value) == iterations(op)
+                    and use.index < len(other.inputs)
+                    and input_maps(other)[use.index] == map_
+                    and cluster.outer == parallel_count(op) == parallel_count(other) > 0
+                    and loop_extents(other) == loop_extents(op)
+                )
+                if same and self._allows(cluster, op):
+                    self._enter(op, cluster)
+                    return True
+        return False
+
+    def _independent(self, one: Cluster, two: Cluster) -> bool:
+        """Whether no third cluster lies between the two."""
+        return not any(
+            (one in c.ancestors and c in two.ancestors) or (two in c.ancestors and c in one.ancestors) for c in self.all
+        )
+
+    def _union(self, one: Cluster, two: Cluster) -> Cluster:
+        position = {op: i for i, op in enumerate(one.ops[0].parent.ops)}  # pyright: ignore[reportOptionalMemberAccess]
+        one.ops = sorted(one.ops + two.ops, key=lambda op: position[op])
+        one.ancestors = (one.ancestors | two.ancestors) - {one, two}
+        self.all.remove(two)
+        for op in two.ops:
+            self.of_op[op] = one
+        for other in self.all:
+            if one in other.ancestors or two in other.ancestors:
+                other.ancestors = (other.ancestors - {two}) | {one} | one.ancestors
+        return one
+
+    # -- copies ------------------------------------------------------------------
+
+    def _join_copy(self, op: tensor.InsertSliceOp) -> bool:
+        """The next piece of a concatenation joins the pieces before, when only it reads them."""
+        before = op.dest.owner
+        if not isinstance(before, tensor.InsertSliceOp) or len(list(op.dest.uses)) != 1 or op.source is op.dest:
+            return False
+        cluster = self.of_op[before]
+        if not self._allows(cluster, op):
+            return False
+        self._enter(op, cluster)
+        return True
+
+
+def _kind(op: Operation) -> str:
+    if isinstance(op, GenericOp):
+        if is_all_parallel(op):
+            return "elementwise"
+        return "contraction" if is_contraction(op) else "reduction"
+    if isinstance(op, tensor.InsertSliceOp):
+        return "copy"
+    if isinstance(op, scf.ForOp):
+        return "recurrent"
+    if op.name == "linalg_ext.scatter_add":
+        return "scatter"
+    raise ValueError(f"{op.name} is not part of the linalg form that kernels are made from")
+
+
+def _outer(op: Operation) -> int:
+    """Leading parallel loops of a generic."""
+    return parallel_count(op) if isinstance(op, GenericOp) else 0
+
+
+def _also_yield(op: GenericOp, value: SSAValue) -> GenericOp:
+    """Makes an input that the op reads at its own index an extra result, and lets others use that."""
+    parts = Parts.of(op)
+    yielded = parts.block.last_op
+    assert yielded is not None and isinstance(value.type, TensorType)
+    index = parts.inputs.index(value)
+    yielded.operands = [*yielded.operands, parts.block.args[index]]
+    parts.outputs.append(empty_like(value.type, op, op))
+    parts.output_maps.append(parts.input_maps[index])
+    parts.block.insert_arg(value.type.element_type, len(parts.block.args))
+    new = parts.build(op)
+    insert_before(new, op)
+    for before, after in zip(op.results, new.results, strict=False):
+        before.replace_all_uses_with(after)
+    erase(op)
+    value.replace_uses_with_if(new.results[-1], lambda use: use.operation is not new)
+    return new
+
+
+def _shared_outer(members: list[Operation], outer: int, op: GenericOp) -> list[int] | None:
+    """The op's loops that become the shared outer loops when it joins the chain, as many as possible."""
+    produced = {result: (member, i) for member in members for i, result in enumerate(member.results)}
+    if any(value in produced for value in (*op.outputs, *captured_values(op))):
+        return None
+    reads = [(v, m) for v, m in zip(op.inputs, input_maps(op), strict=False) if v in produced]
+    work = sum(iterations(member) for member in (*members, op) if isinstance(member, GenericOp))
+    reduced = {i for i, kind in enumerate(op.iterator_types) if kind.data == "reduction"}
+    extents = loop_extents(op)
+    for count in range(outer, -1, -1):
+        choices = [_leading(produced[value], map_, count) for value, map_ in reads]
+        dims = choices[0]
+        if dims is None or any(choice != dims for choice in choices) or reduced & set(dims):
+            continue
+        if prod(extents[d] for d in dims) > 1 or work <= SMALL or iterations(op) == 1:
+            return dims
+    return None
+
+
+def _leading(written: tuple[Operation, int], read: object, count: int) -> list[int] | None:
+    """The reader's loops that index the first `count` dimensions, if those are the writer's first loops."""
+    producer, index = written
+    assert isinstance(producer, GenericOp)
+    if bare_dims(output_maps(producer)[index]) is None:
+        return None
+    leading = output_maps(producer)[index].results[:count]
+    if [getattr(r, "position", None) for r in leading] != list(range(count)):
+        return None
+    dims = [getattr(r, "position", None) for r in getattr(read, "results", ())[:count]]
+    return None if None in dims or len(set(dims)) < count else dims  # pyright: ignore[reportReturnType]
+
+
+def scheduled(clusters: Clusters, block: Block) -> list[Cluster | Operation]:
+    """Clusters and host ops in an order that respects their uses, else as in the program."""
+    position = {op: i for i, op in enumerate(block.ops)}
+    nodes: list[Cluster | Operation] = [*clusters.all, *(op for op in block.ops if is_host_op(op))]
+    rank = {node: max(position[op] for op in node.ops) if isinstance(node, Cluster) else position[node] for node in nodes}
+    waiting: dict[Cluster | Operation, int] = {}
+    users: dict[Cluster | Operation, list[Cluster | Operation]] = {node: [] for node in nodes}
+    for node in nodes:
+        needed = {clusters.of_op.get(o, o) for o in _defining_ops(node)} - {node}
+        waiting[node] = len(needed)
+        for other in needed:
+            users[other].append(node)
+    ready = [(rank[node], i) for i, node in enumerate(nodes) if not waiting[node]]
+    ready.sort()
+    number = {node: i for i, node in enumerate(nodes)}
+    order: list[Cluster | Operation] = []
+    while ready:
+        node = nodes[heappop(ready)[1]]
+        order.append(node)
+        for user in users[node]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                heappush(ready, (rank[user], number[user]))
+    if len(order) < len(nodes):
+        raise ValueError("kernels depend on each other in a circle")
+    return order
+
+
+def _defining_ops(node: Cluster | Operation) -> list[Operation]:
+    ops = node.ops if isinstance(node, Cluster) else [node]
+    owners = (value.owner for op in ops for value in values_read(op))
+    return [owner for owner in owners if isinstance(owner, Operation) and not is_material(owner)]
+

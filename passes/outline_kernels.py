@@ -1,0 +1,111 @@
+"""Turns a cluster of ops into a kernel function, and computes what may happen in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import StringIO
+
+from xdsl.dialects import arith, func
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAttr, i64
+from xdsl.dialects.linalg.ops import GenericOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.printer import Printer
+
+from cellc.passes.dispatch_clusters import Cluster, is_material
+from cellc.passes.linalg_analysis import captured_values, input_maps, output_maps, values_read
+from cellc.passes.rewriting import location_of
+
+NAME = "kernel"
+"""The name of a kernel while its text is compared."""
+
+
+def outline(cluster: Cluster) -> tuple[func.FuncOp, list[SSAValue], list[SSAValue]]:
+    """The kernel function, the values it is called with, and the values it replaces.
+
+    Arguments are in the order in which the kernel's ops first read them, results in the order they are made.
+    """
+    arguments = _arguments(cluster)
+    results = cluster.results
+    block = Block(arg_types=[value.type for value in arguments])
+    mapping: dict[SSAValue, SSAValue] = dict(zip(arguments, block.args, strict=True))
+    for op in cluster.ops:
+        own = dict(mapping)
+        _clone_material(op, block, own)
+        clone = op.clone(own, clone_name_hints=False)
+        block.add_op(clone)
+        mapping.update(zip(op.results, clone.results, strict=True))
+    location = location_of(*cluster.ops)
+    block.add_op(end := func.ReturnOp(*(mapping[value] for value in results)))
+    end.location = location
+    kernel = func.FuncOp(
+        NAME,
+        FunctionType.from_lists([v.type for v in arguments], [v.type for v in results]),
+        Region(block),
+        visibility="private",
+    )
+    kernel.location = location
+    kernel.attributes["cellc.kind"] = StringAttr(cluster.kind)
+    if cluster.kind == "reduction":
+        kernel.attributes["cellc.outer"] = IntegerAttr(cluster.outer, i64)
+    pairs = [ArrayAttr([IntegerAttr(r, i64), IntegerAttr(a, i64)]) for r, a in in_place(cluster.ops, results, arguments)]
+    if pairs:
+        kernel.attributes["cellc.in_place"] = ArrayAttr(pairs)
+    _strip_names(kernel)
+    return kernel, arguments, results
+
+
+def _arguments(cluster: Cluster) -> list[SSAValue]:
+    inside = {result for op in cluster.ops for result in op.results}
+    read = (value for op in cluster.ops for value in values_read(op))
+    return [value for value in dict.fromkeys(read) if value not in inside and not is_material(value.owner)]
+
+
+def _clone_material(op: Operation, block: Block, mapping: dict[SSAValue, SSAValue]) -> None:
+    """Clones the empties, fills and scalar constants the op uses: each op starts from tensors of its own."""
+    for value in values_read(op):
+        owner = value.owner
+        if isinstance(owner, Operation) and is_material(owner) and value not in mapping:
+            _clone_material(owner, block, mapping)
+            block.add_op(owner.clone(mapping, clone_name_hints=False))
+
+
+def _strip_names(kernel: func.FuncOp) -> None:
+    for op in kernel.walk():
+        for value in (*op.results, *(arg for region in op.regions for block in region.blocks for arg in block.args)):
+            value.name_hint = None
+
+
+def kernel_text(kernel: func.FuncOp) -> str:
+    """The text by which kernels are compared: without locations, before it is named."""
+    stream = StringIO()
+    Printer(stream).print_op(kernel)
+    return stream.getvalue()
+
+
+def in_place(
+    ops: Sequence[Operation], results: Sequence[SSAValue], arguments: Sequence[SSAValue]
+) -> list[tuple[int, int]]:
+    """(result, argument) pairs that may share a buffer.
+
+    Only when one all-parallel generic alone reads the argument, at the index
+    where it writes the result: then each element is read only by the iteration
+    that writes it.
+    """
+    pairs: list[tuple[int, int]] = []
+    for number, result in enumerate(results):
+        op = result.owner
+        if not isinstance(op, GenericOp) or any(kind.data != "parallel" for kind in op.iterator_types):
+            continue
+        written = output_maps(op)[list(op.results).index(result)]
+        for index, argument in enumerate(arguments):
+            reads = [m for v, m in zip(op.inputs, input_maps(op), strict=False) if v is argument]
+            readers = [other for other in ops if argument in values_read(other)]
+            if (
+                argument.type == result.type
+                and reads == [written]
+                and readers == [op]
+                and argument not in captured_values(op)
+                and not isinstance(argument.owner, arith.ConstantOp)
+            ):
+                pairs.append((number, index))
+    return pairs
