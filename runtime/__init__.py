@@ -1,6 +1,6 @@
 """The C runtime and its thin Python binding.
 
-Re-exported here, each imported at first use: ``Program`` and its parts, ``Module``, ``RuntimeFailure``,
+Re-exported here, each imported at first use: ``Program`` and its parts, ``Module``, ``RuntimeCallError``,
 ``find_library``, ``link_executable``, ``link_object``.
 """
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cellc.runtime.binding import Module as Module
-    from cellc.runtime.binding import RuntimeFailure as RuntimeFailure
+    from cellc.runtime.binding import RuntimeCallError as RuntimeCallError
     from cellc.runtime.binding import allocation_count as allocation_count
-    from cellc.runtime.library import RuntimeLibraryNotFound as RuntimeLibraryNotFound
+    from cellc.runtime.library import LibraryNotFoundError as LibraryNotFoundError
     from cellc.runtime.library import find_library as find_library
     from cellc.runtime.program import Buffer as Buffer
     from cellc.runtime.program import Copy as Copy
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from cellc.runtime.program import Program as Program
     from cellc.runtime.program import ProgramFormatError as ProgramFormatError
     from cellc.runtime.standalone import LinkError as LinkError
-    from cellc.runtime.standalone import link_object as link_object
     from cellc.runtime.standalone import link_executable as link_executable
+    from cellc.runtime.standalone import link_object as link_object
 
 _HOMES = {
-    "binding": ("Module", "RuntimeFailure", "allocation_count"),
-    "library": ("RuntimeLibraryNotFound", "find_library"),
+    "binding": ("Module", "RuntimeCallError", "allocation_count"),
+    "library": ("LibraryNotFoundError", "find_library"),
     "program": ("Buffer", "Copy", "Fill", "Kernel", "Launch", "Program", "ProgramFormatError"),
     "standalone": ("LinkError", "link_object", "link_executable"),
 }

@@ -17,7 +17,7 @@ ABI_VERSION = 1
 """Of ``cellc/module_abi.h``."""
 
 
-class RuntimeFailure(RuntimeError):
+class RuntimeCallError(RuntimeError):
     """The C runtime refused a call; ``status`` is the name of its status code."""
 
     def __init__(self, status: str, message: str) -> None:
@@ -73,7 +73,7 @@ def _library() -> ctypes.CDLL:
 def _check(status: int) -> None:
     if status:
         library = _library()
-        raise RuntimeFailure(library.cellc_status_name(status).decode(), library.cellc_status_message().decode())
+        raise RuntimeCallError(library.cellc_status_name(status).decode(), library.cellc_status_message().decode())
 
 
 def allocation_count() -> int:
@@ -106,7 +106,7 @@ class Module:
     """
 
     def __init__(self, program: bytes, kernels: Mapping[str, int], threads: int = 0) -> None:
-        """Load it. Raises :class:`RuntimeFailure` if the program is damaged or a kernel is missing."""
+        """Load it. Raises :class:`RuntimeCallError` if the program is damaged or a kernel is missing."""
         self._handle: int | None = None
         if threads < 0:
             raise ValueError(f"threads is {threads}, it must not be negative")
@@ -133,7 +133,7 @@ class Module:
     def run(self, pointers: ctypes.Array[ctypes.c_void_p]) -> None:
         """Run all commands on these addresses (``Program.bindings`` order); returns when they are done.
 
-        Raises :class:`RuntimeFailure`. The GIL is free meanwhile; runs of one module wait for each other.
+        Raises :class:`RuntimeCallError`. The GIL is free meanwhile; runs of one module wait for each other.
         """
         status = self._run(self._arguments[0], pointers, self._arguments[1])
         if status:

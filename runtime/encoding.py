@@ -76,9 +76,7 @@ def encode(program: Program) -> bytes:
     """The bytes of a valid program."""
     pools = _Pools()
     buffers = b"".join(_encode_buffer(buffer, pools) for buffer in program.buffers)
-    kernels = b"".join(
-        _KERNEL.pack(pools.add_string(k.name), 0, k.blocks, k.scratch_bytes) for k in program.kernels
-    )
+    kernels = b"".join(_KERNEL.pack(pools.add_string(k.name), 0, k.blocks, k.scratch_bytes) for k in program.kernels)
     words = [word for command in program.commands for word in _encode_command(command, pools)]
     labels = [pools.add_string(command.label) for command in program.commands]
     sections = [

@@ -11,7 +11,7 @@ STATIC_NAMES = ("libcellc_main.a", "libcellc_runtime.a")
 _HERE = Path(__file__).resolve().parent
 
 
-class RuntimeLibraryNotFound(ImportError):
+class LibraryNotFoundError(ImportError):
     """The C runtime is not built, or not where it should be; the message says where it was looked for."""
 
 
@@ -25,19 +25,19 @@ def _folders() -> list[Path]:
 
 
 def find_file(name: str) -> Path:
-    """The path of a library file of the runtime. Raises :class:`RuntimeLibraryNotFound`."""
+    """The path of a library file of the runtime. Raises :class:`LibraryNotFoundError`."""
     for folder in _folders():
         if (folder / name).is_file():
             return folder / name
     tried = ", ".join(str(folder) for folder in _folders())
-    raise RuntimeLibraryNotFound(
+    raise LibraryNotFoundError(
         f"{name} of the cellc runtime was not found in {tried}. It comes with the installed package; in a source tree "
         f"build it with `cmake -S . -B build && cmake --build build`, or set {LIBRARY_VARIABLE} to its folder."
     )
 
 
 def find_library() -> Path:
-    """The path of the shared library. Raises :class:`RuntimeLibraryNotFound`."""
+    """The path of the shared library. Raises :class:`LibraryNotFoundError`."""
     named = os.environ.get(LIBRARY_VARIABLE)
     if named and Path(named).is_file():
         return Path(named)

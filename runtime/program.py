@@ -193,7 +193,7 @@ def _check_buffer(field: str, buffer: Buffer, program: Program) -> None:
     limit = program.arena_bytes if buffer.kind == "arena" else len(program.constants)
     end = buffer.offset + buffer.nbytes
     require(buffer.offset % ALIGNMENT == 0, f"{field}.offset", f"{buffer.offset} is not a multiple of {ALIGNMENT}")
-    require(0 <= buffer.offset and end <= limit, f"{field}.offset", f"ends at byte {end} of {limit}")
+    require(buffer.offset >= 0 and end <= limit, f"{field}.offset", f"ends at byte {end} of {limit}")
 
 
 def _check_binding_names(buffers: tuple[Buffer, ...]) -> None:

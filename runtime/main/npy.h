@@ -9,13 +9,13 @@
 #include "cellc/array.h"
 
 typedef struct {
-    cellc_dtype_t dtype;
-    size_t rank;
-    int64_t shape[CELLC_MAX_RANK];
+  cellc_dtype_t dtype;
+  size_t rank;
+  int64_t shape[CELLC_MAX_RANK];
 } npy_type_t;
 
 typedef struct {
-    char text[512];
+  char text[512];
 } npy_error_t;
 
 // Reads a file of exactly `type`, `size` bytes, into `data`. On failure says why, file name first.

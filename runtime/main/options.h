@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 typedef struct {
-    bool help;
-    uint32_t threads; // 0: the default
-    uint32_t runs;    // of --time; 0: do not time
-    size_t input_count, output_count;
-    char **inputs;  // paths, in the order of the command line
-    char **outputs;
-    char error[256];
+  bool help;
+  uint32_t threads; // 0: the default
+  uint32_t runs;    // of --time; 0: do not time
+  size_t input_count, output_count;
+  char **inputs; // paths, in the order of the command line
+  char **outputs;
+  char error[256];
 } options_t;
 
 // False with `error` set if the command line is wrong. The paths point into `argv`.

@@ -39,10 +39,10 @@ bool cellci_array_bytes(uint32_t dtype, size_t rank, const int64_t *shape, uint6
 const cellc_driver_t *cellci_cpu_driver(void);
 
 struct cellc_runtime {
-    atomic_uint references;
-    const cellc_driver_t *driver;
-    void *device;
-    pthread_mutex_t lock; // held for every call on the device
+  atomic_uint references;
+  const cellc_driver_t *driver;
+  void *device;
+  pthread_mutex_t lock; // held for every call on the device
 };
 
 #endif // CELLC_INTERNAL_H

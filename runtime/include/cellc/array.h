@@ -10,16 +10,16 @@ extern "C" {
 
 // Element types, with the codes that programs use.
 typedef enum cellc_dtype {
-    CELLC_F16 = 0,
-    CELLC_BF16 = 1,
-    CELLC_F32 = 2,
-    CELLC_F64 = 3,
-    CELLC_I8 = 4,
-    CELLC_I16 = 5,
-    CELLC_I32 = 6,
-    CELLC_I64 = 7,
-    CELLC_U8 = 8,
-    CELLC_BOOL = 9, // one byte, 0 or 1
+  CELLC_F16 = 0,
+  CELLC_BF16 = 1,
+  CELLC_F32 = 2,
+  CELLC_F64 = 3,
+  CELLC_I8 = 4,
+  CELLC_I16 = 5,
+  CELLC_I32 = 6,
+  CELLC_I64 = 7,
+  CELLC_U8 = 8,
+  CELLC_BOOL = 9, // one byte, 0 or 1
 } cellc_dtype_t;
 
 #define CELLC_MAX_RANK 16

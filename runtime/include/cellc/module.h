@@ -37,19 +37,19 @@ CELLC_API void cellc_module_release(cellc_module_t *module);
 CELLC_API cellc_status_t cellc_module_run(cellc_module_t *module, void *const *bindings, size_t count);
 
 typedef enum cellc_binding_kind {
-    CELLC_BINDING_INPUT = 0,
-    CELLC_BINDING_OUTPUT = 1,
-    CELLC_BINDING_PARAMETER = 2, // read, and updated in place if the program says so
+  CELLC_BINDING_INPUT = 0,
+  CELLC_BINDING_OUTPUT = 1,
+  CELLC_BINDING_PARAMETER = 2, // read, and updated in place if the program says so
 } cellc_binding_kind_t;
 
 typedef struct cellc_binding_info {
-    const char *name; // owned by the module; may be "" for an output
-    cellc_binding_kind_t kind;
-    cellc_dtype_t dtype;
-    size_t rank;
-    const int64_t *shape; // owned by the module
-    uint64_t size;        // in bytes
-    const void *weight;   // the embedded weight, or NULL
+  const char *name; // owned by the module; may be "" for an output
+  cellc_binding_kind_t kind;
+  cellc_dtype_t dtype;
+  size_t rank;
+  const int64_t *shape; // owned by the module
+  uint64_t size;        // in bytes
+  const void *weight;   // the embedded weight, or NULL
 } cellc_binding_info_t;
 
 // The buffers a caller provides. Fails with INVALID_ARGUMENT if `index` is not below the count.

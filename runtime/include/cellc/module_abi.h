@@ -22,35 +22,35 @@ extern "C" {
 typedef void (*cellc_kernel_fn)(void *const *buffers, const int64_t *dims, int64_t block, void *scratch);
 
 typedef struct cellc_kernel_entry {
-    const char *name;
-    cellc_kernel_fn function; // NULL where the code is in the table's image
+  const char *name;
+  cellc_kernel_fn function; // NULL where the code is in the table's image
 } cellc_kernel_entry_t;
 
 // The kernels of a module, found by name.
 typedef struct cellc_kernel_table {
-    uint32_t abi_version; // CELLC_MODULE_ABI_VERSION
-    uint32_t entry_count;
-    const cellc_kernel_entry_t *entries;
-    const void *image; // device code (PTX, cubin, Ascend object); NULL for code of this process
-    uint64_t image_size;
+  uint32_t abi_version; // CELLC_MODULE_ABI_VERSION
+  uint32_t entry_count;
+  const cellc_kernel_entry_t *entries;
+  const void *image; // device code (PTX, cubin, Ascend object); NULL for code of this process
+  uint64_t image_size;
 } cellc_kernel_table_t;
 
 // The data of one parameter, 64-byte aligned and writable: programs may update it in place.
 typedef struct cellc_weight {
-    const char *name;
-    void *data;
-    uint64_t size;
+  const char *name;
+  void *data;
+  uint64_t size;
 } cellc_weight_t;
 
 // Everything of a compiled model, as the standalone linker puts it into a binary or an archive.
 typedef struct cellc_embedded_module {
-    uint32_t abi_version; // CELLC_MODULE_ABI_VERSION
-    uint32_t weight_count;
-    const char *name;
-    const uint8_t *program;
-    uint64_t program_size;
-    const cellc_kernel_table_t *kernels;
-    const cellc_weight_t *weights;
+  uint32_t abi_version; // CELLC_MODULE_ABI_VERSION
+  uint32_t weight_count;
+  const char *name;
+  const uint8_t *program;
+  uint64_t program_size;
+  const cellc_kernel_table_t *kernels;
+  const cellc_weight_t *weights;
 } cellc_embedded_module_t;
 
 #ifdef __cplusplus

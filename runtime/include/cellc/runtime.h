@@ -14,10 +14,10 @@ extern "C" {
 typedef struct cellc_runtime cellc_runtime_t;
 
 typedef struct cellc_runtime_options {
-    const char *driver; // NULL for "cpu"
-    uint32_t device;    // which device of the driver
-    uint32_t threads;   // CPU: the pool's size with the caller; 0 for CELLC_NUM_THREADS, else the
-                        // processors this process may run on
+  const char *driver; // NULL for "cpu"
+  uint32_t device;    // which device of the driver
+  uint32_t threads;   // CPU: the pool's size with the caller; 0 for CELLC_NUM_THREADS, else the
+                      // processors this process may run on
 } cellc_runtime_options_t;
 
 // Opens a device. `options` may be NULL. The caller owns the result and releases it.
@@ -40,9 +40,9 @@ CELLC_API uint64_t cellc_allocation_count(void);
 // Where the library takes its memory from. `allocate` returns memory of the alignment (a power of
 // two) or NULL. Both functions may be called from any thread.
 typedef struct cellc_allocator {
-    void *(*allocate)(void *state, size_t size, size_t alignment);
-    void (*release)(void *state, void *memory);
-    void *state;
+  void *(*allocate)(void *state, size_t size, size_t alignment);
+  void (*release)(void *state, void *memory);
+  void *state;
 } cellc_allocator_t;
 
 // Replaces the allocator, NULL for the C library's. Call it while no object of the library exists.

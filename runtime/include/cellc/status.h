@@ -14,13 +14,13 @@ extern "C" {
 #endif
 
 typedef enum cellc_status {
-    CELLC_OK = 0,
-    CELLC_INVALID_ARGUMENT = 1,   // the caller broke the contract written at the function
-    CELLC_INVALID_PROGRAM = 2,    // the program's bytes are damaged; the message names the field
-    CELLC_UNSUPPORTED = 3,        // a version, opcode or driver slot this runtime does not have
-    CELLC_NOT_FOUND = 4,          // a kernel, weight or driver of that name is missing
-    CELLC_OUT_OF_MEMORY = 5,
-    CELLC_DEVICE_FAILURE = 6,     // the driver or the operating system refused
+  CELLC_OK = 0,
+  CELLC_INVALID_ARGUMENT = 1, // the caller broke the contract written at the function
+  CELLC_INVALID_PROGRAM = 2,  // the program's bytes are damaged; the message names the field
+  CELLC_UNSUPPORTED = 3,      // a version, opcode or driver slot this runtime does not have
+  CELLC_NOT_FOUND = 4,        // a kernel, weight or driver of that name is missing
+  CELLC_OUT_OF_MEMORY = 5,
+  CELLC_DEVICE_FAILURE = 6, // the driver or the operating system refused
 } cellc_status_t;
 
 // The name of a code, such as "INVALID_ARGUMENT"; "UNKNOWN" for any other number. Static storage.
