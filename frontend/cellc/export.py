@@ -1,0 +1,193 @@
+"""`export` writes a network into a `.cellir` file; `load` reads one for `nn.GraphCell` and `cellc compile`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellc import archive, structure
+from cellc.archive import FORMAT_VERSION, OPSET_VERSION, ArchiveError
+from cellc.dialects.nn.definition import TensorType
+from cellc.dtype import dtype_of
+from cellc.function import Function, Traced
+from cellc.graph import Graph
+from cellc.nn._cell import Cell
+from cellc.tensor_base import TensorBase
+
+SUFFIX = ".cellir"
+
+
+class LoadedGraph:
+    """A network read from a file.
+
+    Attributes:
+        graph: the light graph; its parameters and constants have no source.
+        weights: an array for each parameter and constant, by name.
+        structure: the Python value that the network returned, with leaves where the outputs go.
+        name: where it came from, for messages.
+    """
+
+    def __init__(self, graph: Graph, weights: dict[str, np.ndarray], structure: Any, name: str) -> None:
+        self.graph = graph
+        self.weights = weights
+        self.structure = structure
+        self.name = name
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{value.name}: {value.type}" for value in self.graph.inputs if value.kind == "input")
+        return f"LoadedGraph<{self.name}: ({inputs}), {len(self.graph.nodes)} ops, {len(self.weights)} weights>"
+
+
+def export(net: Cell, *inputs: Any, file_name: str | os.PathLike, file_format: str = "MLIR", **kwargs: Any) -> None:
+    """Writes `net`, traced on `inputs`, into `file_name` (`.cellir` is added when it has no such suffix).
+
+    The file holds the `nn` dialect's IR, the weights and what the inputs are; it is written whole or not at all.
+    `net.training` is kept: call `net.set_train(False)` first to export for inference.
+
+    Args:
+        net: the network.
+        inputs: Tensors (or tuples, lists, dicts of them) that give the shapes and dtypes.
+        file_name: where to write.
+        file_format: "MLIR", the only format there is.
+
+    Raises:
+        TypeError: `net` is no Cell, or an input holds no Tensor.
+        ValueError: an unknown format or option.
+        OSError: the file cannot be written.
+    """
+    if not isinstance(net, Cell):
+        raise TypeError(f"export takes a Cell, got {type(net).__name__}")
+    if file_format != "MLIR":
+        raise ValueError(f"export writes file_format='MLIR', got {file_format!r}")
+    if kwargs:
+        raise ValueError(f"export has no option {sorted(kwargs)[0]!r}")
+    path = Path(file_name)
+    if path.suffix != SUFFIX:
+        path = path.with_name(path.name + SUFFIX)
+    traced = trace_cell(net, *inputs)
+    weights = {value.name: value.source.asnumpy() for value in traced.graph.inputs if value.kind != "input"}
+    archive.write_archive(path, _manifest(traced), module_text(traced.graph), weights)
+
+
+def trace_cell(net: Cell, *inputs: Any) -> Traced:
+    """The graph of `net` on arguments of these types."""
+    __tracebackhide__ = True
+    return Function(net.construct, net._root_name, net.cls_name).trace(inputs, {})
+
+
+def module_text(graph: Graph) -> str:
+    """The `nn` module of a graph, without locations: a file that is given away names no paths."""
+    from cellc.build_ir import build_module
+    from cellc.passes.pipelines import print_module
+
+    return print_module(build_module(graph), locations=False)
+
+
+def load(file_name: str | os.PathLike, **kwargs: Any) -> LoadedGraph:
+    """Reads a `.cellir` file; executes nothing of it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ArchiveError (a ValueError): the file is damaged, incomplete or newer than this cellc; the message names the
+            field at fault.
+    """
+    if kwargs:
+        raise ValueError(f"load has no option {sorted(kwargs)[0]!r}")
+    if not isinstance(file_name, str | os.PathLike):
+        raise TypeError(f"load takes a file name, got {type(file_name).__name__}")
+    found = archive.read_archive(file_name)
+    where = f"{os.fspath(file_name)}: {archive.MODULE}"
+    graph = _read_graph(where, found.module)
+    _check_agreement(where, graph, found.manifest)
+    shape = _decode(f"{os.fspath(file_name)}: {archive.MANIFEST}", found.manifest.get("structure"))
+    return LoadedGraph(graph, found.weights, shape, os.fspath(file_name))
+
+
+def _manifest(traced: Traced) -> dict[str, Any]:
+    from cellc import __version__
+
+    graph = traced.graph
+    return {
+        "format": FORMAT_VERSION,
+        "opset": OPSET_VERSION,
+        "producer": f"cellc {__version__}",
+        "inputs": [_entry(value.name, value.type) for value in graph.inputs if value.kind == "input"],
+        "outputs": [_entry(f"output{i}", value.type) for i, value in enumerate(graph.outputs[: traced.results])],
+        "weights": [_entry(value.name, value.type) for value in graph.inputs if value.kind != "input"],
+        "structure": _encode(traced.structure),
+    }
+
+
+def _entry(name: str, type: TensorType) -> dict[str, Any]:
+    return {"name": name, "dtype": type.dtype, "shape": list(type.shape)}
+
+
+def _read_graph(where: str, text: str) -> Graph:
+    from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
+
+    from cellc.read_ir import read_module
+
+    try:
+        return read_module(text)
+    except (ParseError, VerifyException, DiagnosticException, ValueError) as error:
+        raise ArchiveError(f"{where}: {str(error).strip()}") from None
+
+
+def _check_agreement(where: str, graph: Graph, manifest: dict[str, Any]) -> None:
+    for field, values in (
+        ("inputs", [value for value in graph.inputs if value.kind == "input"]),
+        ("weights", [value for value in graph.inputs if value.kind != "input"]),
+    ):
+        here = [_entry(value.name, value.type) for value in values]
+        if here != manifest[field]:
+            raise ArchiveError(f"{where}: @main does not have the {field} that field '{field}' of the manifest lists")
+
+
+def _encode(value: Any) -> Any:
+    """A structure of outputs as JSON; tuples, lists and dicts are told apart by a key."""
+    if value is structure.LEAF:
+        return {"tensor": None}
+    if isinstance(value, structure._DictKey):
+        return {"dict": [[key, _encode(item)] for key, item in value]}
+    if isinstance(value, tuple):
+        kind = "list" if isinstance(value, structure._ListKey) else "tuple"
+        return {kind: [_encode(item) for item in value]}
+    if value is None or isinstance(value, bool | int | float | str):
+        return {"value": value}
+    raise TypeError(f"export: construct returned a {type(value).__name__}, which a file cannot hold")
+
+
+def _decode(where: str, value: Any) -> Any:
+    match value:
+        case {"tensor": None}:
+            return structure.LEAF
+        case {"value": bool() | int() | float() | str() | None as plain}:
+            return plain
+        case {"tuple": list(items)}:
+            return tuple(_decode(where, item) for item in items)
+        case {"list": list(items)}:
+            return structure._ListKey(_decode(where, item) for item in items)
+        case {"dict": list(items)} if all(isinstance(item, list) and len(item) == 2 for item in items):
+            return structure._DictKey((key, _decode(where, item)) for key, item in items)
+    raise ArchiveError(f"{where}: field 'structure' does not describe a value: {value!r}")
+
+
+def check_weights(graph: Graph, weights: dict[str, Any], where: str) -> None:
+    """Checks that each parameter and constant of `graph` has an array of its type.
+
+    Raises:
+        ValueError: one is missing or has another shape or dtype; the message names it.
+    """
+    for value in graph.inputs:
+        if value.kind == "input":
+            continue
+        if value.name not in weights:
+            raise ValueError(f"{where}: weight '{value.name}' is missing")
+        array = weights[value.name]
+        array = array.asnumpy() if isinstance(array, TensorBase) else array
+        if array.shape != value.type.shape or array.dtype != dtype_of(value.type.dtype).numpy:
+            given = f"{array.dtype}{list(array.shape)}"
+            raise ValueError(f"{where}: weight '{value.name}' is {given}, the network has {value.type}")
