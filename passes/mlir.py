@@ -12,6 +12,7 @@ import importlib
 import os
 import re
 from collections.abc import Iterator
+from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,9 +42,21 @@ class LoweringError(Exception):
     """IR that MLIR refuses, or that cannot become machine code; the message holds MLIR's diagnostics."""
 
 
+def _package() -> str:
+    return os.environ.get("CELLC_MLIR_BINDINGS") or "torch_mlir"
+
+
+def bindings_version() -> str:
+    """Which bindings are used, for keys of caches."""
+    try:
+        return f"{_package()} {metadata.version(_package())}"
+    except metadata.PackageNotFoundError:
+        return f"{_package()}, version unknown"
+
+
 @functools.cache
 def _bindings() -> SimpleNamespace:
-    package = os.environ.get("CELLC_MLIR_BINDINGS") or "torch_mlir"
+    package = _package()
     try:
         ir = importlib.import_module(f"{package}.ir")
         passmanager = importlib.import_module(f"{package}.passmanager")
@@ -86,6 +99,11 @@ def _run(module: Any, pipeline: str) -> None:
 
 def _diagnostics(error: Any) -> str:
     return "; ".join(f"{d.location}: {d.message}" for d in error.error_diagnostics) or str(error)
+
+
+def warm_up() -> None:
+    """Loads the bindings and builds what all kernels share."""
+    _pass_manager(LOWER_TO_LLVM)
 
 
 def verify(text: str) -> None:
