@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from math import prod
 
-from xdsl.dialects import arith, linalg
-from xdsl.ir import SSAValue
+from xdsl.dialects import linalg
 
 from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
-from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of
+from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, nest_of, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter, open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter
@@ -91,13 +90,3 @@ def initial_of(kernel: KernelWriter, op: linalg.GenericOp, nest_writer: NestWrit
         return starts
 
     return write
-
-
-def filled_constant(value: SSAValue) -> float | int | None:
-    """The constant that fills a tensor, or None."""
-    if not isinstance(value.owner, linalg.FillOp):
-        return None
-    source = value.owner.inputs[0].owner
-    if not isinstance(source, arith.ConstantOp):
-        return None
-    return source.value.value.data

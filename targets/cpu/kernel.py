@@ -1,18 +1,19 @@
 """One kernel function being written: its buffers, scratch memory and final text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 
-from xdsl.dialects import func
+from xdsl.dialects import arith, func
+from xdsl.dialects.linalg import FillOp
 from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp
 from xdsl.ir import Operation, SSAValue
 
 from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.level import CpuLevel
-from cellc.targets.cpu.nest import Nest
-from cellc.targets.cpu.vectors import ITEM_BYTES
 from cellc.targets.cpu.body import widest_item
+from cellc.targets.cpu.nest import Nest, shape_of
+from cellc.targets.cpu.vectors import ITEM_BYTES, literal
 from cellc.targets.cpu.writer import Writer
 from cellc.targets.target import KernelCode, UnsupportedKernelError
 
@@ -29,6 +30,7 @@ class KernelWriter:
         self.level = level
         self.writer = Writer()
         self.views: dict[SSAValue, View] = {}
+        self.scalars: dict[SSAValue, str] = {}
         self._kernel = kernel
         self._buffers: list[Buffer] = []
         self._regions: list[tuple[Buffer, int]] = []
@@ -72,9 +74,30 @@ class KernelWriter:
         owner = value.owner
         if isinstance(owner, CollapseShapeOp | ExpandShapeOp):
             return self._reshaped(self.view_of(owner.src), value)
+        if isinstance(owner, FillOp):
+            return self.filled(value)
         if isinstance(owner, EmptyOp):
             return View.dense(Buffer("", "f32", 0), value.type.get_shape())
         raise UnsupportedKernelError(f"kernel {self.name}: no memory for {value}")
+
+    def filled(self, value: SSAValue) -> View:
+        """One element of scratch memory, read with strides of 0."""
+        constant, element = filled_constant(value), element_of(value)
+        if constant is None:
+            raise UnsupportedKernelError(f"kernel {self.name}: linalg.fill of a computed value is read")
+        buffer = self.scratch(element, 1)
+        one = self.writer.value(f"arith.constant {literal(constant, buffer.storage)} : {buffer.storage}")
+        self.writer.line(f"memref.store {one}, {buffer.name}[{self.writer.index(0)}] : {buffer.type}")
+        shape = shape_of(value)
+        return View(buffer, shape, (0,) * len(shape))
+
+    def index_value(self, value: SSAValue) -> str:
+        """The name of an index value of the kernel."""
+        if value not in self.scalars and isinstance(value.owner, arith.ConstantOp):
+            return self.writer.index(value.owner.value.value.data)
+        if value not in self.scalars:
+            raise UnsupportedKernelError(f"kernel {self.name}: an index that is not known here: {value}")
+        return self.scalars[value]
 
     def _reshaped(self, view: View, value: SSAValue) -> View:
         shape = value.type.get_shape()
@@ -122,5 +145,11 @@ def single(ops: Sequence[Operation], kind: type[Operation], kernel: str) -> Oper
         raise UnsupportedKernelError(f"kernel {kernel}: {len(found)} {kind.name}, not 1")
     return found[0]
 
-
-Views = Mapping[SSAValue, View]
+def filled_constant(value: SSAValue) -> float | int | None:
+    """The constant that fills a tensor, or None."""
+    if not isinstance(value.owner, FillOp):
+        return None
+    source = value.owner.inputs[0].owner
+    if not isinstance(source, arith.ConstantOp):
+        return None
+    return source.value.value.data

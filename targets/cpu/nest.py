@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from math import prod
 
 from xdsl.dialects import linalg, tensor
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import TensorType, bf16, f16, f32, f64, i8, i16, i32, i64
 from xdsl.ir import Block, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from cellc.targets.cpu.access import Access, Buffer, View
 from cellc.targets.target import UnsupportedKernelError
 
+_ELEMENTS = {str(t): t for t in (bf16, f16, f32, f64, i8, i16, i32, i64)}
 ViewOf = Callable[[SSAValue], View]
 
 
@@ -132,6 +133,10 @@ def volume(nest: Nest) -> int:
     return prod(nest.extents)
 
 
-def unnamed(buffer: Buffer) -> bool:
-    """Whether a buffer has no memory (an operand that only gives loop extents)."""
-    return buffer.name == ""
+def copy_nest(extents: Sequence[int], source: Access, target: Access) -> Nest:
+    """Copies an element per iteration, in the form it has in memory."""
+    moved = [replace(a, buffer=replace(a.buffer, element=a.buffer.storage)) for a in (source, target)]
+    element = _ELEMENTS[moved[0].buffer.element]
+    block = Block(arg_types=(element, element))
+    block.add_op(linalg.YieldOp(block.args[0]))
+    return Nest(tuple(extents), (False,) * len(extents), (moved[0],), (moved[1],), block)

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from xdsl.dialects import func, linalg
 
 from cellc.targets.cpu.chain import write_reduction_kernel
+from cellc.targets.cpu.copy import write_copy_kernel
 from cellc.targets.cpu.elementwise import write_elementwise
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, single
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.nest import nest_of
 from cellc.targets.cpu.nest_writer import open_nest
+from cellc.targets.cpu.scatter import write_scatter_kernel
 from cellc.targets.target import KernelCode, UnsupportedKernelError
 
 
@@ -22,7 +24,10 @@ def _write_elementwise_kernel(kernel: KernelWriter) -> None:
 
 _KINDS: dict[str, Callable[[KernelWriter], None]] = {
     "elementwise": _write_elementwise_kernel,
+    "contraction": write_reduction_kernel,
     "reduction": write_reduction_kernel,
+    "copy": write_copy_kernel,
+    "scatter": write_scatter_kernel,
 }
 
 

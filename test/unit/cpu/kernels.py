@@ -1,6 +1,7 @@
 """Compiles a kernel function given as text, and runs it on NumPy arrays."""
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ml_dtypes
@@ -32,6 +33,78 @@ def parse_kernel(text: str) -> func.FuncOp:
     kernel = module.body.block.first_op
     assert isinstance(kernel, func.FuncOp)
     return kernel
+
+
+def tensor_type(shape: Sequence[int], element: str) -> str:
+    """The text of a tensor type."""
+    return f"tensor<{'x'.join([*map(str, shape), element])}>"
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An operand of a generic: SSA name, shape, element type, and the map's results as text."""
+
+    name: str
+    shape: Sequence[int]
+    element: str
+    indexing: str
+
+    @property
+    def type(self) -> str:
+        """The tensor type."""
+        return tensor_type(self.shape, self.element)
+
+
+def generic(result: str, loops: str, inputs: Sequence[Operand], outputs: Sequence[Operand], body: str) -> str:
+    """A linalg.generic; `loops` has a letter p or r per loop, body arguments are %i0.. and %o0.."""
+    dims = ", ".join(f"d{i}" for i in range(len(loops)))
+    maps = ", ".join(f"affine_map<({dims}) -> ({o.indexing})>" for o in (*inputs, *outputs))
+    kinds = ", ".join('"parallel"' if letter == "p" else '"reduction"' for letter in loops)
+
+    def clause(word: str, operands: Sequence[Operand]) -> str:
+        return f"{word}({', '.join(o.name for o in operands)} : {', '.join(o.type for o in operands)})"
+
+    arguments = [f"%i{i}: {o.element}" for i, o in enumerate(inputs)]
+    arguments += [f"%o{i}: {o.element}" for i, o in enumerate(outputs)]
+    clauses = [clause("ins", inputs)] if inputs else []
+    return (
+        f"{result} = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{kinds}]}} "
+        f"{' '.join([*clauses, clause('outs', outputs)])} {{\n^bb0({', '.join(arguments)}):\n{body}\n}} -> "
+        + ", ".join(o.type for o in outputs)
+    )
+
+
+def empty(name: str, shape: Sequence[int], element: str) -> str:
+    """A tensor.empty."""
+    return f"{name} = tensor.empty() : {tensor_type(shape, element)}"
+
+
+def filled(name: str, shape: Sequence[int], element: str, value: str) -> str:
+    """A linalg.fill of a tensor.empty with a constant."""
+    kind, stem = tensor_type(shape, element), name[1:]
+    return (
+        f"%c_{stem} = arith.constant {value} : {element}\n{empty(f'%e_{stem}', shape, element)}\n"
+        f"{name} = linalg.fill ins(%c_{stem} : {element}) outs(%e_{stem} : {kind}) -> {kind}"
+    )
+
+
+def kernel(
+    kind: str,
+    inputs: Sequence[tuple[str, Sequence[int], str]],
+    ops: Sequence[str],
+    results: Sequence[tuple[str, Sequence[int], str]],
+    outer: int | None = None,
+) -> str:
+    """A kernel function; inputs and results are (SSA name, shape, element type)."""
+    arguments = ", ".join(f"{name}: {tensor_type(shape, element)}" for name, shape, element in inputs)
+    types = ", ".join(tensor_type(shape, element) for _, shape, element in results)
+    shared = "" if outer is None else f", cellc.outer = {outer} : i64"
+    names = ", ".join(name for name, _, _ in results)
+    lines = "\n".join(ops)
+    return (
+        f'func.func private @kernel({arguments}) -> ({types}) attributes {{cellc.kind = "{kind}"{shared}}} {{\n'
+        f"{lines}\nfunc.return {names} : {types}\n}}"
+    )
 
 
 @dataclass

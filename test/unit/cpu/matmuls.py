@@ -1,0 +1,81 @@
+"""Contraction kernels as text, and what they should give."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from kernels import Operand, empty, filled, generic, kernel
+
+MULTIPLY_ADD = """%p = arith.mulf %i0, %i1 : {t}
+%s = arith.addf %o0, %p : {t}
+linalg.yield %s : {t}"""
+
+
+@dataclass(frozen=True)
+class Matmul:
+    """A (batched) product, either operand stored transposed, with an optional bias + relu epilogue."""
+
+    m: int
+    n: int
+    k: int
+    batch: tuple[int, ...] = ()
+    transpose_lhs: bool = False
+    transpose_rhs: bool = False
+    epilogue: bool = False
+    element: str = "f32"
+
+    @property
+    def lhs(self) -> tuple[int, ...]:
+        """The shape of the left operand."""
+        return (*self.batch, *((self.k, self.m) if self.transpose_lhs else (self.m, self.k)))
+
+    @property
+    def rhs(self) -> tuple[int, ...]:
+        """The shape of the right operand."""
+        return (*self.batch, *((self.n, self.k) if self.transpose_rhs else (self.k, self.n)))
+
+    @property
+    def result(self) -> tuple[int, ...]:
+        """The shape of the result."""
+        return (*self.batch, self.m, self.n)
+
+    def text(self) -> str:
+        """The kernel."""
+        rank = len(self.batch)
+        batch = [f"d{i}" for i in range(rank)]
+        m, n, k = (f"d{rank + i}" for i in range(3))
+        left = ", ".join([*batch, *((k, m) if self.transpose_lhs else (m, k))])
+        right = ", ".join([*batch, *((n, k) if self.transpose_rhs else (k, n))])
+        out = ", ".join([*batch, m, n])
+        product = generic(
+            "%r", "p" * (rank + 2) + "r",
+            [Operand("%a", self.lhs, self.element, left), Operand("%b", self.rhs, self.element, right)],
+            [Operand("%f", self.result, self.element, out)],
+            MULTIPLY_ADD.format(t=self.element),
+        )  # fmt: skip
+        inputs: list[tuple[str, Sequence[int], str]] = [("%a", self.lhs, self.element), ("%b", self.rhs, self.element)]
+        ops = [filled("%f", self.result, self.element, "0.0"), product]
+        if not self.epilogue:
+            return kernel("contraction", inputs, ops, [("%r", self.result, self.element)])
+        inputs.append(("%bias", (self.n,), self.element))
+        loops = ", ".join(f"d{i}" for i in range(rank + 2))
+        body = f"""%t = arith.addf %i0, %i1 : {self.element}
+%z = arith.constant 0.0 : {self.element}
+%q = arith.maximumf %t, %z : {self.element}
+linalg.yield %q : {self.element}"""
+        ops += [
+            empty("%e", self.result, self.element),
+            generic(
+                "%q", "p" * (rank + 2),
+                [Operand("%r", self.result, self.element, loops), Operand("%bias", (self.n,), self.element, f"d{rank + 1}")],
+                [Operand("%e", self.result, self.element, loops)], body,
+            ),
+        ]  # fmt: skip
+        return kernel("contraction", inputs, ops, [("%q", self.result, self.element)])
+
+    def expected(self, a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+        """The result in f64."""
+        left = a.astype(np.float64).swapaxes(-1, -2) if self.transpose_lhs else a.astype(np.float64)
+        right = b.astype(np.float64).swapaxes(-1, -2) if self.transpose_rhs else b.astype(np.float64)
+        product = left @ right
+        return product if bias is None else np.maximum(product + bias, 0)
