@@ -46,7 +46,7 @@ class EagerTrace(Trace):
         """Runs everything pending, `tensor` included."""
         self.flush()
         if tensor._array is None:
-            raise RuntimeError("this tensor has no value: the program that was to make it failed (see the earlier error)")
+            raise RuntimeError("this tensor has no value: the program that was to make it failed earlier")
 
     def flush_if_long(self) -> None:
         """Runs what is pending once it is long, so that it does not grow for ever."""

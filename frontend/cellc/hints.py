@@ -44,5 +44,5 @@ def hint_for(op: str, types: list[TensorType], attributes: dict[str, Any]) -> st
     advise = _HINTS.get(op)
     if advise is not None:
         return advise(types, attributes)
-    dtypes = {type.dtype for type in types}
-    return f"the operands' dtypes differ ({', '.join(sorted(dtypes))}): cast one with .astype" if len(dtypes) > 1 else ""
+    dtypes = sorted({type.dtype for type in types})
+    return f"the operands' dtypes differ ({', '.join(dtypes)}): cast one with .astype" if len(dtypes) > 1 else ""

@@ -288,7 +288,7 @@ def initializer(init: Any, shape: Any = None, dtype: DType = dtypes.float32) -> 
     elif isinstance(init, int | float | np.generic) and not isinstance(init, bool):
         init = Constant(init)
     elif not isinstance(init, Initializer):
-        raise TypeError(f"init must be a Tensor, str, number or Initializer, got {init!r} of type {type(init).__name__}")
+        raise TypeError(f"init must be a Tensor, str, number or Initializer, got {init!r} ({type(init).__name__})")
     return Tensor(shape=shape, dtype=dtype_of(dtype), init=init)
 
 

@@ -192,7 +192,7 @@ class ParameterTuple(tuple[Parameter, ...]):
         seen: dict[str, Parameter] = {}
         for parameter in parameters:
             if not isinstance(parameter, Parameter):
-                raise TypeError(f"ParameterTuple takes Parameters, got {parameter!r} of type {type(parameter).__name__}")
+                raise TypeError(f"ParameterTuple takes Parameters, got {parameter!r} ({type(parameter).__name__})")
             if seen.setdefault(parameter.name, parameter) is not parameter:
                 raise ValueError(f"two parameters are named {parameter.name!r}; give one another name")
         return super().__new__(cls, parameters)

@@ -87,7 +87,9 @@ class Reads:
     def __init__(self, reads: dict[tuple[int, str], tuple[Any, Any]]) -> None:
         # As they are after tracing: what construct itself assigned is part of what was compiled.
         self._values = [
-            (cell, name, _snapshot(cell.__dict__[name])) for (_, name), (cell, _) in reads.items() if name in cell.__dict__
+            (cell, name, _snapshot(cell.__dict__[name]))
+            for (_, name), (cell, _) in reads.items()
+            if name in cell.__dict__
         ]
         self.containers = any(
             isinstance(value, _Contents) and value[0] is not tuple and name not in ("_cells", "_params")

@@ -16,7 +16,7 @@ _positions: dict[tuple[CodeType, int], Location] = {}
 
 def is_ours(filename: str) -> bool:
     """Whether a source file is part of cellc (the user is everybody else)."""
-    return filename.startswith(_PACKAGE) or filename.startswith("<frozen ")
+    return filename.startswith((_PACKAGE, "<frozen "))
 
 
 def user_frame() -> FrameType | None:

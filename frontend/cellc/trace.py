@@ -217,6 +217,12 @@ def assign(parameter: Parameter, tensor: Tensor) -> None:
     current().assign(parameter, tensor)
 
 
+def snapshot(tensor: Tensor) -> Tensor:
+    """The value `tensor` has now; later assignments to it, if it is a parameter, do not change the result."""
+    trace = current()
+    return trace.tensor_of(trace.value_of(tensor))
+
+
 def gradient(y: Tensor, seed: Tensor, wrt: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """d(sum(y * seed)) / d(w) for each `w`, the `wrt` values taken as independent of each other.
 

@@ -1,0 +1,126 @@
+"""The CPU backend: graph -> program and machine code, through a cache on disk.
+
+A process that finds its program in the cache imports neither xDSL nor MLIR; only llvmlite loads the objects.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import json
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import cellc.dialects
+import cellc.passes
+import cellc.runtime
+import cellc.targets
+from cellc.graph import Graph
+from cellc.targets.cpu import cache
+
+if TYPE_CHECKING:
+    from cellc.targets.cpu.level import CpuLevel
+
+
+class Artifact(NamedTuple):
+    """A compiled graph: the program's bytes and the object file of each kernel."""
+
+    program: bytes
+    objects: dict[str, bytes]
+
+    def to_bytes(self) -> bytes:
+        """One string of bytes, for the cache."""
+        parts = {"": self.program, **self.objects}
+        header = json.dumps({name: len(data) for name, data in parts.items()}).encode()
+        return struct.pack("<I", len(header)) + header + b"".join(parts.values())
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Artifact:
+        """The inverse of `to_bytes`."""
+        (length,) = struct.unpack_from("<I", data)
+        parts, position = {}, 4 + length
+        for name, size in json.loads(data[4:position]).items():
+            parts[name] = data[position : position + size]
+            position += size
+        return Artifact(parts.pop(""), parts)
+
+
+def build_artifact(graph: Graph, level: CpuLevel) -> Artifact:
+    """Compiles a graph for a CPU level; imports the whole compiler."""
+    from cellc.lowering import lower_for_cpu
+    from cellc.targets.cpu.workers import compile_kernels, prestart
+
+    prestart()
+    lowered = lower_for_cpu(graph, level)
+    objects = compile_kernels(lowered.kernels, level)
+    names = [kernel.name for kernel in lowered.kernels]
+    return Artifact(lowered.program.to_bytes(), dict(zip(names, objects, strict=True)))
+
+
+class CpuProgram:
+    """A loaded program. Bindings: the graph's inputs in order, then its outputs that update nothing."""
+
+    def __init__(self, graph: Graph, artifact: Artifact) -> None:
+        from cellc.runtime import Module
+        from cellc.targets.cpu.jit import load
+
+        addresses: Mapping[str, int] = load(artifact.objects)
+        self._module = Module(artifact.program, addresses)
+        self.slots = binding_slots(graph)
+        if len(self.slots) != self._module.binding_count:
+            raise AssertionError(f"{len(self.slots)} values to bind, {self._module.binding_count} bindings")
+        self.run = self._module.run
+
+    run: object
+
+    def pointer_array(self) -> ctypes.Array[ctypes.c_void_p]:
+        """A table for the bindings' addresses."""
+        return self._module.pointer_array()
+
+
+def binding_slots(graph: Graph) -> dict[tuple[str, int], int]:
+    """(`"input"` or `"output"`, number) -> position among the program's bindings."""
+    slots = {("input", i): i for i in range(len(graph.inputs))}
+    updating = {value.updated_by for value in graph.inputs}
+    for i in range(len(graph.outputs)):
+        if i not in updating:
+            slots["output", i] = len(slots)
+    return slots
+
+
+class CpuBackend:
+    """Compiles for the widest level this machine runs."""
+
+    def compile(self, graph: Graph, key: str) -> CpuProgram:
+        """The program of a graph, from the disk or compiled."""
+        from cellc.targets.cpu.level import native_level
+
+        level = native_level()
+        entry = cache.key("program", key, repr(level), compiler_version())
+        stored = cache.get(entry)
+        if stored is not None:
+            return CpuProgram(graph, Artifact.from_bytes(stored))
+        artifact = build_artifact(graph, level)
+        cache.put(entry, artifact.to_bytes())
+        return CpuProgram(graph, artifact)
+
+
+def _sources() -> Iterator[Path]:
+    for package in (cellc.dialects, cellc.passes, cellc.runtime, cellc.targets):
+        for folder, _, files in os.walk(package.__path__[0]):
+            yield from (Path(folder, file) for file in sorted(files) if file.endswith(".py"))
+    here = Path(__file__).parent
+    yield from (here / "build_ir.py", here / "lowering.py")
+
+
+@functools.cache
+def compiler_version() -> str:
+    """Changes with the tools' versions and with the compiler's own sources (name, size and time of each file)."""
+    from importlib.metadata import version
+
+    tools = [f"{tool} {version(tool)}" for tool in ("xdsl", "llvmlite", "torch-mlir")]
+    stats = [(path.name, (status := path.stat()).st_size, status.st_mtime_ns) for path in _sources()]
+    return cache.key(*tools, repr(stats))

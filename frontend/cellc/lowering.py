@@ -1,0 +1,79 @@
+"""The compiler's stages on one graph, for the CPU: nn, linalg, kernels and host program, kernel text.
+
+Only this module and `build_ir` of the front end import xDSL.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+
+from cellc.build_ir import build_module
+from cellc.dialects.host.ops import ProgramOp
+from cellc.graph import Graph
+from cellc.passes.context import make_context
+from cellc.passes.emit_program import to_program
+from cellc.passes.pipelines import PIPELINES, PassError, run_pipeline
+from cellc.runtime.program import Program
+from cellc.targets.cpu.level import CpuLevel
+from cellc.targets.cpu.target import CpuTarget
+from cellc.targets.target import KernelCode
+
+
+@dataclass
+class LoweredForCpu:
+    """What is left of a graph before machine code.
+
+    Attributes:
+        module: `host.program @main` and the kernels.
+        program: the same program as data.
+        kernels: the text of each kernel.
+    """
+
+    module: ModuleOp
+    program: Program
+    kernels: Sequence[KernelCode] = field(repr=False)
+
+
+def lower_for_cpu(
+    graph: Graph, level: CpuLevel, after_pass: Callable[[str, ModuleOp], None] | None = None
+) -> LoweredForCpu:
+    """Runs the `cpu` pipeline and writes the kernels' text.
+
+    Args:
+        graph: what to compile.
+        level: vector width and instructions.
+        after_pass: called with each pass's name and the module after it.
+
+    Raises:
+        CompileError: a pass failed; the message names the reproducer.
+    """
+    module = build_module(graph)
+    directory = os.environ.get("CELLC_REPRODUCERS")
+    try:
+        run_pipeline(
+            module,
+            PIPELINES["cpu"],
+            make_context(),
+            print_after=after_pass,
+            reproducer_dir=None if directory is None else Path(directory),
+        )
+    except PassError:
+        _write_reproducer(graph, directory)
+        raise
+    functions = [op for op in module.ops if isinstance(op, FuncOp)]
+    kernels = CpuTarget(level).emit(functions)
+    (host,) = (op for op in module.ops if isinstance(op, ProgramOp))
+    return LoweredForCpu(module, to_program(host, kernels), kernels)
+
+
+def _write_reproducer(graph: Graph, directory: str | None) -> None:
+    """Runs the pipeline once more, keeping the IR before each pass, so that the failure leaves a reproducer."""
+    if directory is None:
+        target = Path(os.environ.get("TMPDIR", "/tmp")) / f"cellc-reproducer-{os.getpid()}"
+        run_pipeline(build_module(graph), PIPELINES["cpu"], make_context(), reproducer_dir=target)

@@ -1,0 +1,225 @@
+"""Gradients of functions and Cells: `GradOperation`, `grad`, `value_and_grad`.
+
+All of them run the function on tracers and record one `nn.gradient`; the pass `differentiate` does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from cellc import arithmetic, context, errors
+from cellc import trace as tracing
+from cellc.ms_function import CompiledFunction
+from cellc.parameter import Parameter
+from cellc.structure import flatten
+from cellc.tensor import Tensor
+
+
+class _Differentiated(NamedTuple):
+    result: Any
+    inputs: tuple[Tensor, ...]
+    weights: tuple[Tensor, ...]
+
+
+def _differentiate(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    positions: Sequence[int],
+    weights: Sequence[Parameter],
+    seed: Any = None,
+    has_aux: bool = False,
+) -> _Differentiated:
+    """Runs `function(*args)` and the gradients of its outputs, weighted by `seed` (ones by default)."""
+    for position in positions:
+        if not 0 <= position < len(args):
+            raise errors.bad_argument(ValueError, f"grad_position {position} of a function called with {len(args)}")
+    fresh = [_independent(value) if index in positions else _cut(value) for index, value in enumerate(args)]
+    before = [tracing.snapshot(weight) for weight in weights]
+    result = function(*fresh)
+    outputs = _float_tensors(result[0] if has_aux else result)
+    seeds = [arithmetic.full(y.shape, 1, y.dtype) for y in outputs] if seed is None else _float_tensors(seed)
+    if len(seeds) != len(outputs):
+        raise errors.bad_argument(ValueError, f"{len(outputs)} output(s) of the function, {len(seeds)} sens value(s)")
+    targets = [*(new for old, new in zip(args, fresh, strict=True) if new is not old), *before]
+    targets = _float_tensors(targets)
+    gradients = _summed_gradients(outputs, seeds, targets)
+    by_id = {id(target): gradient for target, gradient in zip(targets, gradients, strict=True)}
+    return _Differentiated(
+        result,
+        tuple(by_id[id(fresh[i])] if id(fresh[i]) in by_id else _zeros(fresh[i]) for i in positions),
+        tuple(gradients[len(gradients) - len(before) :]) if before else (),
+    )
+
+
+def _independent(value: Any) -> Any:
+    """A copy of an input: f(x, x) has two gradients."""
+    return tracing.apply("identity", value) if isinstance(value, Tensor) else value
+
+
+def _cut(value: Any) -> Any:
+    """An input nobody asks about; where it was computed, a copy that keeps the weights it came from out."""
+    if not isinstance(value, Tensor):
+        return value
+    computed = tracing.current().value_of(value).node is not None
+    return _independent(value) if computed or value.is_parameter else value
+
+
+def _float_tensors(value: Any) -> list[Any]:
+    leaves: list[Any] = []
+    flatten(value, leaves)
+    return [leaf for leaf in leaves if leaf.dtype.is_float]
+
+
+def _zeros(value: Any) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise errors.bad_argument(TypeError, f"no gradient with respect to {value!r}: it is not a tensor")
+    return arithmetic.full(value.shape, 0, value.dtype)
+
+
+def _summed_gradients(outputs: Sequence[Tensor], seeds: Sequence[Tensor], targets: Sequence[Tensor]) -> list[Tensor]:
+    if not targets:
+        return []
+    if not outputs:
+        raise errors.bad_argument(TypeError, "no gradient: the function returns no float tensor")
+    total: list[Tensor] = []
+    for y, seed in zip(outputs, seeds, strict=True):
+        part = tracing.gradient(y, arithmetic.cast(seed, y.dtype).broadcast_to(y.shape), targets)
+        total = [a + b for a, b in zip(total, part, strict=True)] if total else list(part)
+    return total
+
+
+def _compiled(python: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles in graph mode; in PYNATIVE mode calls record like any other operation."""
+    function = CompiledFunction(python)
+
+    def call(*args: Any) -> Any:
+        __tracebackhide__ = True
+        pynative = context.get_context("mode") == context.PYNATIVE_MODE
+        return python(*args) if pynative else function(*args)
+
+    return call
+
+
+def _checked_weights(weights: Any) -> tuple[Parameter, ...]:
+    weights = (weights,) if isinstance(weights, Parameter) else tuple(weights)
+    for weight in weights:
+        if not isinstance(weight, Parameter):
+            raise TypeError(f"weights must be Parameters, got {weight!r} of type {type(weight).__name__}")
+    return weights
+
+
+class GradOperation:
+    """A function that makes gradient functions.
+
+    Args:
+        get_all: the gradient of every input, in a tuple; otherwise of the first, bare.
+        get_by_list: the gradients of `weights`, in a tuple; with `get_all` both, as (inputs, weights).
+        sens_param: the last argument of the gradient function weights the output; otherwise ones do.
+
+    Raises:
+        TypeError: an argument is not a bool.
+
+    Examples:
+        >>> GradOperation(get_by_list=True)(net, net.trainable_params())(x)
+    """
+
+    def __init__(self, get_all: bool = False, get_by_list: bool = False, sens_param: bool = False) -> None:
+        for name, value in (("get_all", get_all), ("get_by_list", get_by_list), ("sens_param", sens_param)):
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} must be a bool, got {value!r} of type {type(value).__name__}")
+        self.get_all, self.get_by_list, self.sens_param = get_all, get_by_list, sens_param
+        self._made: dict[tuple[int, ...], tuple[Any, Callable[..., Any]]] = {}
+
+    def __call__(self, fn: Callable[..., Any], weights: Any = None) -> Callable[..., Any]:
+        """The gradient function of `fn`; `weights` defaults to the trainable parameters of a Cell."""
+        if weights is None and self.get_by_list:
+            if not hasattr(fn, "trainable_params"):
+                raise TypeError("get_by_list=True needs weights, unless the function is a Cell")
+            weights = fn.trainable_params()
+        chosen = _checked_weights(weights) if self.get_by_list else ()
+        key = (id(fn), *map(id, chosen))
+        if key not in self._made:
+            self._made[key] = ((fn, chosen), _compiled(lambda *args: self._gradients(fn, chosen, args)))
+        return self._made[key][1]
+
+    def _gradients(self, fn: Callable[..., Any], weights: Sequence[Parameter], args: tuple[Any, ...]) -> Any:
+        __tracebackhide__ = True
+        args, seed = (args[:-1], args[-1]) if self.sens_param else (args, None)
+        only_weights = self.get_by_list and not self.get_all
+        positions = () if only_weights else range(len(args)) if self.get_all else (0,)
+        found = _differentiate(fn, args, tuple(positions), weights, seed)
+        if only_weights:
+            return found.weights
+        inputs = found.inputs if self.get_all else found.inputs[0]
+        return (inputs, found.weights) if self.get_by_list else inputs
+
+
+def _chosen(found: _Differentiated, grad_position: Any, weights: Any) -> Any:
+    inputs: Any = found.inputs
+    if isinstance(grad_position, int):
+        inputs = found.inputs[0]
+    of_weights: Any = found.weights[0] if isinstance(weights, Parameter) else found.weights
+    if weights is None:
+        return inputs
+    return of_weights if grad_position is None else (inputs, of_weights)
+
+
+def value_and_grad(
+    fn: Callable[..., Any], grad_position: Any = 0, weights: Any = None, has_aux: bool = False
+) -> Callable[..., Any]:
+    """A function that returns `fn`'s value and its gradients.
+
+    Args:
+        fn: function or Cell.
+        grad_position: number of an input (bare gradient), a tuple of numbers (tuple), or None.
+        weights: parameters whose gradients are wanted too.
+        has_aux: only the first output of `fn` is differentiated; the others are passed on.
+
+    Returns:
+        `(value, gradients)`; with inputs and weights, gradients are `(inputs, weights)`.
+
+    Raises:
+        ValueError: neither `grad_position` nor `weights` is given.
+    """
+    if grad_position is None and weights is None:
+        raise ValueError("value_and_grad needs grad_position or weights")
+    positions = () if grad_position is None else (
+        (grad_position,) if isinstance(grad_position, int) else tuple(grad_position)
+    )  # fmt: skip
+    chosen = () if weights is None else _checked_weights(weights)
+
+    def call(*args: Any) -> Any:
+        __tracebackhide__ = True
+        found = _differentiate(fn, args, positions, chosen, has_aux=has_aux)
+        return found.result, _chosen(found, grad_position, weights)
+
+    return _compiled(call)
+
+
+def grad(
+    fn: Callable[..., Any],
+    grad_position: Any = 0,
+    weights: Any = None,
+    has_aux: bool = False,
+    sens_param: bool = False,
+) -> Callable[..., Any]:
+    """A function that returns the gradients of `fn` (see `value_and_grad`).
+
+    Args:
+        fn, grad_position, weights, has_aux: as for `value_and_grad`; with `has_aux`, `(gradients, other outputs)`.
+        sens_param: the last argument weights the output.
+    """
+    positions = () if grad_position is None else (
+        (grad_position,) if isinstance(grad_position, int) else tuple(grad_position)
+    )  # fmt: skip
+    chosen = () if weights is None else _checked_weights(weights)
+
+    def call(*args: Any) -> Any:
+        __tracebackhide__ = True
+        args, seed = (args[:-1], args[-1]) if sens_param else (args, None)
+        found = _differentiate(fn, args, positions, chosen, seed, has_aux)
+        gradients = _chosen(found, grad_position, weights)
+        return (gradients, *found.result[1:]) if has_aux else gradients
+
+    return _compiled(call)
