@@ -55,4 +55,6 @@ class LogSoftmax(SoftmaxDefinition):
     @staticmethod
     def evaluate(x: np.ndarray, *, axis: int) -> np.ndarray:
         shifted = _shifted(x, axis)
-        return (shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))).astype(x.dtype)
+        with np.errstate(divide="ignore"):
+            total = np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+        return (shifted - total).astype(x.dtype)

@@ -1,0 +1,22 @@
+"""The pass `differentiate`: reverse-mode differentiation over `nn`, rules in one file per family."""
+
+from cellc.passes.differentiate import (  # the families, imported to register their rules
+    contraction,
+    convolution,
+    elementwise,
+    indexing,
+    normalization,
+    pooling,
+    recurrent,
+    reduction,
+    shape,
+    unary,
+)
+from cellc.passes.differentiate.rules import EXEMPTIONS, NotDifferentiableError, gradient_of, has_rule
+from cellc.passes.differentiate.transform import DifferentiatePass
+
+RULE_FAMILIES = (
+    unary, elementwise, contraction, convolution, pooling, normalization, reduction, shape, indexing, recurrent,
+)  # fmt: skip
+
+__all__ = ["EXEMPTIONS", "RULE_FAMILIES", "DifferentiatePass", "NotDifferentiableError", "gradient_of", "has_rule"]

@@ -1,0 +1,30 @@
+"""Gradient rules of softmax and log_softmax, from their results."""
+
+from __future__ import annotations
+
+from xdsl.ir import SSAValue
+
+from cellc.dialects.nn.ir import NNOperation
+from cellc.passes.differentiate.builder import GradientBuilder
+from cellc.passes.differentiate.rules import Gradients, gradient_of
+
+
+def _sum_along(b: GradientBuilder, x: SSAValue, axis: int) -> SSAValue:
+    """The sum along the axis, repeated to x's shape."""
+    shape = b.shape_of(x)
+    total = b.reduce_sum(x, axes=(axis,), keep_dims=True)
+    return b.broadcast_to(total, shape=shape, dimensions=tuple(range(len(shape))))
+
+
+@gradient_of("softmax")
+def _softmax(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
+    """y (g - sum(g y))."""
+    y, axis = op.results[0], op.attribute_values["axis"]
+    return [b.mul(y, b.sub(grads[0], _sum_along(b, b.mul(grads[0], y), axis)))]
+
+
+@gradient_of("log_softmax")
+def _log_softmax(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
+    """g - e^y sum(g)."""
+    y, axis = op.results[0], op.attribute_values["axis"]
+    return [b.sub(grads[0], b.mul(b.exp(y), _sum_along(b, grads[0], axis)))]

@@ -1,0 +1,63 @@
+"""Reverse mode inside one block: replaces an `nn.gradient` by the ops that compute it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xdsl.ir import Operation, SSAValue
+
+from cellc.dialects.nn import FLOATS
+from cellc.dialects.nn.ir import NNOperation, tensor_type
+from cellc.passes.differentiate.builder import GradientBuilder
+from cellc.passes.differentiate.rules import rule_of
+from cellc.passes.rewriting import replace
+
+
+def expand_gradient(gradient: NNOperation) -> None:
+    """Replaces one gradient op; the ops before it in its block are the forward computation."""
+    y, seed, *wrt = gradient.operands
+    path = _active_ops(gradient, set(wrt))
+    b = GradientBuilder(gradient)
+    sums = {y: seed}
+    for op in reversed(path):
+        # A wrt value is independent of what it was computed from: its gradient ends there.
+        grads = [None if result in wrt else sums.get(result) for result in op.results]
+        if any(grad is not None for grad in grads):
+            b.work_for(op)
+            _accumulate(b, sums, op, rule_of(op)(b, op, grads))
+    b.work_for(gradient)
+    results = [sums[w] if w in sums else b.like(w, 0.0) for w in wrt]
+    replace(gradient, results)
+    b.remove_unused()
+
+
+def _active_ops(end: Operation, wrt: set[SSAValue]) -> list[NNOperation]:
+    """The ops before `end` that a wrt value reaches through float values, in program order."""
+    active = set(wrt)
+    path: list[NNOperation] = []
+    for op in _ops_before(end):
+        if isinstance(op, NNOperation) and any(operand in active for operand in op.operands):
+            path.append(op)
+            active.update(result for result in op.results if tensor_type(result.type).dtype in FLOATS)
+    return path
+
+
+def _ops_before(end: Operation) -> Iterable[Operation]:
+    block = end.parent
+    assert block is not None
+    op = block.first_op
+    while op is not None and op is not end:
+        yield op
+        op = op.next_op
+
+
+def _accumulate(
+    b: GradientBuilder, sums: dict[SSAValue, SSAValue], op: NNOperation, gradients: Iterable[SSAValue | None]
+) -> None:
+    """Adds the operands' gradients to what other uses of them have given."""
+    for operand, gradient in zip(op.operands, gradients, strict=True):
+        if gradient is None:
+            continue
+        if gradient.type != operand.type:
+            raise TypeError(f"gradient rule of nn.{op.mnemonic}: {gradient.type} for an operand of {operand.type}")
+        sums[operand] = b.add(sums[operand], gradient) if operand in sums else gradient
