@@ -1,0 +1,81 @@
+"""The `linalg_ext` dialect: structured ops on tensors that `linalg` lacks."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from xdsl.dialects.builtin import IndexType, IntegerType, TensorType
+from xdsl.ir import Dialect, SSAValue
+from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def, traits_def
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+
+_INDEX_WIDTHS = (32, 64)
+
+
+@irdl_op_definition
+class ScatterAddOp(IRDLOperation):
+    """Adds rows to rows, in the order of the indices: `result = init; result[indices[i], :] += updates[i, :]`.
+
+    Exists because a sum into positions that are data is neither a map nor a reduction of a
+    `linalg.generic`. An index below 0 or not below the number of rows adds to nothing.
+
+    ```mlir
+    %r = linalg_ext.scatter_add ins(%i, %u : tensor<6xi32>, tensor<6x4xf32>) outs(%z : tensor<9x4xf32>) -> tensor<9x4xf32>
+    ```
+
+    Constraints:
+      (C1) indices is a vector of i32 or i64.
+      (C2) updates is a matrix with a row per index.
+      (C3) init is a matrix with rows as long as those of updates and of the same element type, a number.
+      (C4) result has the type of init.
+    """
+
+    name = "linalg_ext.scatter_add"
+
+    indices = operand_def(TensorType)
+    updates = operand_def(TensorType)
+    init = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+
+    assembly_format: ClassVar = (
+        "`ins` `(` $indices `,` $updates `:` type($indices) `,` type($updates) `)` "
+        "`outs` `(` $init `:` type($init) `)` attr-dict `->` type($result)"
+    )
+
+    def __init__(self, indices: SSAValue, updates: SSAValue, init: SSAValue) -> None:
+        super().__init__(operands=(indices, updates, init), result_types=(init.type,))
+
+    def verify_(self) -> None:
+        indices, updates, init = self.indices.type, self.updates.type, self.init.type
+        assert isinstance(indices, TensorType)
+        assert isinstance(updates, TensorType)
+        assert isinstance(init, TensorType)
+        self._verify_indices(indices)
+        self._verify_rows(indices, updates, init)
+        if self.result.type != init:
+            raise VerifyException(f"the result is {self.result.type}, init is {init}")  # C4
+
+    def _verify_indices(self, indices: TensorType) -> None:
+        element = indices.element_type
+        if (
+            len(indices.get_shape()) != 1
+            or not isinstance(element, IntegerType)
+            or element.width.data not in _INDEX_WIDTHS
+        ):
+            raise VerifyException(f"indices must be a vector of i32 or i64, got {indices}")  # C1
+
+    def _verify_rows(self, indices: TensorType, updates: TensorType, init: TensorType) -> None:
+        if len(updates.get_shape()) != 2 or updates.get_shape()[0] != indices.get_shape()[0]:
+            raise VerifyException(f"updates must be a matrix with a row per index of {indices}, got {updates}")  # C2
+        if len(init.get_shape()) != 2 or init.get_shape()[1] != updates.get_shape()[1]:
+            raise VerifyException(f"init must be a matrix with rows as long as those of {updates}, got {init}")  # C3
+        if init.element_type != updates.element_type or isinstance(init.element_type, IndexType):
+            raise VerifyException(f"init and updates must have one number type, got {init} and {updates}")  # C3
+
+
+LinalgExt = Dialect("linalg_ext", [ScatterAddOp], [])
+
+__all__ = ["LinalgExt", "ScatterAddOp"]

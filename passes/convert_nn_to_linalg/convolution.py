@@ -1,0 +1,96 @@
+"""Convolution and its gradients: each one sum of products over a window, group by group.
+
+With groups the channels are split into (group, channel of the group) by a free
+reshape, and the group is a parallel loop of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.ir.affine import AffineExpr
+
+from cellc.dialects.nn.definition import TensorType
+from cellc.passes.convert_nn_to_linalg.layout import reshape
+from cellc.passes.convert_nn_to_linalg.maps import dims
+from cellc.passes.convert_nn_to_linalg.rules import lowering_of
+from cellc.passes.convert_nn_to_linalg.tensors import Read, Tensor, TensorBuilder
+from cellc.passes.convert_nn_to_linalg.windows import pad_spatial, spread_spatial
+
+Ints = Sequence[int]
+
+
+def _split(b: TensorBuilder, x: Tensor, axis: int, groups: int) -> Tensor:
+    """The axis as (group, channel of the group); nothing without groups."""
+    if groups == 1:
+        return x
+    before, channels, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+    return reshape(b, x, (*before, groups, channels // groups, *after))
+
+
+def _image_loops(groups: int) -> tuple[AffineExpr, Sequence[AffineExpr], Sequence[AffineExpr]]:
+    """The loop over images, that over groups (none without), and the six others."""
+    grouped = groups > 1
+    image, *others = dims(7 + grouped)
+    return image, others[:grouped], others[grouped:]
+
+
+@lowering_of("conv2d")
+def _conv2d(
+    b: TensorBuilder, result: TensorType, x: Tensor, weight: Tensor, *,
+    strides: Ints, padding: Ints, dilation: Ints, groups: int,
+) -> Tensor:  # fmt: skip
+    """Loops: n, (g), k, y, x | c, r, s."""
+    n, k, oh, ow = result.shape
+    dn, group, (dk, dy, dx, dc, dr, ds) = _image_loops(groups)
+    at = (dy * strides[0] + dr * dilation[0], dx * strides[1] + ds * dilation[1])
+    image = Read(_split(b, pad_spatial(b, x, padding), 1, groups), (dn, *group, dc, *at))
+    taps = Read(_split(b, weight, 0, groups), (*group, dk, dc, dr, ds))
+    extents = (k // groups, oh, ow, *weight.shape[1:])
+    return _contract_images(b, result, image, taps, (n, *_group_extent(groups), *extents))
+
+
+@lowering_of("conv2d_input_gradient")
+def _conv2d_input_gradient(
+    b: TensorBuilder, result: TensorType, gradient: Tensor, weight: Tensor, *,
+    strides: Ints, padding: Ints, dilation: Ints, groups: int, input_shape: Ints,
+) -> Tensor:  # fmt: skip
+    """Loops: n, (g), c, y, x | k, r, s; the gradient, spread by the strides, is read with the window reversed.
+
+    Element y of the input was read by output (y + top - r * dilation) / stride wherever that is one.
+    """
+    n, _, h, w = result.shape
+    k, c, r, s = weight.shape
+    reach = ((r - 1) * dilation[0], (s - 1) * dilation[1])
+    low = (reach[0] - padding[0], reach[1] - padding[2])
+    spread = spread_spatial(b, gradient, low, (h + reach[0], w + reach[1]), strides)
+    dn, group, (dc, dy, dx, dk, dr, ds) = _image_loops(groups)
+    at = (dy + dr * -dilation[0] + reach[0], dx + ds * -dilation[1] + reach[1])
+    image = Read(_split(b, spread, 1, groups), (dn, *group, dk, *at))
+    taps = Read(_split(b, weight, 0, groups), (*group, dk, dc, dr, ds))
+    return _contract_images(b, result, image, taps, (n, *_group_extent(groups), c, h, w, k // groups, r, s))
+
+
+@lowering_of("conv2d_weight_gradient")
+def _conv2d_weight_gradient(
+    b: TensorBuilder, result: TensorType, x: Tensor, gradient: Tensor, *,
+    strides: Ints, padding: Ints, dilation: Ints, groups: int, weight_shape: Ints,
+) -> Tensor:  # fmt: skip
+    """Loops: (g), k, c, r, s | n, y, x."""
+    k, c, r, s = result.shape
+    n, _, oh, ow = gradient.shape
+    *group, dk, dc, dr, ds, dn, dy, dx = dims(7 + (groups > 1))
+    at = (dy * strides[0] + dr * dilation[0], dx * strides[1] + ds * dilation[1])
+    image = Read(_split(b, pad_spatial(b, x, padding), 1, groups), (dn, *group, dc, *at))
+    outer = Read(_split(b, gradient, 1, groups), (dn, *group, dk, dy, dx))
+    extents = (*_group_extent(groups), k // groups, c, r, s, n, oh, ow)
+    return reshape(b, b.contraction(image, outer, extents, len(extents) - 3), result.shape)
+
+
+def _group_extent(groups: int) -> tuple[int, ...]:
+    return (groups,) if groups > 1 else ()
+
+
+def _contract_images(b: TensorBuilder, result: TensorType, image: Read, taps: Read, extents: Ints) -> Tensor:
+    """The sum over the last three loops, with (group, channel of the group) merged."""
+    return reshape(b, b.contraction(image, taps, extents, len(extents) - 3), result.shape)

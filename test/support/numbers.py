@@ -1,0 +1,43 @@
+"""Arrays for tests, and the comparison of a lowering with the op's own meaning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cellc.dialects.nn import FLOATS, definition_of
+from cellc.dialects.nn.arrays import numpy_dtype
+from support.interpret_linalg import interpret
+from support.lowering import lowered
+
+TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 3e-6, "float64": 1e-12}
+
+
+def check_lowering(name: str, *arrays: np.ndarray, **attributes: Any) -> None:
+    """Compares the lowering with `evaluate`: bits for integers and bool, a tolerance for floats."""
+    expected = definition_of(name).evaluate(*arrays, **attributes)
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    results = interpret(lowered(name, arrays, attributes), *arrays)
+    for result, wanted in zip(results, expected, strict=True):
+        assert result.shape == wanted.shape
+        _compare(result, wanted)
+
+
+def _compare(result: np.ndarray, wanted: np.ndarray) -> None:
+    if wanted.dtype.name not in TOLERANCE:
+        np.testing.assert_array_equal(result.view(wanted.dtype), wanted)
+        return
+    assert result.dtype == wanted.dtype
+    tolerance = TOLERANCE[wanted.dtype.name]
+    np.testing.assert_allclose(result.astype(np.float64), wanted.astype(np.float64), rtol=tolerance, atol=tolerance)
+
+
+def values(shape: tuple[int, ...], dtype: str = "f32", seed: int = 0, scale: float = 2.0) -> np.ndarray:
+    """Normal floats; integers of both signs where there are; coin flips."""
+    rng = np.random.default_rng([seed, *shape])
+    if dtype in FLOATS:
+        return (rng.standard_normal(shape) * scale).astype(numpy_dtype(dtype))
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    return rng.integers(0 if dtype == "u8" else -9, 10, shape).astype(numpy_dtype(dtype))
