@@ -9,7 +9,7 @@ import linecache
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cellc import trace as tracing
+from cellc import running
 from cellc.dialects.nn.definition import InferenceError, NNTypeError, definition_of
 from cellc.graph import Location, Value
 from cellc.hints import hint_for
@@ -88,7 +88,7 @@ def describe(value: Any) -> str:
 def _message(summary: str, location: Location, details: Sequence[str], hint: str) -> str:
     lines = [summary, *source_lines(location)]
     if location.cell:
-        lines.append(f"  in {location.cell} ({tracing.cell_kind()})")
+        lines.append(f"  in {location.cell} ({running.cell_kind()})")
     lines += [f"  {detail}" for detail in details]
     if hint:
         lines.append(f"  hint: {hint}")
@@ -97,7 +97,7 @@ def _message(summary: str, location: Location, details: Sequence[str], hint: str
 
 def error_at_user(kind: type[CellcError], summary: str, details: Sequence[str] = (), hint: str = "") -> CellcError:
     """An error of `kind` that shows the user's present line and the running Cell."""
-    location = user_location(tracing.cell_path())
+    location = user_location(running.cell_path())
     error = kind(_message(summary, location, details, hint))
     error.location = location
     return error
@@ -169,7 +169,7 @@ _VALUE_HINTS = {
 
 def value_needed(tensor: TensorBase, operation: str) -> CellcError:
     """What asking for the elements of a traced tensor raises."""
-    if not tracing.tracing() and tensor._trace is not None:
+    if not running.tracing() and tensor._trace is not None:
         return error_at_user(
             TracedValueError,
             f"this tensor existed only while {tensor._trace.name} was being compiled and has no elements",
@@ -178,7 +178,7 @@ def value_needed(tensor: TensorBase, operation: str) -> CellcError:
         )
     return error_at_user(
         TracedValueError,
-        f"{operation} needs the elements of a tensor, which do not exist while {tracing.current().name} is compiled",
+        f"{operation} needs a tensor's elements, which do not exist while {running.state.stack[-1].name} is compiled",
         [f"tensor: {describe(tensor)}"],
         _VALUE_HINTS.get(operation, "call it on the result, outside construct"),
     )

@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from cellc import context, errors, recompile
+from cellc import context, errors, recompile, tracebacks
 from cellc.compiled import Compiled
 from cellc.dialects.nn.definition import TensorType
 from cellc.graph import Graph
+from cellc.running import inside
 from cellc.structure import flatten, leaf_names, unflatten
 from cellc.tensor_base import TensorBase
-from cellc.trace import Trace, current, inside, recording
+from cellc.trace import Trace, current, recording
 
 Signature = tuple[tuple[TensorType, ...], Any]
 
@@ -93,7 +94,11 @@ class Function:
             names = _argument_names(self._python, args, kwargs)
             changed = entries[-1].reads.changed() if entries else None
             recompile.explain(self._name(), changed or recompile.difference(self._latest, signature, names))
-        entry = _Entry(self.trace(args, kwargs))
+        try:
+            entry = _Entry(self.trace(args, kwargs))
+        except Exception as error:
+            tracebacks.prune(error)
+            raise
         self._entries.setdefault(signature, []).append(entry)
         self._latest = signature
         return entry

@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from cellc import trace as tracing
+from cellc import running
 from cellc.function import Function
 
 
@@ -21,7 +21,7 @@ class CompiledFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if tracing.tracing():
+        if running.tracing():
             return self.__wrapped__(*args, **kwargs)
         return self._function(args, kwargs)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cellc import running
 from cellc import trace as tracing
 from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase, aligned_copy
@@ -102,7 +103,7 @@ class Parameter(Tensor):
         __tracebackhide__ = True
         data = data if isinstance(data, TensorBase) else Tensor(data)
         self._check(data, slice_shape)
-        if tracing.tracing():
+        if running.tracing():
             tracing.assign(self, data.astype(self.dtype))
             return self
         self._finish_pending()
@@ -132,12 +133,12 @@ class Parameter(Tensor):
             eager.flush()
 
     def _elements(self) -> np.ndarray:
-        if not tracing.tracing() and tracing.current().assigned(self):
+        if not running.tracing() and tracing.current().assigned(self):
             tracing.current().flush()
         return super()._elements()
 
     def _asking(self, operation: str) -> np.ndarray:
-        if tracing.tracing():
+        if running.tracing():
             from cellc import errors
 
             raise errors.value_needed(self, operation)

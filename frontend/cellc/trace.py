@@ -8,19 +8,23 @@ There is one way in, `apply`. Which graph the node goes to depends on who is run
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import cellc.dialects.nn  # noqa: F401  (registers the op definitions)
+from cellc import errors, tracebacks
 from cellc.dialects.nn.definition import InferenceError, TensorType, infer_types
 from cellc.graph import Graph, Input, Node, Value
+from cellc.running import cell_path, state
 from cellc.source_location import user_location
 
 if TYPE_CHECKING:
     from cellc.parameter import Parameter
     from cellc.tensor import Tensor
+
+
+tracebacks.install()
 
 
 class Trace:
@@ -64,8 +68,6 @@ class Trace:
         Raises:
             TypeError: always.
         """
-        from cellc import errors
-
         raise errors.value_needed(tensor, "its value")
 
     def value_of(self, tensor: Tensor) -> Value:
@@ -122,60 +124,25 @@ class Trace:
         return Graph(self.inputs, self.nodes, outputs).without_dead_nodes()
 
 
-class _ThreadState(threading.local):
-    def __init__(self) -> None:
-        self.stack: list[Trace] = []
-        self.path: list[tuple[str, str]] = []
-        self.eager: Trace | None = None
-
-
-_state = _ThreadState()
-
-
 def current() -> Trace:
     """The trace that `apply` records into."""
-    if _state.stack:
-        return _state.stack[-1]
-    if _state.eager is None:
+    if state.stack:
+        return state.stack[-1]
+    if state.eager is None:
         from cellc.eager import EagerTrace
 
-        _state.eager = EagerTrace()
-    return _state.eager
-
-
-def tracing() -> bool:
-    """Whether a Cell or function is being compiled (values do not exist yet)."""
-    return bool(_state.stack)
+        state.eager = EagerTrace()
+    return state.eager
 
 
 @contextmanager
 def recording(trace: Trace) -> Iterator[Trace]:
     """Makes `trace` the current one inside the block."""
-    _state.stack.append(trace)
+    state.stack.append(trace)
     try:
         yield trace
     finally:
-        _state.stack.pop()
-
-
-@contextmanager
-def inside(name: str, kind: str) -> Iterator[None]:
-    """Marks the block as running in a Cell: its name in its parent (or the root's), and its class."""
-    _state.path.append((name, kind))
-    try:
-        yield
-    finally:
-        _state.path.pop()
-
-
-def cell_path() -> str:
-    """The path of the running Cell, `net.features.conv1`, or an empty string outside Cells."""
-    return ".".join(name for name, _ in _state.path)
-
-
-def cell_kind() -> str:
-    """The class name of the running Cell."""
-    return _state.path[-1][1] if _state.path else ""
+        state.stack.pop()
 
 
 def apply(op: str, *tensors: Tensor, **attributes: Any) -> Any:
@@ -193,8 +160,6 @@ def apply(op: str, *tensors: Tensor, **attributes: Any) -> Any:
         ValueError, TypeError: the operands do not fit; the message shows the user's line.
     """
     __tracebackhide__ = True
-    from cellc import errors
-
     trace = current()
     try:
         values = tuple([trace.value_of(tensor) for tensor in tensors])

@@ -6,11 +6,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cellc import context
-from cellc import trace as tracing
+from cellc import context, running
 from cellc.function import Function
 from cellc.parameter import Parameter, ParameterTuple
 from cellc.recompile import watched
+from cellc.running import cell_path, inside
 from cellc.source_location import user_frame
 from cellc.tensor_base import TensorBase
 
@@ -46,7 +46,7 @@ class Cell:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if tracing.tracing() or context.get_context("mode") == context.PYNATIVE_MODE:
+        if running.tracing() or context.get_context("mode") == context.PYNATIVE_MODE:
             return self._inline(args, kwargs)
         function = self.__dict__["_function"]
         if function is None:
@@ -56,8 +56,8 @@ class Cell:
 
     def _inline(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         __tracebackhide__ = True
-        name = self._cell_name if tracing.cell_path() else self._root_name()
-        with tracing.inside(name or self.cls_name, self.cls_name):
+        name = self._cell_name if cell_path() else self._root_name()
+        with inside(name or self.cls_name, self.cls_name):
             return self.construct(*args, **kwargs)
 
     def _root_name(self) -> str:
