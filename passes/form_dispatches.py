@@ -20,6 +20,7 @@ from xdsl.passes import ModulePass
 from cellc.passes.dispatch_clusters import Cluster, Clusters, is_host_op, scheduled
 from cellc.passes.fuse_elementwise import prepare, remove_dead
 from cellc.passes.generic_rewrites import capture_constants, empty_like, erase, insert_before
+from cellc.passes.kernel_form import kernels_of, verify_kernel_form
 from cellc.passes.kernel_names import kernel_hint
 from cellc.passes.linalg_analysis import (
     iterator_attributes,
@@ -57,6 +58,8 @@ class FormDispatchesPass(ModulePass):
         for dead in reversed([o for o in block.ops if not is_host_op(o) and not _stays(o)]):
             erase(dead)
         remove_dead(block)
+        for kernel in kernels_of(op):
+            verify_kernel_form(kernel)
 
 
 def _stays(op: Operation) -> bool:

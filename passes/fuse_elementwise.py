@@ -22,7 +22,7 @@ from math import prod
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg.ops import GenericOp
-from xdsl.ir import Block, Operation
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
@@ -181,8 +181,11 @@ def _fuse_into_all(producer: GenericOp, users: list[Operation]) -> bool:
         if parts is None or len(parts.inputs) + len(parts.outputs) > MAX_OPERANDS:
             return False
         fused.append((user, parts))
+    renamed: dict[SSAValue, SSAValue] = {}  # one user may read another
     for user, parts in fused:
-        replace_generic(user, parts, producer)
+        parts.inputs = [renamed.get(value, value) for value in parts.inputs]
+        old = list(user.results)
+        renamed.update(zip(old, replace_generic(user, parts, producer).results, strict=True))
     return True
 
 

@@ -1,0 +1,130 @@
+"""Checks the kernel form (docs/architecture.md), which targets rely on.
+
+Rules, by `cellc.kind`:
+  1. elementwise: one all-parallel generic whose output maps are identities;
+  2. contraction: one contraction, then at most one all-parallel generic that alone reads its result, through the
+     identity;
+  3. reduction: generics whose first `cellc.outer` loops are parallel and of equal extents, and every tensor passed
+     between them is indexed by those loops first;
+  4. copy: insert_slices; scatter: a scatter_add; recurrent: an scf.for;
+  5. material (tensor.empty, linalg.fill, constants) and one return, and nothing else, stand beside those;
+  6. `cellc.in_place` pairs name a result and an argument of one type.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects import arith, func, scf, tensor
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
+from xdsl.ir import Operation
+from xdsl.utils.exceptions import VerifyException
+
+from cellc.passes.linalg_analysis import (
+    bare_dim,
+    captured_values,
+    input_maps,
+    is_all_parallel,
+    is_contraction,
+    is_identity,
+    loop_extents,
+    output_maps,
+    parallel_count,
+)
+
+
+class KernelFormError(VerifyException):
+    """A kernel function breaks a rule of the kernel form."""
+
+
+def kernels_of(module: ModuleOp) -> list[func.FuncOp]:
+    """The kernel functions of a module, in order."""
+    return [op for op in module.ops if isinstance(op, func.FuncOp) and "cellc.kind" in op.attributes]
+
+
+def verify_kernel_form(kernel: func.FuncOp) -> None:
+    """Raises `KernelFormError` naming the kernel and the rule."""
+    kind = kernel.attributes.get("cellc.kind")
+    assert isinstance(kind, StringAttr)
+    work = [op for op in kernel.body.block.ops if not _is_material(op)]
+    if not isinstance(work[-1], func.ReturnOp):
+        _fail(kernel, 5, "does not end in a return")
+    work = work[:-1]
+    generics = [op for op in work if isinstance(op, GenericOp)]
+    if kind.data in ("elementwise", "contraction", "reduction") and len(generics) != len(work):
+        _fail(kernel, 5, "holds other ops than generics")
+    match kind.data:
+        case "elementwise":
+            _check_elementwise(kernel, generics)
+        case "contraction":
+            _check_contraction(kernel, generics)
+        case "reduction":
+            _check_reduction(kernel, generics)
+        case "copy" if all(isinstance(op, tensor.InsertSliceOp) for op in work):
+            pass
+        case "scatter" if [op.name for op in work] == ["linalg_ext.scatter_add"]:
+            pass
+        case "recurrent" if len(work) == 1 and isinstance(work[0], scf.ForOp):
+            pass
+        case _:
+            _fail(kernel, 4, f"is of kind {kind.data}, with {', '.join(op.name for op in work)}")
+    _check_in_place(kernel)
+
+
+def _is_material(op: Operation) -> bool:
+    return isinstance(op, tensor.EmptyOp | FillOp | arith.ConstantOp)
+
+
+def _fail(kernel: func.FuncOp, rule: int, problem: str) -> None:
+    raise KernelFormError(f"kernel @{kernel.sym_name.data} {problem} (kernel form, rule {rule})")
+
+
+def _check_elementwise(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
+    if len(generics) != 1 or not is_all_parallel(generics[0]):
+        _fail(kernel, 1, "is not one all-parallel generic")
+    if not all(map(is_identity, output_maps(generics[0]))):
+        _fail(kernel, 1, "has an output map that is not the identity")
+
+
+def _check_contraction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
+    if not generics or not is_contraction(generics[0]) or len(generics) > 2:
+        _fail(kernel, 2, "is not a contraction with at most one epilogue")
+    if len(generics) == 1:
+        return
+    contraction, epilogue = generics
+    result = contraction.results[0]
+    reads = [m for v, m in zip(epilogue.inputs, input_maps(epilogue), strict=False) if v is result]
+    if not is_all_parallel(epilogue) or [is_identity(m) for m in reads] != [True]:
+        _fail(kernel, 2, "has an epilogue that does not read the contraction in its own order")
+    if any(use.operation is not epilogue for use in result.uses) or result in captured_values(epilogue):
+        _fail(kernel, 2, "uses the contraction outside the epilogue")
+
+
+def _check_reduction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
+    attribute = kernel.attributes.get("cellc.outer")
+    if not isinstance(attribute, IntegerAttr):
+        _fail(kernel, 3, "has no cellc.outer")
+        return
+    outer = attribute.value.data
+    shared = loop_extents(generics[0])[:outer]
+    for op in generics:
+        if any(kind.data != "parallel" for kind in list(op.iterator_types)[:outer]) or parallel_count(op) < outer:
+            _fail(kernel, 3, "reduces a shared loop")
+        if loop_extents(op)[:outer] != shared:
+            _fail(kernel, 3, "has shared loops of different extents")
+        for value, map_ in zip(op.inputs, input_maps(op), strict=False):
+            producer = value.owner
+            if not isinstance(producer, GenericOp):
+                continue
+            written = output_maps(producer)[list(producer.results).index(value)]
+            for used in (map_, written):
+                if [bare_dim(r) for r in used.results[:outer]] != list(range(outer)):
+                    _fail(kernel, 3, "passes a tensor that is not indexed by the shared loops first")
+
+
+def _check_in_place(kernel: func.FuncOp) -> None:
+    pairs = kernel.attributes.get("cellc.in_place", ArrayAttr(()))
+    assert isinstance(pairs, ArrayAttr)
+    for pair in pairs:
+        result, argument = (index.value.data for index in pair)  # pyright: ignore
+        if kernel.function_type.outputs.data[result] != kernel.function_type.inputs.data[argument]:
+            _fail(kernel, 6, f"shares result {result} and argument {argument} of different types")
