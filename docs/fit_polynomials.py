@@ -110,7 +110,7 @@ def _cos_tail(z: mpf) -> mpf:
 LN2_HALF = mp.log(2) / 2 * mpf("1.0001")
 S2 = (mp.sqrt(2) - 1) ** 2 / (mp.sqrt(2) + 1) ** 2 * mpf("1.0001")
 TANH_BOUND = mpf("0.55")
-QUARTER_TURN2 = (mp.pi / 4) ** 2 * mpf("1.001")
+QUARTER_TURN2 = (mp.pi / 4) ** 2 * mpf("1.03")
 
 
 def _power(exponent: int) -> Real:

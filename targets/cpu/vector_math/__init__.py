@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from functools import cache
 
-from cellc.targets.cpu.vector_math import exponential, logarithm
+from cellc.targets.cpu.vector_math import error_function, exponential, logarithm, power, trigonometric
 from cellc.targets.cpu.vector_math.builder import Builder
 
-_FUNCTIONS = {
-    "exp": (exponential.exp, 1),
-    "expm1": (exponential.expm1, 1),
-    "tanh": (exponential.tanh, 1),
-    "log": (logarithm.log, 1),
-    "log1p": (logarithm.log1p, 1),
+_UNARY = {
+    "exp": exponential.exp,
+    "expm1": exponential.expm1,
+    "tanh": exponential.tanh,
+    "log": logarithm.log,
+    "log1p": logarithm.log1p,
+    "erf": error_function.erf,
+    "sin": trigonometric.sin,
+    "cos": trigonometric.cos,
 }
 
 
@@ -24,8 +27,11 @@ _FUNCTIONS = {
 def call(op: str, lanes: int, dtype: str) -> tuple[str, str]:
     """The name and the text of a private `func.func` that computes a math op on `vector<lanes x dtype>`.
 
+    The text also holds what the function uses. For one op, lanes and dtype it is always the same, and
+    belongs into a module once.
+
     Args:
-        op: `math.exp` or `exp`, likewise expm1, log, log1p, tanh.
+        op: `math.exp` or `exp`, likewise expm1, log, log1p, tanh, erf, sin, cos, and powf of two operands.
         lanes: Elements of the vector.
         dtype: f32 or f64.
 
@@ -33,10 +39,18 @@ def call(op: str, lanes: int, dtype: str) -> tuple[str, str]:
         ValueError: No such function, or another dtype.
     """
     short = op.removeprefix("math.")
-    if short not in _FUNCTIONS or dtype not in ("f32", "f64"):
-        raise ValueError(f"no vector math for {op} of {dtype}")
-    function, arity = _FUNCTIONS[short]
-    builder = Builder(lanes, dtype)
-    result = function(builder, *(builder.argument(i) for i in range(arity)))
     name = f"{short}_{lanes}x{dtype}"
-    return name, builder.function(name, arity, result)
+    if dtype in ("f32", "f64") and short in _UNARY:
+        builder = Builder(lanes, dtype)
+        return name, builder.function(name, 1, [_UNARY[short](builder, builder.argument(0))])
+    if dtype in ("f32", "f64") and short == "powf":
+        return name, _power(name, lanes, dtype)
+    raise ValueError(f"no vector math for {op} of {dtype}")
+
+
+def _power(name: str, lanes: int, dtype: str) -> str:
+    builder = Builder(lanes, "f64")
+    if dtype == "f64":
+        return builder.function(name, 2, [power.pow64(builder, builder.argument(0), builder.argument(1))])
+    x, y = (builder.convert("extf", builder.argument(i, "f32"), "f64") for i in range(2))
+    return builder.function(name, 2, [builder.convert("truncf", power.pow32(builder, x, y), "f32")], "f32")

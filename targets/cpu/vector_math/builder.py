@@ -86,17 +86,19 @@ class Builder:
         self.mantissa, self.bias, self._float_format, self.integer = _FORMATS[dtype]
         self._lines: list[str] = []
         self._available: dict[str, str] = {}
+        self._globals: dict[str, str] = {}
+        self._functions: list[str] = []
 
     def type(self, element: str) -> str:
         """The MLIR type of values of an element type."""
         return f"vector<{self.lanes}x{element}>"
 
-    def raw(self, text: str, element: str) -> Value:
+    def raw(self, text: str, element: str, results: int = 1) -> Value:
         """The result of an op whose text has its types already; equal ops are written once."""
         name = self._available.get(text)
         if name is None:
             name = self._available[text] = f"%{len(self._available)}"
-            self._lines.append(f"  {name} = {text}")
+            self._lines.append(f"  {name}{f':{results}' if results > 1 else ''} = {text}")
         return Value(self, name, element)
 
     def op(self, text: str, element: str) -> Value:
@@ -106,12 +108,8 @@ class Builder:
     def constant(self, value: float, element: str | None = None) -> Value:
         """The number in every lane, rounded to the element type (floats) or wrapped (integers)."""
         element = element or self.dtype
-        literal = self._hex(value) if element.startswith("f") else _wrapped(int(value), element)
+        literal = _hex(value, element) if element.startswith("f") else _wrapped(int(value), element)
         return self.op(f"arith.constant dense<{literal}>", element)
-
-    def _hex(self, value: float) -> str:
-        data = struct.pack(f">{self._float_format}", value)
-        return f"0x{data.hex().upper()}"
 
     def rounded(self, value: float) -> float:
         """The nearest number of the dtype."""
@@ -153,6 +151,10 @@ class Builder:
         names = ", ".join([condition.name, self.like(on_true, other).name, self.like(on_false, other).name])
         return self.raw(f"arith.select {names} : {self.type('i1')}, {self.type(other.element)}", other.element)
 
+    def floor(self, x: Value) -> Value:
+        """The largest integer that is not larger."""
+        return self.op(f"math.floor {x.name}", x.element)
+
     def clamp(self, x: Value, low: float, high: float) -> Value:
         """x between the bounds; NaN stays."""
         x = self.select(self.compare("olt", x, low), low, x)
@@ -160,15 +162,79 @@ class Builder:
 
     def bits(self, x: Value) -> Value:
         """The float's bits as an integer."""
-        return self.raw(f"arith.bitcast {x.name} : {self.type(x.element)} to {self.type(self.integer)}", self.integer)
+        return self.convert("bitcast", x, self.integer)
 
     def from_bits(self, x: Value) -> Value:
         """The integer's bits as a float."""
-        return self.raw(f"arith.bitcast {x.name} : {self.type(x.element)} to {self.type(self.dtype)}", self.dtype)
+        return self.convert("bitcast", x, self.dtype)
 
     def to_float(self, x: Value) -> Value:
         """A signed integer as the nearest float."""
-        return self.raw(f"arith.sitofp {x.name} : {self.type(x.element)} to {self.type(self.dtype)}", self.dtype)
+        return self.convert("sitofp", x, self.dtype)
+
+    def convert(self, op: str, x: Value, element: str) -> Value:
+        """One of arith's conversions, such as extf."""
+        return self.raw(f"arith.{op} {x.name} : {self.type(x.element)} to {self.type(element)}", element)
+
+    def to_i64(self, x: Value) -> Value:
+        """An unsigned integer, wider."""
+        return x if x.element == "i64" else self.convert("extui", x, "i64")
+
+    def from_i64(self, x: Value) -> Value:
+        """The low bits as an integer as wide as the dtype."""
+        return x if self.integer == "i64" else self.convert("trunci", x, self.integer)
+
+    def i64_to_f64(self, x: Value, *, signed: bool) -> Value:
+        """The nearest f64."""
+        return self.convert("sitofp" if signed else "uitofp", x, "f64")
+
+    def from_f64(self, x: Value) -> Value:
+        """The nearest number of the dtype."""
+        return x if self.dtype == "f64" else self.convert("truncf", x, self.dtype)
+
+    def extended_product(self, x: Value, y: Value) -> tuple[Value, Value]:
+        """Low and high half of a product of unsigned integers."""
+        product = self.raw(f"arith.mului_extended {x.name}, {y.name} : {self.type(x.element)}", "", 2).name
+        return Value(self, f"{product}#0", x.element), Value(self, f"{product}#1", x.element)
+
+    def gather(self, table: str, words: Sequence[int], indices: Value) -> Value:
+        """Elements of a constant table of i64 at i64 indices."""
+        kind = f"memref<{len(words)}xi64>"
+        content = ", ".join(str(_wrapped(word, "i64")) for word in words)
+        self._globals[table] = f"memref.global \"private\" constant @{table} : {kind} = dense<[{content}]>\n"
+        base = self.raw(f"memref.get_global @{table} : {kind}", kind)
+        zero = self.raw("arith.constant 0 : index", "index")
+        mask = self.op("arith.constant dense<true>", "i1")
+        operands = f"{base.name}[{zero.name}] [{indices.name}], {mask.name}, {self.constant(0, 'i64').name}"
+        integers = self.type("i64")
+        types = f"{kind}, {integers}, {self.type('i1')}, {integers} into {integers}"
+        return self.raw(f"vector.gather {operands} : {types}", "i64")
+
+    def call_where(
+        self, lanes: Value, name: str, body: Builder, argument: Value, results: Sequence[Value], others: Sequence[Value]
+    ) -> list[Value]:
+        """Results of another body, as a function of one argument, in some lanes, and other values elsewhere.
+
+        The call is in a branch that is taken when there is any such lane.
+        """
+        self._functions.append(body.function(name, 1, results))
+        kinds = ", ".join(self.type(value.element) for value in results)
+        count = len(results)
+        taken = self.raw(f"vector.reduction <or>, {lanes.name} : {self.type('i1')} into i1", "i1")
+        call = f"func.call @{name}({argument.name}) : ({self.type(argument.element)}) -> ({kinds})"
+        yielded = ", ".join(value.name for value in others)
+        region = (
+            f"scf.if {taken.name} -> ({kinds}) {{\n    %called:{count} = {call}\n"
+            + "".join(
+                f"    %chosen{i} = arith.select {lanes.name}, %called#{i}, {other.name} : {self.type('i1')}, "
+                f"{self.type(other.element)}\n"
+                for i, other in enumerate(others)
+            )
+            + f"    scf.yield {', '.join(f'%chosen{i}' for i in range(count))} : {kinds}\n"
+            f"  }} else {{\n    scf.yield {yielded} : {kinds}\n  }}"
+        )
+        branch = self.raw(region, "", count).name
+        return [Value(self, f"{branch}#{i}", value.element) for i, value in enumerate(results)]
 
     def round(self, x: Value) -> tuple[Value, Value]:
         """The nearest integer as float and as integer, for |x| < 2^(mantissa - 1).
@@ -188,16 +254,26 @@ class Builder:
         half = exponent >> 1
         return x * self.power_of_two(half) * self.power_of_two(exponent - half)
 
-    def function(self, name: str, arguments: int, result: Value) -> str:
-        """The text of a private function of arguments `%x0`, `%x1`..."""
-        kind = self.type(self.dtype)
-        signature = ", ".join(f"%x{i}: {kind}" for i in range(arguments))
-        lines = "\n".join(self._lines)
-        return f"func.func private @{name}({signature}) -> {kind} {{\n{lines}\n  return {result.name} : {kind}\n}}\n"
+    def function(self, name: str, arguments: int, results: Sequence[Value], dtype: str | None = None) -> str:
+        """The text of a private function of arguments `%x0`, `%x1`..., and of what it uses.
 
-    def argument(self, index: int) -> Value:
+        `dtype` is that of the arguments where it is not the builder's.
+        """
+        signature = ", ".join(f"%x{i}: {self.type(dtype or self.dtype)}" for i in range(arguments))
+        kinds = ", ".join(self.type(value.element) for value in results)
+        names = ", ".join(value.name for value in results)
+        header = f"func.func private @{name}({signature}) -> ({kinds})"
+        used = "".join([*self._globals.values(), *self._functions])
+        lines = "\n".join(self._lines)
+        return f"{used}{header} {{\n{lines}\n  return {names} : {kinds}\n}}\n"
+
+    def argument(self, index: int, dtype: str | None = None) -> Value:
         """The function's argument."""
-        return Value(self, f"%x{index}", self.dtype)
+        return Value(self, f"%x{index}", dtype or self.dtype)
+
+
+def _hex(value: float, element: str) -> str:
+    return f"0x{struct.pack('>' + _FORMATS[element][2], value).hex().upper()}"
 
 
 def _wrapped(value: int, element: str) -> int:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from cellc.targets.cpu.vector_math import coefficients as c
 from cellc.targets.cpu.vector_math.builder import Builder, Value
 
-_LN2 = Decimal("0.693147180559945309417232121458176568075500134360255254120680009493393621969694715605863")
+LN2 = Decimal("0.693147180559945309417232121458176568075500134360255254120680009493393621969694715605863")
 # Per dtype: beyond these exp is 0 or infinite, and expm1 is -1.
 _LOWEST = {"f32": -104.0, "f64": -746.0}
 _HIGHEST = {"f32": 89.0, "f64": 710.0}
@@ -25,8 +25,8 @@ _TANH_BOUND = 0.55
 
 def ln2_parts(b: Builder) -> tuple[float, float]:
     """ln 2 as a sum of two numbers of the dtype."""
-    high = b.rounded(float(_LN2))
-    return high, b.rounded(float(_LN2 - Decimal(high)))
+    high = b.rounded(float(LN2))
+    return high, b.rounded(float(LN2 - Decimal(high)))
 
 
 def _reduce(b: Builder, x: Value) -> tuple[Value, Value]:
@@ -36,9 +36,11 @@ def _reduce(b: Builder, x: Value) -> tuple[Value, Value]:
     return integer, b.fma(n, -low, b.fma(n, -high, x))
 
 
-def exp(b: Builder, x: Value) -> Value:
-    """exp(x)."""
+def exp(b: Builder, x: Value, low: Value | None = None) -> Value:
+    """exp(x), or exp(x + low) where low is a rounding error of x."""
     n, r = _reduce(b, b.clamp(x, _LOWEST[b.dtype], _HIGHEST[b.dtype]))
+    if low is not None:
+        r = r + low
     return b.scale(b.polynomial(r, (1.0, 1.0, *_EXP[b.dtype])), n)
 
 
