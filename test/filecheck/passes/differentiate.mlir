@@ -1,0 +1,69 @@
+// RUN: cellc-opt %s -p differentiate --print-locations --split-input-file | filecheck %s
+
+// The gradient ops stand at the location of the forward op they differentiate; no nn.gradient is left.
+
+func.func @main(%x: tensor<2x3xf32>, %w: tensor<4x3xf32>, %s: tensor<2x4xf32>) -> (tensor<2x3xf32>, tensor<4x3xf32>) {
+  // CHECK: %[[Y:.*]] = nn.matmul %x, %w {transpose_lhs = false, transpose_rhs = true}
+  // CHECK-NEXT: %[[T:.*]] = nn.tanh %[[Y]]
+  // CHECK-NEXT: %[[ONE:.*]] = nn.full {{.*}} loc("net.py":2:1)
+  // CHECK-NEXT: %[[SQ:.*]] = nn.mul %[[T]], %[[T]] {{.*}} loc("net.py":2:1)
+  // CHECK-NEXT: %[[D:.*]] = nn.sub %[[ONE]], %[[SQ]] {{.*}} loc("net.py":2:1)
+  // CHECK-NEXT: %[[G:.*]] = nn.mul %s, %[[D]] {{.*}} loc("net.py":2:1)
+  // CHECK-NEXT: %[[DX:.*]] = nn.matmul %[[G]], %w {transpose_lhs = false, transpose_rhs = false} {{.*}} loc("net.py":1:1)
+  // CHECK-NEXT: %[[DW:.*]] = nn.matmul %[[G]], %x {transpose_lhs = true, transpose_rhs = false} {{.*}} loc("net.py":1:1)
+  // CHECK-NEXT: func.return %[[DX]], %[[DW]]
+  %0 = nn.matmul %x, %w {transpose_lhs = false, transpose_rhs = true} : (tensor<2x3xf32>, tensor<4x3xf32>) -> tensor<2x4xf32> loc("net.py":1:1)
+  %1 = nn.tanh %0 : (tensor<2x4xf32>) -> tensor<2x4xf32> loc("net.py":2:1)
+  %dx, %dw = nn.gradient %1, %s, %x, %w : (tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x3xf32>, tensor<4x3xf32>) -> (tensor<2x3xf32>, tensor<4x3xf32>) loc("net.py":3:1)
+  func.return %dx, %dw : tensor<2x3xf32>, tensor<4x3xf32> loc("net.py":4:1)
+}
+
+// -----
+
+// Two uses are summed; what nobody needs (the gradient of %c) is not computed; a value y does not depend on gets zero.
+
+func.func @main(%x: tensor<3xf32>, %c: tensor<3xf32>, %s: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>) {
+  // CHECK: %[[Y:.*]] = nn.mul %x, %c
+  // CHECK-NEXT: nn.add %[[Y]], %x
+  // CHECK-NEXT: nn.exp
+  // CHECK-NEXT: %[[A:.*]] = nn.mul %s, %c
+  // CHECK-NEXT: %[[DX:.*]] = nn.add %s, %[[A]]
+  // CHECK-NEXT: %[[DE:.*]] = nn.full {{.*}}value = 0.0
+  // CHECK-NEXT: func.return %[[DX]], %[[DE]]
+  %0 = nn.mul %x, %c : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %1 = nn.add %0, %x : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %e = nn.exp %1 : (tensor<3xf32>) -> tensor<3xf32>
+  %dx, %de = nn.gradient %1, %s, %x, %e : (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>)
+  func.return %dx, %de : tensor<3xf32>, tensor<3xf32>
+}
+
+// -----
+
+// wrt values are independent of each other: nothing flows from %h on to %x.
+
+func.func @main(%x: tensor<3xf32>, %s: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>) {
+  // CHECK: %[[H:.*]] = nn.exp %x
+  // CHECK-NEXT: %[[Y:.*]] = nn.add %[[H]], %x
+  // CHECK-NEXT: func.return %s, %s
+  %h = nn.exp %x : (tensor<3xf32>) -> tensor<3xf32>
+  %y = nn.add %h, %x : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %dx, %dh = nn.gradient %y, %s, %x, %h : (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>)
+  func.return %dx, %dh : tensor<3xf32>, tensor<3xf32>
+}
+
+// -----
+
+// A gradient of a gradient: -sin comes out of sin.
+
+func.func @main(%x: tensor<f32>, %s: tensor<f32>) -> tensor<f32> {
+  // CHECK: nn.sin %x
+  // CHECK-NEXT: %[[COS:.*]] = nn.cos %x
+  // CHECK-NEXT: nn.mul %s, %[[COS]]
+  // CHECK: %[[SIN:.*]] = nn.sin %x
+  // CHECK: %[[D:.*]] = nn.neg
+  // CHECK-NEXT: func.return %[[D]]
+  %y = nn.sin %x : (tensor<f32>) -> tensor<f32>
+  %d = nn.gradient %y, %s, %x : (tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<f32>
+  %dd = nn.gradient %d, %s, %x : (tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<f32>
+  func.return %dd : tensor<f32>
+}
