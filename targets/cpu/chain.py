@@ -5,7 +5,7 @@ from math import prod
 
 from xdsl.dialects import linalg
 
-from cellc.targets.cpu.access import Buffer, View, row_major
+from cellc.targets.cpu.access import View, row_major
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
@@ -82,7 +82,7 @@ def initial_of(kernel: KernelWriter, op: linalg.GenericOp, nest_writer: NestWrit
                 starts.append(vectors.constant(constant, access.buffer.element))
                 continue
             source = kernel.view_of(value)
-            if source.buffer == Buffer("", "f32", 0):
+            if source.buffer.name == "":
                 raise UnsupportedKernelError(f"kernel {kernel.name}: a reduction that starts from nothing")
             start = nest_writer.located(access)
             moved = View(source.buffer, (), (), start.offset, start.terms).identity()

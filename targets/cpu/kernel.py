@@ -77,7 +77,7 @@ class KernelWriter:
         if isinstance(owner, FillOp):
             return self.filled(value)
         if isinstance(owner, EmptyOp):
-            return View.dense(Buffer("", "f32", 0), value.type.get_shape())
+            return self.nowhere(value)
         raise UnsupportedKernelError(f"kernel {self.name}: no memory for {value}")
 
     def filled(self, value: SSAValue) -> View:
@@ -90,6 +90,10 @@ class KernelWriter:
         self.writer.line(f"memref.store {one}, {buffer.name}[{self.writer.index(0)}] : {buffer.type}")
         shape = shape_of(value)
         return View(buffer, shape, (0,) * len(shape))
+
+    def nowhere(self, value: SSAValue) -> View:
+        """The view of a tensor that stays in registers."""
+        return View.dense(Buffer("", element_of(value), 0), shape_of(value))
 
     def index_value(self, value: SSAValue) -> str:
         """The name of an index value of the kernel."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from xdsl.dialects import func, linalg
 
 from cellc.targets.cpu.chain import write_reduction_kernel
+from cellc.targets.cpu.contraction import write_contraction_kernel
 from cellc.targets.cpu.copy import write_copy_kernel
 from cellc.targets.cpu.elementwise import write_elementwise
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, single
@@ -24,7 +25,7 @@ def _write_elementwise_kernel(kernel: KernelWriter) -> None:
 
 _KINDS: dict[str, Callable[[KernelWriter], None]] = {
     "elementwise": _write_elementwise_kernel,
-    "contraction": write_reduction_kernel,
+    "contraction": write_contraction_kernel,
     "reduction": write_reduction_kernel,
     "copy": write_copy_kernel,
     "scatter": write_scatter_kernel,

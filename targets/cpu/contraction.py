@@ -1,0 +1,270 @@
+"""Contraction kernels: products of two tensors, with an optional elementwise epilogue.
+
+A block computes some panels of columns for some rows. For each panel, the factor read along lanes is copied
+to scratch once where that pays; register tiles of sums then run over the rows. Long reductions are done in
+pieces whose partial sums wait in scratch.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import ceil, prod
+
+from xdsl.ir import Block
+
+from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.body import BodyWriter
+from cellc.targets.cpu.chain import write_reduction_kernel
+from cellc.targets.cpu.grid import divide
+from cellc.targets.cpu.kernel import BLOCK, KernelWriter
+from cellc.targets.cpu.microkernel import MicroKernel
+from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.packing import PanelPacker
+from cellc.targets.cpu.product import Factor, Product, product_of
+from cellc.targets.cpu.tiling import Tiling, choose_blocking, choose_tiling
+
+Tile = Callable[[int], None]
+
+
+def write_contraction_kernel(kernel: KernelWriter) -> None:
+    """Writes a kernel of kind `contraction`; forms that have no register tile run as reductions."""
+    product = product_of(kernel)
+    tiling = choose_tiling(product, kernel.level) if product is not None else None
+    if product is None or tiling is None:
+        write_reduction_kernel(kernel)
+    else:
+        ProductWriter(kernel, product, tiling).write()
+
+
+class ProductWriter:
+    """Writes one block of a product."""
+
+    def __init__(self, kernel: KernelWriter, product: Product, tiling: Tiling) -> None:
+        self._kernel = kernel
+        self._writer = kernel.writer
+        self._product = product
+        self._nest = product.nest
+        self._tiling = tiling
+        self._blocking = choose_blocking(product, tiling)
+        self._nest_writer = NestWriter(kernel.writer, product.nest, tiling.lanes)
+        self._vectors = self._nest_writer.vectors
+        self._micro = MicroKernel(self._nest_writer, product, tiling)
+        self._vector = product.factors[tiling.vector_factor]
+        self._scalar = product.factors[1 - tiling.vector_factor]
+        self._shared = [
+            d for d in self._nest.parallel if d != tiling.lane_dim and self._vector.access.strides[d] == 0
+        ]
+        pieces = self._blocking.pieces
+        self._packer = PanelPacker(kernel, product, tiling, pieces) if self._blocking.packed else None
+        self._partial: Access | None = None
+        self._panel_start = ""
+        self._width = 0
+
+    def write(self) -> None:
+        """Writes the block and sets the kernel's number of blocks."""
+        ranges = self._block_ranges()
+        batch = [d for d in self._nest.parallel if d not in (*self._shared, self._tiling.lane_dim)]
+        self._partial = self._partial_sums(ranges)
+        self._nest_writer.loops(batch, ranges, lambda: self._panels(ranges))
+
+    def _block_ranges(self) -> dict[int, Range]:
+        """The range of each parallel loop in this block, in panels for the lane loop."""
+        rest, ranges, self._kernel.blocks = BLOCK, {}, 1
+        lane_dim = self._tiling.lane_dim
+        order = [d for d in self._nest.parallel if d != lane_dim] + [lane_dim]
+        for dim in reversed(order):
+            extent, chunk = self._nest.extents[dim], self._blocking.chunks[dim]
+            if dim == lane_dim:
+                extent = ceil(extent / self._tiling.width)
+            parts = ceil(extent / chunk)
+            self._kernel.blocks *= parts
+            rest, part = divide(self._writer, rest, parts) if parts > 1 else (rest, self._writer.index(0))
+            upper = self._writer.linear(chunk, [(part, chunk)])
+            if extent % chunk:
+                upper = self._writer.pure(f"arith.minsi {upper}, {self._writer.index(extent)} : index")
+            ranges[dim] = (self._writer.linear(0, [(part, chunk)]), upper)
+        return ranges
+
+    def _panels(self, ranges: dict[int, Range]) -> None:
+        writer, dim, width = self._writer, self._tiling.lane_dim, self._tiling.width
+        full, rest = divmod(self._nest.extents[dim], width)
+        lower, upper = ranges[dim]
+
+        def body(index: str, _: list[str]) -> list[str]:
+            self._panel(writer.linear(0, [(index, width)]), width, ranges)
+            return []
+
+        def last() -> None:
+            self._panel(writer.index(full * width), rest, ranges)
+
+        if full:
+            bound = writer.pure(f"arith.minsi {upper}, {writer.index(full)} : index") if rest else upper
+            writer.loop((lower, bound, 1), body)
+        if rest and full:
+            writer.branch(writer.pure(f"arith.cmpi sgt, {upper}, {writer.index(full)} : index"), last)
+        elif rest:
+            last()
+
+    def _panel(self, start: str, width: int, ranges: dict[int, Range]) -> None:
+        """Columns start ... start + width - 1 for all rows of the block."""
+        self._panel_start, self._width = start, width
+        vector, scalar = self._placed(self._vector), self._placed(self._scalar)
+        pieces = self._blocking.pieces
+        if pieces is None:
+            panel = self._packed(vector, {})
+            self._rows(ranges, lambda rows: self._finish(rows, self._whole_sums(panel, scalar, rows)))
+            return
+        self._rows(ranges, lambda rows: self._store_partial(rows, self._initial(rows)))
+        dim = self._nest.reduced[0]
+        extent = self._nest.extents[dim]
+
+        def piece(lower: str, _: list[str]) -> list[str]:
+            upper = self._writer.linear(pieces, [(lower, 1)])
+            if extent % pieces:
+                upper = self._writer.pure(f"arith.minsi {upper}, {self._writer.index(extent)} : index")
+            part = {dim: (lower, upper)}
+            panel = self._packed(vector, part)
+            self._rows(ranges, lambda rows: self._add_piece(panel, scalar, rows, part))
+            return []
+
+        self._writer.loop((self._writer.index(0), self._writer.index(extent), pieces), piece)
+        self._rows(ranges, lambda rows: self._finish(rows, self._load_partial(rows)))
+
+    def _placed(self, factor: Factor) -> Factor:
+        return replace(factor, access=factor.access.at(self._tiling.lane_dim, self._panel_start))
+
+    def _packed(self, vector: Factor, ranges: dict[int, Range]) -> Factor:
+        if self._packer is None:
+            return vector
+        return self._packer.pack(self._nest_writer, vector, self._width, ranges)
+
+    def _rows(self, ranges: dict[int, Range], tile: Tile) -> None:
+        """Runs `tile` for every register tile of the block's rows."""
+        dim = self._tiling.tile_dim
+        outer = [d for d in self._shared if d != dim]
+        self._nest_writer.loops(outer, ranges, lambda: tile(1) if dim is None else self._tiles(dim, ranges[dim], tile))
+
+    def _tiles(self, dim: int, bounds: Range, tile: Tile) -> None:
+        writer, extent, size = self._writer, self._nest.extents[dim], self._tiling.tile
+        rest = extent % size
+        full = extent - rest
+
+        def body(index: str, _: list[str]) -> list[str]:
+            self._nest_writer.at(dim, index, lambda: tile(size))
+            return []
+
+        def last() -> None:
+            self._nest_writer.at(dim, writer.index(full), lambda: tile(rest))
+
+        if full:
+            upper = writer.pure(f"arith.minsi {bounds[1]}, {writer.index(full)} : index") if rest else bounds[1]
+            writer.loop((bounds[0], upper, size), body)
+        if rest and full:
+            writer.branch(writer.pure(f"arith.cmpi sgt, {bounds[1]}, {writer.index(full)} : index"), last)
+        elif rest:
+            last()
+
+    def _count(self) -> int:
+        """Vectors across the current panel."""
+        return ceil(self._width / self._tiling.lanes)
+
+    def _initial(self, rows: int) -> list[str]:
+        return [self._vectors.constant(self._product.initial, self._product.element)] * (rows * self._count())
+
+    def _whole_sums(self, vector: Factor, scalar: Factor, rows: int) -> list[str]:
+        if self._tiling.dot_dim is not None:
+            return [self._micro.dots(vector, scalar, self._width)]
+        return self._micro.sums(vector, scalar, rows, self._width, self._initial(rows), {})
+
+    def _add_piece(self, vector: Factor, scalar: Factor, rows: int, part: dict[int, Range]) -> None:
+        sums = self._micro.sums(vector, scalar, rows, self._width, self._load_partial(rows), part)
+        self._store_partial(rows, sums)
+
+    # Partial sums of one panel: [row of the block][column].
+
+    def _partial_sums(self, ranges: dict[int, Range]) -> Access | None:
+        if self._blocking.pieces is None:
+            return None
+        chunks, strides, terms = self._blocking.chunks, [0] * len(self._nest.extents), []
+        for position, dim in enumerate(self._shared):
+            strides[dim] = self._tiling.width * prod(chunks[d] for d in self._shared[position + 1 :])
+            terms.append((ranges[dim][0], -strides[dim]))
+        strides[self._tiling.lane_dim] = 1
+        size = self._tiling.width * prod(chunks[d] for d in self._shared)
+        return Access(self._kernel.scratch(self._product.element, size), 0, tuple(strides), tuple(terms))
+
+    def _partial_at(self, row: int, j: int) -> Access:
+        assert self._partial is not None
+        access = self._partial.shifted(self._tiling.lane_dim, j * self._tiling.lanes)
+        if self._tiling.tile_dim is not None:
+            access = access.shifted(self._tiling.tile_dim, row)
+        return self._nest_writer.located(access)
+
+    def _load_partial(self, rows: int) -> list[str]:
+        return [self._vectors.load(self._partial_at(row, j), 1) for row in range(rows) for j in range(self._count())]
+
+    def _store_partial(self, rows: int, sums: list[str]) -> None:
+        for i, value in enumerate(sums):
+            self._vectors.store(value, self._partial_at(*divmod(i, self._count())), 1)
+
+    # The epilogue and the stores.
+
+    def _finish(self, rows: int, sums: list[str]) -> None:
+        """Stores a tile of sums, lanes along the loop that the result is contiguous in."""
+        lane_dim, tile_dim, count = self._tiling.lane_dim, self._tiling.tile_dim, self._count()
+        output = self._nest.outputs[0]
+        turn = output.strides[lane_dim] != 1 and tile_dim is not None and output.strides[tile_dim] == 1 and rows > 1
+        if turn:
+            self._finish_turned(rows, sums)
+            return
+        for i, value in enumerate(sums):
+            row, j = divmod(i, count)
+            valid = min(self._tiling.lanes, self._width - j * self._tiling.lanes)
+            offsets = {lane_dim: j * self._tiling.lanes} | ({tile_dim: row} if tile_dim is not None else {})
+            self._finish_vector(value, lane_dim, offsets, valid)
+
+    def _finish_turned(self, rows: int, sums: list[str]) -> None:
+        lane_dim, tile_dim, lanes, count = self._tiling.lane_dim, self._tiling.tile_dim, self._tiling.lanes, self._count()
+        assert tile_dim is not None
+        for j in range(count):
+            for first in range(0, rows, lanes):
+                valid = min(lanes, rows - first)
+                group = [sums[(first + i) * count + j] for i in range(valid)]
+                group += [group[0]] * (lanes - valid)
+                columns = self._vectors.transpose(group, self._product.element)
+                for i in range(min(lanes, self._width - j * lanes)):
+                    self._finish_vector(columns[i], tile_dim, {lane_dim: j * lanes + i, tile_dim: first}, valid)
+
+    def _finish_vector(self, value: str, dim: int, offsets: dict[int, int], valid: int) -> None:
+        """The epilogue and store of `valid` lanes along loop `dim`, `offsets` from the tile's start."""
+        self._vectors.mask = self._vectors.first_lanes(valid) if valid < self._tiling.lanes else None
+        values = [value]
+        if self._product.epilogue is not None:
+            values = self._epilogue(self._product.epilogue, value, dim, offsets)
+        for result, access in zip(values, self._nest.outputs, strict=True):
+            self._vectors.store(result, self._moved(access, offsets), access.strides[dim])
+        self._vectors.mask = None
+
+    def _epilogue(self, body: Block, value: str, dim: int, offsets: dict[int, int]) -> list[str]:
+        arguments = []
+        for i, access in enumerate(self._nest.inputs[2:]):
+            if i in self._product.sums:
+                arguments.append(value)
+            elif access is None:
+                arguments.append("")
+            else:
+                arguments.append(self._vectors.load(self._moved(access, offsets), access.strides[dim]))
+        arguments += [""] * len(self._nest.outputs)
+        writer = BodyWriter(self._vectors, lambda d: self._loop_index(d, dim, offsets), self._nest.captured)
+        return writer.write(body, arguments)
+
+    def _moved(self, access: Access, offsets: dict[int, int]) -> Access:
+        for dim, offset in offsets.items():
+            access = access.shifted(dim, offset)
+        return self._nest_writer.located(access.at(self._tiling.lane_dim, self._panel_start))
+
+    def _loop_index(self, asked: int, dim: int, offsets: dict[int, int]) -> str:
+        start = self._panel_start if asked == self._tiling.lane_dim else self._nest_writer.position[asked]
+        assert start is not None
+        start = self._writer.linear(offsets.get(asked, 0), [(start, 1)])
+        return self._vectors.lane_indices(start) if asked == dim else self._vectors.broadcast(start, "index")
+

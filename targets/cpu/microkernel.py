@@ -1,0 +1,148 @@
+"""The inner loops of a product: a register tile of sums, one reduction step at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.product import Factor, Product
+from cellc.targets.cpu.tiling import Tiling
+
+# The innermost reduction loop is written out where it is this short.
+_UNROLLED = 4
+
+
+class MicroKernel:
+    """Writes sums at the current position of `nest_writer`.
+
+    `vector` is read along lanes, `scalar` is broadcast unless it has a stride along lanes too.
+    """
+
+    def __init__(self, nest_writer: NestWriter, product: Product, tiling: Tiling) -> None:
+        self._nest_writer = nest_writer
+        self._writer = nest_writer.writer
+        self._vectors = nest_writer.vectors
+        self._product = product
+        self._tiling = tiling
+        self._type = self._vectors.type(product.element)
+
+    def sums(
+        self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str], ranges: dict[int, Range]
+    ) -> list[str]:
+        """`initial` plus the reduction in `ranges` for `rows` x ceil(width / lanes) vectors, row by row."""
+
+        def step(carried: list[str]) -> list[str]:
+            return self._multiply_add(vector, scalar, rows, width, carried)
+
+        return self._loops(self._product.nest.reduced, ranges, initial, step)
+
+    def _loops(
+        self, dims: Sequence[int], ranges: dict[int, Range], carried: list[str], inner: Callable[[list[str]], list[str]]
+    ) -> list[str]:
+        if not dims:
+            return inner(carried)
+        dim, extent = dims[0], self._product.nest.extents[dims[0]]
+
+        def body(index: str, values: list[str]) -> list[str]:
+            saved, self._nest_writer.position[dim] = self._nest_writer.position[dim], index
+            following = self._loops(dims[1:], ranges, values, inner)
+            self._nest_writer.position[dim] = saved
+            return following
+
+        if dim not in ranges and len(dims) == 1 and extent <= _UNROLLED:
+            for i in range(extent):
+                carried = body(self._writer.index(i), carried)
+            return carried
+        lower, upper = ranges.get(dim) or self._nest_writer.whole(dim)
+        return self._writer.loop((lower, upper, 1), body, carried, [self._type] * len(carried))
+
+    def _multiply_add(
+        self, vector: Factor, scalar: Factor, rows: int, width: int, sums: list[str]
+    ) -> list[str]:
+        lane_dim, tile_dim = self._tiling.lane_dim, self._tiling.tile_dim
+        count = len(sums) // rows
+        following: list[str] = []
+        columns = [self._lanes_of(vector, j, width) for j in range(count)]
+        for row in range(rows):
+            access = scalar.access if tile_dim is None else scalar.access.shifted(tile_dim, row)
+            moved = replace(scalar, access=access)
+            for j in range(count):
+                both = access.strides[lane_dim] != 0
+                value = self._lanes_of(moved, j, width) if both else self.broadcast(moved)
+                following.append(self.multiply_add(value, columns[j], sums[row * count + j]))
+        return following
+
+    def _lanes_of(self, factor: Factor, j: int, width: int) -> str:
+        """Vector `j` of a panel of `width` columns."""
+        lanes, dim = self._tiling.lanes, self._tiling.lane_dim
+        access = factor.access.shifted(dim, j * lanes)
+        partial = width < (j + 1) * lanes and factor.access.buffer.name[:2] != "%s"
+        return self.load(factor, access, dim, width - j * lanes if partial else None)
+
+    def load(self, factor: Factor, access: Access, dim: int, count: int | None = None) -> str:
+        """A vector along loop `dim`, widened; the first `count` lanes only, if given."""
+        saved = self._vectors.mask
+        self._vectors.mask = self._vectors.first_lanes(count) if count is not None else saved
+        loaded = self._vectors.load(self._nest_writer.located(access), access.strides[dim])
+        self._vectors.mask = saved
+        return self._extended(factor, loaded, self._vectors.type(access.buffer.element), self._type)
+
+    def broadcast(self, factor: Factor) -> str:
+        """One element, widened, in all lanes."""
+        located, buffer = self._nest_writer.located(factor.access), factor.access.buffer
+        base = self._writer.linear(located.offset, located.terms)
+        scalar = self._writer.pure(f"memref.load {buffer.name}[{base}] : {buffer.type}")
+        widened = self._extended(factor, scalar, buffer.element, self._product.element)
+        return self._vectors.broadcast(widened, self._product.element)
+
+    def _extended(self, factor: Factor, value: str, source: str, target: str) -> str:
+        if factor.extension is None:
+            return value
+        return self._writer.pure(f"{factor.extension} {value} : {source} to {target}")
+
+    def multiply_add(self, left: str, right: str, total: str) -> str:
+        """left * right + total."""
+        if self._product.element[0] != "i":
+            return self._writer.pure(f"vector.fma {left}, {right}, {total} : {self._type}")
+        product = self._writer.pure(f"arith.muli {left}, {right} : {self._type}")
+        return self._writer.pure(f"arith.addi {total}, {product} : {self._type}")
+
+    def add(self, left: str, right: str) -> str:
+        """left + right."""
+        kind = "arith.addi" if self._product.element[0] == "i" else "arith.addf"
+        return self._writer.pure(f"{kind} {left}, {right} : {self._type}")
+
+    def dots(self, vector: Factor, scalar: Factor, width: int) -> str:
+        """One vector of `width` sums, each taken with lanes along the reduction loop `dot_dim`."""
+        dim, lanes = self._tiling.dot_dim, self._tiling.lanes
+        assert dim is not None
+        zero = self._vectors.constant(0, self._product.element)
+        outer = [d for d in self._product.nest.reduced if d != dim]
+        sums = self._loops(outer, {}, [zero] * width, lambda carried: self._dot_row(vector, scalar, dim, carried))
+        columns = self._vectors.transpose(sums + [zero] * (lanes - width), self._product.element)
+        while len(columns) > 1:
+            columns = [self.add(a, b) for a, b in zip(columns[::2], columns[1::2], strict=True)]
+        return self.add(self._vectors.constant(self._product.initial, self._product.element), columns[0])
+
+    def _dot_row(self, vector: Factor, scalar: Factor, dim: int, carried: list[str]) -> list[str]:
+        lanes, extent = self._tiling.lanes, self._product.nest.extents[dim]
+        full, rest = extent - extent % lanes, extent % lanes
+
+        def body(index: str, values: list[str], count: int | None = None) -> list[str]:
+            saved, self._nest_writer.position[dim] = self._nest_writer.position[dim], index
+            common = self.load(scalar, scalar.access, dim, count)
+            following = []
+            for column, total in enumerate(values):
+                access = vector.access.shifted(self._tiling.lane_dim, column)
+                following.append(self.multiply_add(common, self.load(vector, access, dim, count), total))
+            self._nest_writer.position[dim] = saved
+            return following
+
+        bounds = (self._writer.index(0), self._writer.index(full), lanes)
+        carried = self._writer.loop(bounds, body, carried, [self._type] * len(carried))
+        if not rest:
+            return carried
+        mask = self._vectors.first_lanes(rest)
+        kinds = f"{self._vectors.type('i1')}, {self._type}"
+        added = body(self._writer.index(full), carried, rest)
+        return [self._writer.pure(f"arith.select {mask}, {a}, {c} : {kinds}") for a, c in zip(added, carried, strict=True)]

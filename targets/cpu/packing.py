@@ -1,0 +1,162 @@
+"""Packing: copies a panel of a factor to scratch, widened, as [reduction step][column]."""
+
+from dataclasses import replace
+from math import prod
+
+from cellc.targets.cpu.access import Access, row_major
+from cellc.targets.cpu.kernel import KernelWriter
+from cellc.targets.cpu.microkernel import MicroKernel
+from cellc.targets.cpu.nest import Nest
+from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.product import Factor, Product
+from cellc.targets.cpu.tiling import Tiling
+
+
+class PanelPacker:
+    """Owns the scratch memory of one panel of at most `pieces` iterations of the outermost reduction loop."""
+
+    def __init__(self, kernel: KernelWriter, product: Product, tiling: Tiling, pieces: int | None) -> None:
+        self._product = product
+        self._tiling = tiling
+        nest = product.nest
+        extents = [nest.extents[d] for d in nest.reduced]
+        if pieces is not None:
+            extents[0] = pieces
+        strides = dict(zip(nest.reduced, row_major(extents), strict=True))
+        # The last block of lanes x lanes may write some steps too far.
+        buffer = kernel.scratch(product.element, (prod(extents) + tiling.lanes) * tiling.width)
+        every = [strides.get(d, 0) * tiling.width for d in range(len(nest.extents))]
+        every[tiling.lane_dim] = 1
+        self._panel = Access(buffer, 0, tuple(every))
+
+    def pack(self, outer: NestWriter, factor: Factor, width: int, ranges: dict[int, Range]) -> Factor:
+        """Writes the copy; returns the factor as read from the panel."""
+        panel = self._panel
+        for dim, (lower, _) in ranges.items():
+            panel = replace(panel, terms=(*panel.terms, (lower, -panel.strides[dim])))
+        _PanelCopy(outer, self._product, self._tiling, factor, panel, width, ranges).write()
+        return Factor(panel, None)
+
+
+class _PanelCopy:
+    """The copy of one panel, over the reduction loops (merged where the factor allows) and lanes."""
+
+    def __init__(
+        self,
+        outer: NestWriter,
+        product: Product,
+        tiling: Tiling,
+        factor: Factor,
+        panel: Access,
+        width: int,
+        ranges: dict[int, Range],
+    ) -> None:
+        self._lanes, self._width = tiling.lanes, width
+        groups = _groups(product.nest, factor.access, panel)
+        self._ranges = _scaled(outer, product.nest, groups, ranges)
+        last = [group[-1] for group in groups]
+        source, target = outer.located(factor.access).select([*last, tiling.lane_dim]), panel.select([*last, tiling.lane_dim])
+        extents = [prod(product.nest.extents[d] for d in group) for group in groups]
+        for dim, extent in enumerate(extents):
+            if source.strides[dim] == -1 and dim not in self._ranges:
+                source, target = _reversed(source, dim, extent), _reversed(target, dim, extent)
+        self._factor, self._panel, self._lane_dim = replace(factor, access=source), target, len(groups)
+        nest = Nest((*extents, width), (True,) * len(groups) + (False,), (), (), product.nest.body)
+        self._nest_writer = NestWriter(outer.writer, nest, tiling.lanes)
+        self._micro = MicroKernel(self._nest_writer, product, tiling)
+
+    def write(self) -> None:
+        """Writes all steps of the panel."""
+        strides, steps = self._factor.access.strides, range(self._lane_dim)
+        along = [d for d in steps if strides[d] == 1 and (d not in self._ranges or self._lane_dim == 1)]
+        if strides[self._lane_dim] == 1 or not along:
+            self._nest_writer.loops(list(steps), self._ranges, self._step)
+        else:
+            outer = [d for d in steps if d != along[-1]]
+            self._nest_writer.loops(outer, self._ranges, lambda: self._turn(along[-1]))
+
+    def _step(self) -> None:
+        """All columns of one reduction step."""
+        for start in range(0, self._width, self._lanes):
+            count = self._width - start if self._width - start < self._lanes else None
+            source = self._factor.access.shifted(self._lane_dim, start)
+            self._store(self._micro.load(self._factor, source, self._lane_dim, count), self._panel, start)
+
+    def _store(self, value: str, panel: Access, start: int) -> None:
+        located = self._nest_writer.located(panel.shifted(self._lane_dim, start))
+        self._nest_writer.vectors.store(value, located, 1)
+
+    def _turn(self, along: int) -> None:
+        """Blocks of lanes x lanes, read along the contiguous loop and turned in registers."""
+        if along in self._ranges:
+            self._turn_range(along, self._ranges[along])
+            return
+        writer, extent = self._nest_writer.writer, self._nest_writer.nest.extents[along]
+        rest = extent % self._lanes
+        self._full_blocks(along, (writer.index(0), writer.index(extent - rest)))
+        if rest:
+            mask = self._nest_writer.vectors.first_lanes(rest)
+            self._nest_writer.at(along, writer.index(extent - rest), lambda: self._block(along, rest, mask))
+
+    def _turn_range(self, along: int, bounds: Range) -> None:
+        """As `_turn` for a length known at run time: the last stores go past the panel's steps."""
+        writer, (lower, upper) = self._nest_writer.writer, bounds
+        length = writer.pure(f"arith.subi {upper}, {lower} : index")
+        rest = writer.pure(f"arith.remui {length}, {writer.index(self._lanes)} : index")
+        full = writer.pure(f"arith.subi {upper}, {rest} : index")
+        self._full_blocks(along, (lower, full))
+
+        def last() -> None:
+            mask = writer.pure(f"vector.create_mask {rest} : {self._nest_writer.vectors.type('i1')}")
+            self._nest_writer.at(along, full, lambda: self._block(along, self._lanes, mask))
+
+        writer.branch(writer.pure(f"arith.cmpi ne, {rest}, {writer.index(0)} : index"), last)
+
+    def _full_blocks(self, along: int, bounds: Range) -> None:
+        def body(index: str, _: list[str]) -> list[str]:
+            self._nest_writer.at(along, index, lambda: self._block(along, self._lanes, None))
+            return []
+
+        self._nest_writer.writer.loop((*bounds, self._lanes), body)
+
+    def _block(self, along: int, steps: int, mask: str | None) -> None:
+        """`steps` reduction steps from the current position on; `mask` guards the loads."""
+        vectors, access = self._nest_writer.vectors, self._factor.access
+        for start in range(0, self._width, self._lanes):
+            columns = range(start, min(self._width, start + self._lanes))
+            vectors.mask = mask
+            rows = [self._micro.load(self._factor, access.shifted(self._lane_dim, c), along) for c in columns]
+            vectors.mask = None
+            rows += [rows[0]] * (self._lanes - len(rows))
+            for i, row in enumerate(vectors.transpose(rows, self._panel.buffer.element)[:steps]):
+                self._store(row, self._panel.shifted(along, i), start)
+
+
+def _groups(nest: Nest, source: Access, panel: Access) -> list[list[int]]:
+    """The reduction loops, neighbours together where both accesses walk them as one."""
+    groups: list[list[int]] = []
+    for dim in nest.reduced:
+        before = groups[-1][-1] if groups else None
+        extent = nest.extents[dim]
+        if before is not None and all(a.strides[before] == a.strides[dim] * extent for a in (source, panel)):
+            groups[-1].append(dim)
+        else:
+            groups.append([dim])
+    return groups
+
+
+def _scaled(outer: NestWriter, nest: Nest, groups: list[list[int]], ranges: dict[int, Range]) -> dict[int, Range]:
+    """`ranges` in iterations of merged loops. Only the first loop of a group may have a range."""
+    scaled = {}
+    for position, group in enumerate(groups):
+        if group[0] in ranges:
+            inner = prod(nest.extents[d] for d in group[1:])
+            lower, upper = (outer.writer.linear(0, [(bound, inner)]) for bound in ranges[group[0]])
+            scaled[position] = (lower, upper)
+    return scaled
+
+
+def _reversed(access: Access, dim: int, extent: int) -> Access:
+    """The access with loop `dim` run from its end to its start."""
+    strides = [-s if d == dim else s for d, s in enumerate(access.strides)]
+    return replace(access.shifted(dim, extent - 1), strides=tuple(strides))

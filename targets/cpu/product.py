@@ -1,0 +1,120 @@
+"""Products: what a contraction kernel computes, read from its generics."""
+
+
+from dataclasses import dataclass, replace
+
+from xdsl.dialects import linalg
+from xdsl.ir import Block, Operation, SSAValue
+
+from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.kernel import KernelWriter, filled_constant
+from cellc.targets.cpu.nest import Nest, collapse, nest_of
+
+_MULTIPLY_ADD = {("arith.mulf", "arith.addf"), ("arith.muli", "arith.addi")}
+_EXTENSIONS = ("arith.extf", "arith.extsi", "arith.extui")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One of the two factors: where it lies, and the op that widens its elements (or None)."""
+
+    access: Access
+    extension: str | None
+
+
+@dataclass(frozen=True)
+class Product:
+    """output(parallel loops) = epilogue(initial + sum over the reduction loops of left * right).
+
+    `nest` has every access over one set of loops: inputs are left, right, then those of the epilogue
+    (None where the epilogue reads the sum, or does not use the argument). `sums` are the epilogue's
+    arguments that take the sum. Without an epilogue the sum is stored as it is.
+    """
+
+    nest: Nest
+    extensions: tuple[str | None, str | None]
+    element: str
+    initial: float | int
+    epilogue: Block | None
+    sums: frozenset[int]
+
+    @property
+    def factors(self) -> tuple[Factor, Factor]:
+        """Left and right."""
+        left, right = self.nest.inputs[:2]
+        assert left is not None and right is not None
+        return Factor(left, self.extensions[0]), Factor(right, self.extensions[1])
+
+
+def product_of(kernel: KernelWriter) -> Product | None:
+    """The product that a contraction kernel computes, or None where it has another form."""
+    generics = [op for op in kernel.ops if isinstance(op, linalg.GenericOp)]
+    if len(generics) not in (1, 2) or len(generics[0].inputs) != 2 or len(generics[0].outputs) != 1:
+        return None
+    main, element = generics[0], str(generics[0].outputs[0].type.element_type)
+    initial, extensions = filled_constant(main.outputs[0]), _extensions(main.body.block)
+    if initial is None or extensions is None or not _leads(main, len(main.inputs)):
+        return None
+    if len(generics) == 1:
+        nest = collapse(nest_of(main, kernel.view_of))
+        return Product(nest, extensions, element, initial, None, frozenset())
+    return _with_epilogue(kernel, main, generics[1], extensions, initial)
+
+
+def _with_epilogue(
+    kernel: KernelWriter,
+    main: linalg.GenericOp,
+    epilogue: linalg.GenericOp,
+    extensions: tuple[str | None, str | None],
+    initial: float | int,
+) -> Product | None:
+    result, rank = main.results[0], len(main.iterator_types)
+    sums = frozenset(i for i, value in enumerate(epilogue.inputs) if value is result)
+    if not all(_leads(epilogue, i) for i in sums) or result in kernel.results:
+        return None
+    kernel.views.setdefault(result, kernel.nowhere(result))
+    inner, outer = nest_of(main, kernel.view_of), nest_of(epilogue, kernel.view_of)
+    if any(outer.reductions) or len(outer.extents) != len(inner.parallel):
+        return None
+
+    def spread(access: Access) -> Access:
+        return replace(access, strides=access.strides + (0,) * (rank - len(access.strides)))
+
+    reads = tuple(None if a is None or i in sums else spread(a) for i, a in enumerate(outer.inputs))
+    writes = tuple(spread(a) for a in outer.outputs)
+    nest = replace(outer, extents=inner.extents, reductions=inner.reductions, inputs=(*inner.inputs, *reads), outputs=writes)
+    element = str(result.type.element_type)
+    return Product(collapse(nest), extensions, element, initial, outer.body, sums)
+
+
+def _leads(op: linalg.GenericOp, operand: int) -> bool:
+    """Whether an operand is indexed by the first loops in order."""
+    indexing = op.indexing_maps.data[operand].data
+    zero, count = [0] * indexing.num_dims, len(indexing.results)
+    units = [[int(d == dim) for d in range(indexing.num_dims)] for dim in range(count)]
+    return indexing.eval(zero, []) == (0,) * count and all(list(indexing.eval(u, [])) == u[:count] for u in units)
+
+
+def _extensions(body: Block) -> tuple[str | None, str | None] | None:
+    """How each factor is widened in a multiply-add body; None for another body."""
+    yielded, (left, right, total) = body.last_op, body.args
+    if not isinstance(yielded, linalg.YieldOp):
+        return None
+    add = yielded.operands[0].owner
+    if not isinstance(add, Operation) or total not in add.operands:
+        return None
+    (product,) = [v for v in add.operands if v is not total] or [total]
+    multiply = product.owner
+    if not isinstance(multiply, Operation) or (multiply.name, add.name) not in _MULTIPLY_ADD:
+        return None
+    sources = [_source(v) for v in multiply.operands]
+    order = {argument: extension for argument, extension in sources}
+    return (order[left], order[right]) if set(order) == {left, right} else None
+
+
+def _source(value: SSAValue) -> tuple[SSAValue, str | None]:
+    if isinstance(value.owner, Operation) and value.owner.name in _EXTENSIONS:
+        return value.owner.operands[0], value.owner.name
+    return value, None
+
+

@@ -1,0 +1,179 @@
+"""How a product is cut: the loop for lanes, the register tile, the blocks. Shapes and the level decide alone."""
+
+from dataclasses import dataclass
+from math import ceil, prod
+
+from cellc.targets.cpu.level import CpuLevel
+from cellc.targets.cpu.product import Product
+from cellc.targets.cpu.vectors import ITEM_BYTES
+
+# Reductions longer than KC_LIMIT run in pieces of about KC steps, whose panel stays in the L1 and L2 caches.
+KC, KC_LIMIT = 512, 768
+# Bytes of the broadcast factor that a block reads again for each panel.
+_ROWS_BYTES, _FEWEST_ROWS = 1 << 19, 128
+_BLOCK_STEPS, _ENOUGH_BLOCKS, _MOST_PANELS = 1 << 18, 32, 8
+_FMA_LATENCY, _FMAS_PER_CYCLE = 4, 2
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """`lane_dim` runs along vectors of factor `vector_factor`; `tile` indices of `tile_dim` times `vectors`
+    vectors are summed in registers. `dot`: lanes run along the reduction loop `dot_dim` instead."""
+
+    lanes: int
+    lane_dim: int
+    tile_dim: int | None
+    tile: int
+    vectors: int
+    vector_factor: int
+    dot_dim: int | None = None
+
+    @property
+    def width(self) -> int:
+        """Columns of a panel."""
+        return self.lanes * self.vectors
+
+
+def choose_tiling(product: Product, level: CpuLevel) -> Tiling | None:
+    """The register tile with the least estimated time, or None where no loop suits lanes."""
+    lanes = level.lanes(max(4, ITEM_BYTES[product.element]))
+    nest = product.nest
+    choices: list[tuple[float, Tiling]] = []
+    for lane_dim in nest.parallel:
+        for factor in (0, 1):
+            choices += _choices(product, level, lanes, lane_dim, factor)
+    if not choices:
+        return None
+    best = max(choices, key=lambda choice: choice[0])[1]
+    return _as_dot(product, best) or best
+
+
+def _choices(
+    product: Product, level: CpuLevel, lanes: int, lane_dim: int, factor: int
+) -> list[tuple[float, Tiling]]:
+    nest = product.nest
+    vector, scalar = (product.factors[factor].access, product.factors[1 - factor].access)
+    if vector.strides[lane_dim] == 0 or scalar.strides[lane_dim] != 0:
+        if not (factor == 1 and vector.strides[lane_dim] != 0):
+            return []
+    extent, found = nest.extents[lane_dim], []
+    free = [d for d in nest.parallel if d != lane_dim and vector.strides[d] == 0]
+    for tile_dim in free or [None]:
+        rows = nest.extents[tile_dim] if tile_dim is not None else 1
+        for vectors in (1, 2, 4):
+            if vectors > 1 and lanes * (vectors - 1) >= extent:
+                continue
+            most = min(rows, (level.registers - 2 - vectors) // vectors)
+            for tile in range(1, max(1, most) + 1):
+                tiling = Tiling(lanes, lane_dim, tile_dim, tile, vectors, factor)
+                found.append((_score(product, tiling, rows), tiling))
+    return found
+
+
+def _score(product: Product, tiling: Tiling, rows: int) -> float:
+    """Useful multiply-adds per cycle, about."""
+    nest = product.nest
+    extent = nest.extents[tiling.lane_dim]
+    panels = ceil(extent / tiling.lanes) if extent < tiling.width else ceil(extent / tiling.width) * tiling.vectors
+    used = extent / (panels * tiling.lanes)
+    tiles = ceil(rows / tiling.tile)
+    used *= rows / (tiles * tiling.tile)
+    work = tiling.tile * tiling.vectors
+    cycles = max(work / _FMAS_PER_CYCLE, (tiling.tile + tiling.vectors) / _FMAS_PER_CYCLE, _FMA_LATENCY)
+    score = used * work / cycles
+    contiguous = nest.outputs[0].strides[tiling.lane_dim] == 1
+    turned = tiling.tile_dim is not None and nest.outputs[0].strides[tiling.tile_dim] == 1
+    score *= 1.0 if contiguous else 0.97 if turned else 0.7
+    # Panels of contiguous memory need no packing, or cheap packing.
+    vector = product.factors[tiling.vector_factor].access
+    score *= 1.0 if vector.strides[tiling.lane_dim] == 1 else 0.95
+    # Fewer loads per multiply-add, and then smaller tiles.
+    return score - 1e-3 * (tiling.tile + tiling.vectors) / work - 1e-5 * work - (1e-3 if rows % tiling.tile else 0)
+
+
+def _as_dot(product: Product, tiling: Tiling) -> Tiling | None:
+    """Lanes along the reduction, where panels would have to be turned for few uses."""
+    nest, lane_dim = product.nest, tiling.lane_dim
+    vector, scalar = (product.factors[i].access for i in (tiling.vector_factor, 1 - tiling.vector_factor))
+    uses = prod(nest.extents[d] for d in nest.parallel if d != lane_dim and vector.strides[d] == 0)
+    along = [d for d in nest.reduced if vector.strides[d] == 1 and nest.extents[d] >= 2 * tiling.lanes]
+    if vector.strides[lane_dim] == 1 or uses > 4 or not along or scalar.strides[along[-1]] not in (0, 1):
+        return None
+    return Tiling(tiling.lanes, lane_dim, tiling.tile_dim, 1, 1, tiling.vector_factor, along[-1])
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """`chunks[d]` iterations of loop d per block, counted in panels for the lane loop.
+
+    `packed`: panels are copied to scratch. `pieces`: steps of the outermost reduction loop at a time, or None
+    where it runs as a whole.
+    """
+
+    chunks: dict[int, int]
+    packed: bool
+    pieces: int | None
+
+
+def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
+    """Blocks with enough work to pay for packing, of which there are enough for many threads."""
+    nest, lane = product.nest, tiling.lane_dim
+    vector = product.factors[tiling.vector_factor].access
+    steps = prod(nest.extents[d] for d in nest.reduced)
+    shared = [d for d in nest.parallel if d != lane and vector.strides[d] == 0]
+    chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel}
+    rows = prod(nest.extents[d] for d in shared)
+    most_rows = max(_FEWEST_ROWS, _ROWS_BYTES // (4 * max(1, steps)))
+    if shared and rows > most_rows:
+        rows = _split_rows(product, tiling, chunks, shared, most_rows)
+    blocks = _count(product, tiling, chunks)
+    per_block = rows * tiling.width * steps
+    panels = ceil(nest.extents[lane] / tiling.width)
+    chunks[lane] = max(1, min(panels, _MOST_PANELS, blocks // _ENOUGH_BLOCKS))
+    if per_block * chunks[lane] < _BLOCK_STEPS:
+        chunks[lane] = min(panels, ceil(_BLOCK_STEPS / max(1, per_block)))
+    per_block *= chunks[lane]
+    for d in reversed(nest.parallel):
+        if d not in shared and d != lane and per_block < _BLOCK_STEPS:
+            chunks[d] = min(nest.extents[d], ceil(_BLOCK_STEPS / max(1, per_block)))
+            per_block *= chunks[d]
+    return Blocking(chunks, _packed(product, tiling, rows), _pieces(product, tiling, steps))
+
+
+def _split_rows(product: Product, tiling: Tiling, chunks: dict[int, int], shared: list[int], most: int) -> int:
+    """Cuts the first loop whose inner loops are few enough; returns the rows left."""
+    extents = product.nest.extents
+    for position, dim in enumerate(shared):
+        inner = prod(extents[d] for d in shared[position + 1 :])
+        unit = tiling.tile if dim == tiling.tile_dim else 1
+        if inner * unit <= most or position == len(shared) - 1:
+            parts = ceil(extents[dim] * inner / most)
+            chunks[dim] = min(extents[dim], ceil(ceil(extents[dim] / parts) / unit) * unit)
+            return chunks[dim] * inner
+        chunks[dim] = 1
+    raise AssertionError("no loop to cut")
+
+
+def _count(product: Product, tiling: Tiling, chunks: dict[int, int]) -> int:
+    unit = {tiling.lane_dim: tiling.width}
+    return prod(ceil(ceil(product.nest.extents[d] / unit.get(d, 1)) / chunk) for d, chunk in chunks.items())
+
+
+def _packed(product: Product, tiling: Tiling, rows: int) -> bool:
+    """Whether copying panels pays."""
+    if tiling.dot_dim is not None:
+        return False
+    factor = product.factors[tiling.vector_factor]
+    if factor.extension is not None:
+        return rows > tiling.tile
+    tiles = rows / tiling.tile
+    return tiles >= 8 if factor.access.strides[tiling.lane_dim] == 1 else tiles >= 2
+
+
+def _pieces(product: Product, tiling: Tiling, steps: int) -> int | None:
+    nest = product.nest
+    if tiling.dot_dim is not None or steps <= KC_LIMIT:
+        return None
+    inner = steps // nest.extents[nest.reduced[0]]
+    pieces = max(1, KC // inner)
+    return pieces if pieces < nest.extents[nest.reduced[0]] else None
