@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cellc import ops
+from cellc.errors import bad_argument
 from cellc.initializer import initializer
 from cellc.nn._cell import Cell
 from cellc.ops import _validate
@@ -79,12 +80,16 @@ class Conv2d(Cell):
         self.pad_mode = _validate.one_of("pad_mode", pad_mode, ("same", "valid", "pad"), owner)
         sides = _validate.padding("padding", padding, owner)
         if pad_mode != "pad" and any(sides):
-            raise ValueError(f"For '{owner}', 'padding' must be 0 when 'pad_mode' is '{pad_mode}', but got {padding}.")
+            raise bad_argument(
+                ValueError, f"For '{owner}', 'padding' must be 0 when 'pad_mode' is '{pad_mode}', but got {padding}."
+            )
         self.padding = padding
         self.group = _validate.positive_int("group", group, owner)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if channels % group:
-                raise ValueError(f"For '{owner}', '{name}' {channels} must be divisible by 'group' {group}.")
+                raise bad_argument(
+                    ValueError, f"For '{owner}', '{name}' {channels} must be divisible by 'group' {group}."
+                )
         self.has_bias = _validate.boolean("has_bias", has_bias, owner)
         self.format = _validate.one_of("data_format", data_format, ("NCHW",), owner)
         self.weight_init, self.bias_init = weight_init, bias_init
@@ -94,8 +99,9 @@ class Conv2d(Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] != self.in_channels:
-            raise ValueError(
-                f"For '{self.cls_name}', 'x' must have shape (N, {self.in_channels}, H, W), but got shape {x.shape}."
+            raise bad_argument(
+                ValueError,
+                f"For '{self.cls_name}', 'x' must have shape (N, {self.in_channels}, H, W), but got shape {x.shape}.",
             )
         result = ops.conv2d(
             x, self.weight, self.pad_mode, self.padding, self.stride, self.dilation, self.group

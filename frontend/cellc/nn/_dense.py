@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cellc import ops
+from cellc.errors import bad_argument
 from cellc.initializer import initializer
 from cellc.nn._activation import get_activation
 from cellc.nn._cell import Cell
@@ -19,8 +20,8 @@ class Dense(Cell):
     Args:
         in_channels: extent of the last axis of the input.
         out_channels: extent of the last axis of the output.
-        weight_init: initial weight: a Tensor of shape (out_channels, in_channels), an Initializer, its name or a number.
-        bias_init: the same for the bias, of shape (out_channels,).
+        weight_init: initial weight of shape (out_channels, in_channels): a Tensor, an Initializer, its name or a number.
+        bias_init: the same for the bias of shape (out_channels,).
         has_bias: whether there is a bias.
         activation: a name (see `get_activation`), a Cell or a Primitive applied to the result, or None.
 
@@ -68,17 +69,19 @@ class Dense(Cell):
             self.bias = Parameter(initializer(bias_init, [out_channels]), name="bias")
         self.activation = get_activation(activation, owner) if isinstance(activation, str) else activation
         if not isinstance(self.activation, Cell | ops.Primitive | None):
-            raise TypeError(
+            raise bad_argument(
+                TypeError,
                 f"For '{owner}', 'activation' must be a str, a Cell, a Primitive or None, "
-                f"but got {activation!r} of type {type(activation).__name__}."
+                f"but got {activation!r} of type {type(activation).__name__}.",
             )
         self.activation_flag = self.activation is not None
 
     def construct(self, x: Tensor) -> Tensor:
         if x.ndim < 2 or x.shape[-1] != self.in_channels:
-            raise ValueError(
+            raise bad_argument(
+                ValueError,
                 f"For '{self.cls_name}', 'x' must have shape (..., {self.in_channels}) and rank at least 2, "
-                f"but got shape {x.shape}."
+                f"but got shape {x.shape}.",
             )
         rows = x if x.ndim == 2 else ops.reshape(x, (-1, self.in_channels))
         result = ops.matmul(rows, self.weight, transpose_b=True)
@@ -99,4 +102,4 @@ class Dense(Cell):
 
 def _check_initial(name: str, value: Any, shape: tuple[int, ...], owner: str) -> None:
     if isinstance(value, Tensor) and value.shape != shape:
-        raise ValueError(f"For '{owner}', '{name}' must have shape {shape}, but got shape {value.shape}.")
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must have shape {shape}, but got shape {value.shape}.")

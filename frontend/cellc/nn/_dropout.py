@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cellc import ops
 from cellc.dtype import DType, bool_, dtype_of, float32
+from cellc.errors import bad_argument
 from cellc.nn._cell import Cell
 from cellc.ops import _validate
 from cellc.tensor import Tensor
@@ -41,9 +42,13 @@ class Dropout(Cell):
         super().__init__()
         _validate.of_type("keep_prob", keep_prob, float, self.cls_name)
         if not 0 < keep_prob <= 1:
-            raise ValueError(f"For '{self.cls_name}', 'keep_prob' must be in (0, 1], but got {keep_prob}.")
+            raise bad_argument(
+                ValueError, f"For '{self.cls_name}', 'keep_prob' must be in (0, 1], but got {keep_prob}."
+            )
         if dtype_of(dtype) is bool_:
-            raise TypeError(f"For '{self.cls_name}', 'dtype' must be a dtype of numbers, but got {dtype}.")
+            raise bad_argument(
+                TypeError, f"For '{self.cls_name}', 'dtype' must be a dtype of numbers, but got {dtype}."
+            )
         self.keep_prob = keep_prob
 
     def construct(self, x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 
 from cellc import ops
 from cellc.dtype import DType, bool_, dtype_of, float32
+from cellc.errors import bad_argument
 from cellc.initializer import initializer
 from cellc.nn._cell import Cell
 from cellc.ops import _validate
@@ -61,7 +62,7 @@ class Embedding(Cell):
         self.use_one_hot = _validate.boolean("use_one_hot", use_one_hot, owner)
         self.dtype = dtype_of(dtype)
         if self.dtype is bool_:
-            raise TypeError(f"For '{owner}', 'dtype' must be a dtype of numbers, but got {dtype}.")
+            raise bad_argument(TypeError, f"For '{owner}', 'dtype' must be a dtype of numbers, but got {dtype}.")
         self.padding_idx = padding_idx
         table = initializer(embedding_table, [vocab_size, embedding_size])
         if padding_idx is not None:

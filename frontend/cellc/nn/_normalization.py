@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cellc import ops
+from cellc.errors import bad_argument
 from cellc.initializer import initializer
 from cellc.nn._cell import Cell
 from cellc.ops import _validate
@@ -69,12 +70,13 @@ class BatchNorm2d(Cell):
         owner = self.cls_name
         self.num_features = _validate.positive_int("num_features", num_features, owner)
         if not 0 < _validate.of_type("eps", eps, float, owner) <= 1:
-            raise ValueError(f"For '{owner}', 'eps' must be in (0, 1], but got {eps}.")
+            raise bad_argument(ValueError, f"For '{owner}', 'eps' must be in (0, 1], but got {eps}.")
         if not 0 <= _validate.of_type("momentum", momentum, (int, float), owner) <= 1:
-            raise ValueError(f"For '{owner}', 'momentum' must be in [0, 1], but got {momentum}.")
+            raise bad_argument(ValueError, f"For '{owner}', 'momentum' must be in [0, 1], but got {momentum}.")
         if use_batch_statistics is not None and not isinstance(use_batch_statistics, bool):
-            raise ValueError(
-                f"For '{owner}', 'use_batch_statistics' must be a bool or None, but got {use_batch_statistics!r}."
+            raise bad_argument(
+                ValueError,
+                f"For '{owner}', 'use_batch_statistics' must be a bool or None, but got {use_batch_statistics!r}.",
             )
         _validate.boolean("affine", affine, owner)
         self.format = _validate.one_of("data_format", data_format, ("NCHW",), owner)
@@ -87,8 +89,9 @@ class BatchNorm2d(Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] != self.num_features:
-            raise ValueError(
-                f"For '{self.cls_name}', 'x' must have shape (N, {self.num_features}, H, W), but got shape {x.shape}."
+            raise bad_argument(
+                ValueError,
+                f"For '{self.cls_name}', 'x' must have shape (N, {self.num_features}, H, W), but got shape {x.shape}.",
             )
         of_batch = self.training if self.use_batch_statistics is None else self.use_batch_statistics
         mean, variance = batch_moments(x) if of_batch else (self.moving_mean, self.moving_variance)

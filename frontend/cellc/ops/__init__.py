@@ -172,8 +172,8 @@ from cellc.ops._shape_classes import AssignAdd as AssignAdd
 from cellc.ops._shape_classes import AssignSub as AssignSub
 from cellc.ops._shape_classes import BroadcastTo as BroadcastTo
 from cellc.ops._shape_classes import Concat as Concat
-from cellc.ops._shape_classes import DType as DType
 from cellc.ops._shape_classes import Depend as Depend
+from cellc.ops._shape_classes import DType as DType
 from cellc.ops._shape_classes import ExpandDims as ExpandDims
 from cellc.ops._shape_classes import Fill as Fill
 from cellc.ops._shape_classes import Flatten as Flatten

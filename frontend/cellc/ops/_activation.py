@@ -6,6 +6,7 @@ import math
 
 from cellc.arithmetic import as_tensor, cast
 from cellc.dtype import float32, float64
+from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.ops._arithmetic import Operand, add, div, erf, minimum, mul
 from cellc.ops._comparison import less, select
@@ -72,7 +73,7 @@ def dropout(x: Operand, keep_prob: float = 0.5) -> tuple[Tensor, Tensor]:
     """
     tensor = as_tensor(x)
     if not 0 < _validate.of_type("keep_prob", keep_prob, (int, float), "dropout") <= 1:
-        raise ValueError(f"For 'dropout', 'keep_prob' must be in (0, 1], but got {keep_prob}.")
+        raise bad_argument(ValueError, f"For 'dropout', 'keep_prob' must be in (0, 1], but got {keep_prob}.")
     wide = float64 if tensor.dtype is float64 else float32
     kept = less(uniform(tensor.shape, wide), keep_prob)
     result = select(kept, div(tensor, keep_prob), 0.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from cellc import arithmetic
 from cellc.arithmetic import as_tensor, binary
 from cellc.dtype import DType, dtype_of
+from cellc.errors import bad_argument
 from cellc.tensor import Tensor
 from cellc.trace import apply
 
@@ -167,9 +168,11 @@ def addn(x: tuple[Tensor, ...] | list[Tensor]) -> Tensor:
         ValueError: `x` is empty.
     """
     if not isinstance(x, tuple | list):
-        raise TypeError(f"For 'AddN', 'x' must be a tuple or list of Tensors, but got {type(x).__name__}.")
+        raise bad_argument(
+            TypeError, f"For 'AddN', 'x' must be a tuple or list of Tensors, but got {type(x).__name__}."
+        )
     if not x:
-        raise ValueError("For 'AddN', 'x' must not be empty.")
+        raise bad_argument(ValueError, "For 'AddN', 'x' must not be empty.")
     total = x[0]
     for term in x[1:]:
         total = add(total, term)

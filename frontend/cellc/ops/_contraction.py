@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cellc import arithmetic, dtype
 from cellc.arithmetic import as_tensor, cast
+from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.ops._arithmetic import Operand, add
 from cellc.ops._shape import expand_dims, reshape, squeeze
@@ -23,7 +24,9 @@ def matmul(x1: Operand, x2: Operand, transpose_a: bool = False, transpose_b: boo
     """
     lhs, rhs = as_tensor(x1), as_tensor(x2)
     if lhs.ndim == 0 or rhs.ndim == 0:
-        raise ValueError(f"For 'matmul', 'x1' and 'x2' must have an axis, but got shapes {lhs.shape} and {rhs.shape}.")
+        raise bad_argument(
+            ValueError, f"For 'matmul', 'x1' and 'x2' must have an axis, but got shapes {lhs.shape} and {rhs.shape}."
+        )
     vectors = [at for at, tensor in ((-2, lhs), (-1, rhs)) if tensor.ndim == 1]
     lhs = expand_dims(lhs, 0) if lhs.ndim == 1 else lhs
     rhs = expand_dims(rhs, 1) if rhs.ndim == 1 else rhs
@@ -38,7 +41,9 @@ def matmul(x1: Operand, x2: Operand, transpose_a: bool = False, transpose_b: boo
 def _equal_batches(lhs: Tensor, rhs: Tensor) -> tuple[Tensor, Tensor]:
     batch = arithmetic.broadcast_shape(lhs.shape[:-2], rhs.shape[:-2])
     if batch is None:
-        raise ValueError(f"For 'matmul', the leading axes of {lhs.shape} and {rhs.shape} do not broadcast.")
+        raise bad_argument(
+            ValueError, f"For 'matmul', the leading axes of {lhs.shape} and {rhs.shape} do not broadcast."
+        )
     return (
         arithmetic.broadcast_to(lhs, (*batch, *lhs.shape[-2:])),
         arithmetic.broadcast_to(rhs, (*batch, *rhs.shape[-2:])),
@@ -53,9 +58,10 @@ def bias_add(input_x: Operand, bias: Operand) -> Tensor:
     """
     tensor, added = as_tensor(input_x), as_tensor(bias)
     if tensor.ndim < 2 or added.shape != (tensor.shape[1],):
-        raise ValueError(
+        raise bad_argument(
+            ValueError,
             f"For 'bias_add', 'bias' must have the extent of axis 1 of 'input_x', but got shapes "
-            f"{added.shape} and {tensor.shape}."
+            f"{added.shape} and {tensor.shape}.",
         )
     return add(tensor, reshape(added, (added.shape[0],) + (1,) * (tensor.ndim - 2)))
 
@@ -80,7 +86,9 @@ def conv2d(
     tensor, kernel = as_tensor(x), as_tensor(weight)
     strides, dilations = _validate.pair("stride", stride, "conv2d"), _validate.pair("dilation", dilation, "conv2d")
     if tensor.ndim != 4 or kernel.ndim != 4:
-        raise ValueError(f"For 'conv2d', 'x' and 'weight' must have rank 4, but got {tensor.shape} and {kernel.shape}.")
+        raise bad_argument(
+            ValueError, f"For 'conv2d', 'x' and 'weight' must have rank 4, but got {tensor.shape} and {kernel.shape}."
+        )
     sides = window_padding(pad_mode, pad, tensor.shape[2:], kernel.shape[2:], strides, dilations, "conv2d")
     met = dtype.promote(tensor.dtype, kernel.dtype)
     return apply(

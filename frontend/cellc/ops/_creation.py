@@ -8,6 +8,7 @@ from math import ceil
 from cellc import arithmetic
 from cellc.arithmetic import as_tensor
 from cellc.dtype import DType, dtype_of, float32, int32
+from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.ops._arithmetic import Operand, add, cast, mul
 from cellc.ops._indexing import range_tensor
@@ -58,7 +59,7 @@ def arange(start: float, limit: float | None = None, delta: float = 1, dtype: DT
     whole = all(isinstance(number, int) for number in (first, last, delta))
     wanted = dtype_of(dtype) if dtype is not None else int32 if whole else float32
     if delta == 0:
-        raise ValueError("For 'arange', 'delta' must not be 0.")
+        raise bad_argument(ValueError, "For 'arange', 'delta' must not be 0.")
     count = max(ceil((last - first) / delta), 0)
     steps = range_tensor(count, (int32 if whole else wanted).code)
     return cast(add(mul(steps, delta), first), wanted)

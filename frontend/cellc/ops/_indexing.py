@@ -5,6 +5,7 @@ from __future__ import annotations
 from cellc import arithmetic
 from cellc.arithmetic import as_tensor
 from cellc.dtype import int32
+from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.ops._arithmetic import Operand
 from cellc.tensor import Tensor
@@ -21,13 +22,11 @@ def gather(input_params: Operand, input_indices: Operand, axis: int = 0) -> Tens
     """
     table, indices = as_tensor(input_params), as_tensor(input_indices)
     if not indices.dtype.is_integer:
-        raise TypeError(f"For 'gather', 'input_indices' must hold integers, but got {indices.dtype}.")
+        raise bad_argument(TypeError, f"For 'gather', 'input_indices' must hold integers, but got {indices.dtype}.")
     return table.take(indices, axis)
 
 
-def one_hot(
-    indices: Operand, depth: int, on_value: Operand = 1.0, off_value: Operand = 0.0, axis: int = -1
-) -> Tensor:
+def one_hot(indices: Operand, depth: int, on_value: Operand = 1.0, off_value: Operand = 0.0, axis: int = -1) -> Tensor:
     """`on_value` at the index along a new `axis` of extent `depth`, `off_value` elsewhere.
 
     An index outside [0, depth) makes a slice of `off_value`.
@@ -37,7 +36,7 @@ def one_hot(
     """
     tensor = as_tensor(indices)
     if not tensor.dtype.is_integer:
-        raise TypeError(f"For 'one_hot', 'indices' must hold integers, but got {tensor.dtype}.")
+        raise bad_argument(TypeError, f"For 'one_hot', 'indices' must hold integers, but got {tensor.dtype}.")
     hot = one_hot_mask(tensor, _validate.positive_int("depth", depth, "one_hot"), axis)
     return arithmetic.where(hot, as_tensor(on_value), as_tensor(off_value))
 

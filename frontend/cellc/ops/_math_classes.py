@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cellc.dtype import DType, dtype_of, int32
+from cellc.errors import bad_argument
 from cellc.ops import _arithmetic, _comparison, _reduction, _validate
 from cellc.ops._contraction import matmul
 from cellc.ops._primitive import Primitive, class_form
@@ -154,7 +155,9 @@ class MatMul(Primitive):
 
     def _check_ranks(self, first: int, second: int) -> None:
         if first != 2 or second != 2:
-            raise ValueError(f"For 'MatMul', 'x1' and 'x2' must have rank 2, but got ranks {first} and {second}.")
+            raise bad_argument(
+                ValueError, f"For 'MatMul', 'x1' and 'x2' must have rank 2, but got ranks {first} and {second}."
+            )
 
 
 class BatchMatMul(MatMul):
@@ -162,6 +165,7 @@ class BatchMatMul(MatMul):
 
     def _check_ranks(self, first: int, second: int) -> None:
         if first < 3 or first != second:
-            raise ValueError(
-                f"For 'BatchMatMul', 'x1' and 'x2' must have one rank of at least 3, but got {first} and {second}."
+            raise bad_argument(
+                ValueError,
+                f"For 'BatchMatMul', 'x1' and 'x2' must have one rank of at least 3, but got {first} and {second}.",
             )

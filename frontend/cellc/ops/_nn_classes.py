@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cellc.errors import bad_argument
 from cellc.ops import _activation, _normalization, _pooling, _validate
 from cellc.ops._contraction import bias_add, conv2d
 from cellc.ops._primitive import Primitive, class_form
@@ -23,7 +24,9 @@ class Softmax(Primitive):
     def __init__(self, axis: int | tuple[int] = -1) -> None:
         _validate.of_type("axis", axis, (int, tuple), self.name)
         if isinstance(axis, tuple) and len(axis) != 1:
-            raise ValueError(f"For '{self.name}', 'axis' must be an int or a tuple of one int, but got {axis}.")
+            raise bad_argument(
+                ValueError, f"For '{self.name}', 'axis' must be an int or a tuple of one int, but got {axis}."
+            )
         self.axis = _validate.integer("axis", axis[0] if isinstance(axis, tuple) else axis, self.name)
 
     def __call__(self, logits: Tensor) -> Tensor:
@@ -45,7 +48,7 @@ class Dropout(Primitive):
 
     def __init__(self, keep_prob: float = 0.5, Seed0: int = 0, Seed1: int = 0) -> None:
         if not 0 < _validate.of_type("keep_prob", keep_prob, (int, float), self.name) <= 1:
-            raise ValueError(f"For '{self.name}', 'keep_prob' must be in (0, 1], but got {keep_prob}.")
+            raise bad_argument(ValueError, f"For '{self.name}', 'keep_prob' must be in (0, 1], but got {keep_prob}.")
         self.keep_prob = keep_prob
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,9 +106,10 @@ class Conv2D(Primitive):
             ValueError: `weight` has another shape than the class was made for.
         """
         if weight.ndim != 4 or (weight.shape[0], *weight.shape[2:]) != (self.out_channel, *self.kernel_size):
-            raise ValueError(
+            raise bad_argument(
+                ValueError,
                 f"For 'Conv2D', 'weight' must have shape ({self.out_channel}, C / group, *{self.kernel_size}), "
-                f"but got {weight.shape}."
+                f"but got {weight.shape}.",
             )
         return conv2d(x, weight, self.pad_mode, self.pad, self.stride, self.dilation, self.group)
 

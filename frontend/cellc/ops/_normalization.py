@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cellc.arithmetic import as_tensor, cast
 from cellc.dtype import float32, float64
+from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.ops._arithmetic import add, mul, rsqrt, square, sub
 from cellc.ops._reduction import reduce_mean
@@ -22,9 +23,7 @@ def _wide(x: Tensor) -> Tensor:
     return cast(x, float64 if x.dtype is float64 else float32)
 
 
-def batch_norm(
-    x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, epsilon: float = 1e-5
-) -> Tensor:
+def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, epsilon: float = 1e-5) -> Tensor:
     """gamma (x - mean) / sqrt(variance + epsilon) + beta, each of the four one value for each channel (axis 1).
 
     Computed in float32 (float64 for float64), returned in the dtype of x.
@@ -60,9 +59,10 @@ def layer_norm(
     params = _validate.axis_in("begin_params_axis", begin_params_axis, tensor.ndim, "layer_norm")
     for name, parameter in (("gamma", gamma), ("beta", beta)):
         if parameter.shape != tensor.shape[params:]:
-            raise ValueError(
+            raise bad_argument(
+                ValueError,
                 f"For 'layer_norm', '{name}' must have the shape of 'input_x' from axis {params}, "
-                f"{tensor.shape[params:]}, but got {parameter.shape}."
+                f"{tensor.shape[params:]}, but got {parameter.shape}.",
             )
     wide = _wide(tensor)
     mean, variance = moments(wide, tuple(range(first, tensor.ndim)), keep_dims=True)

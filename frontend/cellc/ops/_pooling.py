@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cellc.arithmetic import as_tensor
+from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.ops._arithmetic import Operand
 from cellc.ops._windows import window_padding
@@ -17,13 +18,15 @@ Window = int | tuple[int, int]
 def _windows(op: str, x: Operand, kernel_size: Window, strides: Window, pad_mode: str) -> tuple[Tensor, dict[str, Any]]:
     tensor = as_tensor(x)
     if tensor.ndim != 4:
-        raise ValueError(f"For '{op}', 'x' must have rank 4 (N, C, H, W), but got shape {tensor.shape}.")
+        raise bad_argument(ValueError, f"For '{op}', 'x' must have rank 4 (N, C, H, W), but got shape {tensor.shape}.")
     kernel, steps = _validate.pair("kernel_size", kernel_size, op), _validate.pair("strides", strides, op)
     _validate.of_type("pad_mode", pad_mode, str, op)
     mode = _validate.one_of("pad_mode", pad_mode.lower(), ("valid", "same"), op)
     sides = window_padding(mode, 0, tensor.shape[2:], kernel, steps, (1, 1), op)
     if mode == "valid" and (kernel[0] > tensor.shape[2] or kernel[1] > tensor.shape[3]):
-        raise ValueError(f"For '{op}', 'kernel_size' {kernel} must fit into the height and width of {tensor.shape}.")
+        raise bad_argument(
+            ValueError, f"For '{op}', 'kernel_size' {kernel} must fit into the height and width of {tensor.shape}."
+        )
     return tensor, {"kernel": kernel, "strides": steps, "padding": sides}
 
 

@@ -9,6 +9,7 @@ from math import prod
 from cellc import arithmetic
 from cellc.arithmetic import as_tensor
 from cellc.dtype import int32
+from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.ops._arithmetic import Operand
 from cellc.tensor import Tensor
@@ -33,7 +34,7 @@ def flatten(input_x: Operand) -> Tensor:
     """
     tensor = as_tensor(input_x)
     if tensor.ndim == 0:
-        raise ValueError("For 'flatten', 'input_x' must have at least one axis, but got rank 0.")
+        raise bad_argument(ValueError, "For 'flatten', 'input_x' must have at least one axis, but got rank 0.")
     return reshape(tensor, (tensor.shape[0], prod(tensor.shape[1:])))
 
 
@@ -45,7 +46,9 @@ def transpose(input_x: Operand, input_perm: Sequence[int]) -> Tensor:
     """
     tensor = as_tensor(input_x)
     if len(input_perm) != tensor.ndim:
-        raise ValueError(f"For 'transpose', 'input_perm' {input_perm} must name each axis of shape {tensor.shape} once.")
+        raise bad_argument(
+            ValueError, f"For 'transpose', 'input_perm' {input_perm} must name each axis of shape {tensor.shape} once."
+        )
     return tensor.transpose(tuple(input_perm))
 
 
@@ -78,9 +81,11 @@ def concat(input_x: Sequence[Tensor], axis: int = 0) -> Tensor:
 
 def _several(op: str, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     if not isinstance(tensors, tuple | list):
-        raise TypeError(f"For '{op}', 'input_x' must be a tuple or list of Tensors, but got {type(tensors).__name__}.")
+        raise bad_argument(
+            TypeError, f"For '{op}', 'input_x' must be a tuple or list of Tensors, but got {type(tensors).__name__}."
+        )
     if not tensors:
-        raise ValueError(f"For '{op}', 'input_x' must not be empty.")
+        raise bad_argument(ValueError, f"For '{op}', 'input_x' must not be empty.")
     return tuple(as_tensor(tensor) for tensor in tensors)
 
 
@@ -108,7 +113,9 @@ def split(input_x: Operand, axis: int = 0, output_num: int = 1) -> tuple[Tensor,
     at = _validate.axis_in("axis", axis, tensor.ndim, "split")
     extent = tensor.shape[at]
     if extent % _validate.positive_int("output_num", output_num, "split"):
-        raise ValueError(f"For 'split', extent {extent} of axis {at} must be a multiple of 'output_num' {output_num}.")
+        raise bad_argument(
+            ValueError, f"For 'split', extent {extent} of axis {at} must be a multiple of 'output_num' {output_num}."
+        )
     part = extent // output_num
     size = (*tensor.shape[:at], part, *tensor.shape[at + 1 :])
     starts = ((0,) * at + (index * part,) + (0,) * (tensor.ndim - at - 1) for index in range(output_num))
@@ -123,7 +130,9 @@ def slice(input_x: Operand, begin: Sequence[int], size: Sequence[int]) -> Tensor
     """
     tensor = as_tensor(input_x)
     if len(begin) != tensor.ndim or len(size) != tensor.ndim:
-        raise ValueError(f"For 'slice', 'begin' {begin} and 'size' {size} must have {tensor.ndim} entries.")
+        raise bad_argument(
+            ValueError, f"For 'slice', 'begin' {begin} and 'size' {size} must have {tensor.ndim} entries."
+        )
     rows = zip(begin, size, tensor.shape, strict=True)
     limits = tuple(extent if length == -1 else start + length for start, length, extent in rows)
     return apply("slice", tensor, starts=tuple(begin), limits=limits, strides=(1,) * tensor.ndim)
@@ -136,7 +145,9 @@ def strided_slice(input_x: Operand, begin: Sequence[int], end: Sequence[int], st
     does a negative stride, which runs backwards.
     """
     if not len(begin) == len(end) == len(strides):
-        raise ValueError(f"For 'strided_slice', 'begin' {begin}, 'end' {end} and 'strides' {strides} differ in length.")
+        raise bad_argument(
+            ValueError, f"For 'strided_slice', 'begin' {begin}, 'end' {end} and 'strides' {strides} differ in length."
+        )
     return as_tensor(input_x)[tuple(builtins.slice(*bounds) for bounds in zip(begin, end, strides, strict=True))]
 
 
@@ -148,7 +159,7 @@ def tile(input_x: Operand, multiples: Sequence[int]) -> Tensor:
     """
     tensor = as_tensor(input_x)
     if len(multiples) < tensor.ndim:
-        raise ValueError(f"For 'tile', 'multiples' {multiples} must have at least {tensor.ndim} entries.")
+        raise bad_argument(ValueError, f"For 'tile', 'multiples' {multiples} must have at least {tensor.ndim} entries.")
     for count in multiples:
         _validate.positive_int("multiples", count, "tile")
     shape = (1,) * (len(multiples) - tensor.ndim) + tensor.shape
@@ -176,8 +187,9 @@ def pad(input_x: Operand, paddings: Sequence[Sequence[int]]) -> Tensor:
     tensor = as_tensor(input_x)
     sides = [tuple(side) for side in paddings]
     if len(sides) != tensor.ndim or any(len(side) != 2 or min(side) < 0 for side in sides):
-        raise ValueError(
-            f"For 'pad', 'paddings' must be one (before, after) for each of {tensor.ndim} axes, but got {paddings}."
+        raise bad_argument(
+            ValueError,
+            f"For 'pad', 'paddings' must be one (before, after) for each of {tensor.ndim} axes, but got {paddings}.",
         )
     low, high = tuple(side[0] for side in sides), tuple(side[1] for side in sides)
     zero = arithmetic.full((), 0, tensor.dtype)

@@ -6,6 +6,7 @@ from typing import Any
 
 from cellc import arithmetic, trace
 from cellc.arithmetic import as_tensor
+from cellc.errors import bad_argument
 from cellc.ops._arithmetic import Operand, add, sub
 from cellc.parameter import Parameter
 from cellc.tensor import Tensor
@@ -19,10 +20,14 @@ def assign(variable: Parameter, value: Operand) -> Tensor:
         ValueError: `value` does not broadcast to the shape of `variable`.
     """
     if not isinstance(variable, Parameter):
-        raise TypeError(f"For 'assign', 'variable' must be a Parameter, but got {type(variable).__name__}.")
+        raise bad_argument(
+            TypeError, f"For 'assign', 'variable' must be a Parameter, but got {type(variable).__name__}."
+        )
     new = arithmetic.cast(as_tensor(value), variable.dtype)
     if arithmetic.broadcast_shape(new.shape, variable.shape) != variable.shape:
-        raise ValueError(f"For 'assign', 'value' of shape {new.shape} does not fit {variable.name}{variable.shape}.")
+        raise bad_argument(
+            ValueError, f"For 'assign', 'value' of shape {new.shape} does not fit {variable.name}{variable.shape}."
+        )
     new = arithmetic.broadcast_to(new, variable.shape)
     trace.assign(variable, new)
     return new

@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from cellc.errors import bad_argument
+
 
 def of_type(name: str, value: Any, types: type | tuple[type, ...], owner: str) -> Any:
     """`value`, an instance of one of `types`; True and False are ints only where bool is named."""
     allowed = types if isinstance(types, tuple) else (types,)
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
         names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in allowed)
-        raise TypeError(f"For '{owner}', '{name}' must be {names}, but got {value!r} of type {type(value).__name__}.")
+        raise bad_argument(
+            TypeError, f"For '{owner}', '{name}' must be {names}, but got {value!r} of type {type(value).__name__}."
+        )
     return value
 
 
@@ -33,42 +37,42 @@ def integer(name: str, value: Any, owner: str) -> int:
 def positive_int(name: str, value: Any, owner: str) -> int:
     """`value`, an int of at least 1."""
     if integer(name, value, owner) < 1:
-        raise ValueError(f"For '{owner}', '{name}' must be at least 1, but got {value}.")
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must be at least 1, but got {value}.")
     return value
 
 
 def non_negative_int(name: str, value: Any, owner: str) -> int:
     """`value`, an int of at least 0."""
     if integer(name, value, owner) < 0:
-        raise ValueError(f"For '{owner}', '{name}' must not be negative, but got {value}.")
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must not be negative, but got {value}.")
     return value
 
 
 def int_in(name: str, value: Any, low: int, high: int, owner: str) -> int:
     """`value`, an int with low <= value <= high."""
     if not low <= integer(name, value, owner) <= high:
-        raise ValueError(f"For '{owner}', '{name}' must be in [{low}, {high}], but got {value}.")
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must be in [{low}, {high}], but got {value}.")
     return value
 
 
 def positive_float(name: str, value: Any, owner: str) -> float:
     """`value`, a float above 0."""
     if not of_type(name, value, float, owner) > 0:
-        raise ValueError(f"For '{owner}', '{name}' must be greater than 0, but got {value}.")
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must be greater than 0, but got {value}.")
     return value
 
 
 def non_negative_float(name: str, value: Any, owner: str) -> float:
     """`value`, a float of at least 0."""
     if not of_type(name, value, float, owner) >= 0:
-        raise ValueError(f"For '{owner}', '{name}' must not be negative, but got {value}.")
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must not be negative, but got {value}.")
     return value
 
 
 def float_between(name: str, value: Any, low: float, high: float, owner: str) -> float:
     """`value`, a float with low < value < high."""
     if not low < of_type(name, value, float, owner) < high:
-        raise ValueError(f"For '{owner}', '{name}' must be in ({low}, {high}), but got {value}.")
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must be in ({low}, {high}), but got {value}.")
     return value
 
 
@@ -77,7 +81,7 @@ def one_of(name: str, value: Any, choices: Iterable[str], owner: str) -> str:
     allowed = tuple(choices)
     if not isinstance(value, str) or value not in allowed:
         quoted = ", ".join(f"'{choice}'" for choice in allowed)
-        raise ValueError(f"For '{owner}', '{name}' must be one of {quoted}, but got {value!r}.")
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must be one of {quoted}, but got {value!r}.")
     return value
 
 
@@ -86,8 +90,9 @@ def pair(name: str, value: Any, owner: str) -> tuple[int, int]:
     of_type(name, value, (int, tuple), owner)
     both = (value, value) if isinstance(value, int) else value
     if len(both) != 2 or not all(isinstance(item, int) and not isinstance(item, bool) and item > 0 for item in both):
-        raise ValueError(
-            f"For '{owner}', '{name}' must be a positive int or a tuple of two positive ints, but got {value}."
+        raise bad_argument(
+            ValueError,
+            f"For '{owner}', '{name}' must be a positive int or a tuple of two positive ints, but got {value}.",
         )
     return both
 
@@ -97,7 +102,9 @@ def padding(name: str, value: Any, owner: str) -> tuple[int, int, int, int]:
     of_type(name, value, (int, tuple), owner)
     sides = (value,) * 4 if isinstance(value, int) else value
     if len(sides) != 4:
-        raise ValueError(f"For '{owner}', '{name}' must be an int or a tuple of four ints, but got {value}.")
+        raise bad_argument(
+            ValueError, f"For '{owner}', '{name}' must be an int or a tuple of four ints, but got {value}."
+        )
     for side in sides:
         non_negative_int(name, side, owner)
     return sides
@@ -106,7 +113,7 @@ def padding(name: str, value: Any, owner: str) -> tuple[int, int, int, int]:
 def axis_in(name: str, axis: Any, rank: int, owner: str) -> int:
     """`axis` counted from 0, for a tensor of that rank; negative axes count from the end."""
     if not -rank <= integer(name, axis, owner) < rank:
-        raise ValueError(f"For '{owner}', '{name}' must be in [{-rank}, {rank}), but got {axis}.")
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must be in [{-rank}, {rank}), but got {axis}.")
     return axis % rank
 
 
@@ -117,5 +124,5 @@ def axes_in(name: str, axes: Any, rank: int, owner: str) -> tuple[int, ...]:
     items = axes if isinstance(axes, tuple | list) else (axes,)
     found = sorted(axis_in(name, axis, rank, owner) for axis in items)
     if len(set(found)) != len(found):
-        raise ValueError(f"For '{owner}', '{name}' must not name an axis twice, but got {axes}.")
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must not name an axis twice, but got {axes}.")
     return tuple(found)

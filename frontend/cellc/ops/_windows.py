@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cellc.errors import bad_argument
 from cellc.ops import _validate
 
 
@@ -24,7 +25,9 @@ def window_padding(
     if pad_mode == "pad":
         return sides
     if any(sides):
-        raise ValueError(f"For '{owner}', 'pad' must be 0 when 'pad_mode' is '{pad_mode}', but got {pad}.")
+        raise bad_argument(
+            ValueError, f"For '{owner}', 'pad' must be 0 when 'pad_mode' is '{pad_mode}', but got {pad}."
+        )
     if pad_mode == "valid":
         return (0, 0, 0, 0)
     rows = zip(extents, kernel, strides, dilation, strict=True)

@@ -1,0 +1,122 @@
+"""Cells that put a network, a loss and an optimizer together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cellc import dtype as dtypes
+from cellc import ops
+from cellc.errors import bad_argument
+from cellc.nn._cell import Cell
+from cellc.nn._optimizer import Optimizer
+from cellc.ops import _validate
+from cellc.tensor import Tensor
+from cellc.trace import gradient
+
+
+class WithLossCell(Cell):
+    """loss_fn(backbone(data), label).
+
+    Args:
+        backbone: the network; its parameters keep their names.
+        loss_fn: the loss.
+
+    Inputs:
+        data: input of the network.
+        label: second input of the loss.
+
+    Outputs:
+        What the loss returns.
+
+    Examples:
+        >>> net = nn.WithLossCell(nn.Dense(4, 2), nn.MSELoss())
+        >>> net(ops.ones((3, 4)), ops.ones((3, 2))).shape
+        ()
+    """
+
+    def __init__(self, backbone: Cell, loss_fn: Cell) -> None:
+        super().__init__(auto_prefix=False)
+        self._backbone = backbone
+        self._loss_fn = loss_fn
+
+    def construct(self, data: Any, label: Any) -> Any:
+        return self._loss_fn(self._backbone(data), label)
+
+    @property
+    def backbone_network(self) -> Cell:
+        """The network without the loss."""
+        return self._backbone
+
+
+class WithEvalCell(Cell):
+    """(loss, output, label) for evaluation.
+
+    Args:
+        network: the network; its parameters keep their names.
+        loss_fn: the loss.
+        add_cast_fp32: whether output and label are converted to float32 first.
+
+    Inputs:
+        data: input of the network.
+        label: second input of the loss.
+
+    Outputs:
+        The loss, the output of the network and the label.
+
+    Raises:
+        TypeError: `add_cast_fp32` is not a bool.
+    """
+
+    def __init__(self, network: Cell, loss_fn: Cell, add_cast_fp32: bool = False) -> None:
+        super().__init__(auto_prefix=False)
+        self._network = network
+        self._loss_fn = loss_fn
+        self.add_cast_fp32 = _validate.boolean("add_cast_fp32", add_cast_fp32, self.cls_name)
+
+    def construct(self, data: Any, label: Any) -> tuple[Any, Any, Any]:
+        outputs = self._network(data)
+        if self.add_cast_fp32:
+            outputs = ops.cast(outputs, dtypes.float32)
+            label = ops.cast(label, dtypes.float32) if label.dtype.is_float else label
+        return self._loss_fn(outputs, label), outputs, label
+
+
+class TrainOneStepCell(Cell):
+    """One training step: loss, gradients and update, compiled as one program.
+
+    Args:
+        network: a Cell that returns the loss, often a WithLossCell.
+        optimizer: updates its parameters in place.
+        sens: what the gradient of the loss is multiplied by, the loss scale.
+
+    Inputs:
+        The inputs of the network.
+
+    Outputs:
+        The loss before the update.
+
+    Raises:
+        TypeError: the network returns something else than one Tensor.
+
+    Examples:
+        >>> net = nn.WithLossCell(nn.Dense(4, 2), nn.MSELoss())
+        >>> step = nn.TrainOneStepCell(net, nn.SGD(net.trainable_params(), learning_rate=0.1))
+        >>> step(ops.ones((3, 4)), ops.ones((3, 2))).shape
+        ()
+    """
+
+    def __init__(self, network: Cell, optimizer: Optimizer, sens: float = 1.0) -> None:
+        super().__init__(auto_prefix=False)
+        self.network = network
+        self.network.set_grad()
+        self.optimizer = optimizer
+        self.weights = optimizer.parameters
+        self.sens = sens
+
+    def construct(self, *inputs: Any) -> Tensor:
+        loss = self.network(*inputs)
+        if not isinstance(loss, Tensor):
+            kind = type(loss).__name__
+            raise bad_argument(TypeError, f"For '{self.cls_name}', 'network' must return one Tensor, but got {kind}.")
+        gradients = gradient(loss, ops.fill(loss.dtype, loss.shape, self.sens), self.weights)
+        return ops.depend(loss, self.optimizer(gradients))
