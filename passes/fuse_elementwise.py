@@ -45,6 +45,7 @@ from cellc.passes.linalg_analysis import (
     covers_loops,
     input_maps,
     is_all_parallel,
+    is_constant_expression,
     is_contraction,
     is_data_movement,
     iterations,
@@ -54,6 +55,7 @@ from cellc.passes.linalg_analysis import (
     size_of,
     splat_value,
 )
+from cellc.passes.merge_equal_ops import merge_equal_ops
 from cellc.passes.move_reshapes import fold_unit_reshapes, sink_reshapes
 from cellc.passes.program_order import can_sink, dependents_between, move_after
 
@@ -91,6 +93,7 @@ def prepare(block: Block) -> None:
         if isinstance(op, GenericOp):
             _fold_splats(canonical_loops(op))
     fold_unit_reshapes(block)
+    merge_equal_ops(block)
     remove_dead(block)
 
 
@@ -194,7 +197,7 @@ def _worth_repeating(producer: GenericOp, users: int) -> bool:
     full = [value for value in producer.inputs if size_of(value) >= size_of(producer.results[0])]
     if any(_is_only_reader_of_kernel(value, producer) for value in full):
         return False  # it is the epilogue of that contraction or reduction
-    if is_data_movement(producer):
+    if is_data_movement(producer) or is_constant_expression(producer):
         return True
     gathers = len(captured_values(producer))
     traffic_stored, traffic_repeated = len(full) + gathers + 1 + users, (len(full) + gathers) * users
@@ -214,7 +217,8 @@ def _accepts(consumer: GenericOp, producer: GenericOp) -> bool:
     if is_contraction(consumer):
         return is_data_movement(producer) and _keeps_reduced_indices(consumer, producer)
     if iterations(consumer) > iterations(producer):
-        return is_data_movement(producer) or cost_of(producer) <= CHEAP_BROADCAST
+        free = is_data_movement(producer) or is_constant_expression(producer)
+        return free or cost_of(producer) <= CHEAP_BROADCAST
     return True
 
 

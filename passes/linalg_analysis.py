@@ -144,6 +144,12 @@ def is_data_movement(op: Operation | Block | None) -> bool:
     )  # fmt: skip
 
 
+def is_constant_expression(op: GenericOp) -> bool:
+    """A generic that reads nothing, not even an index: what it computes is folded at compile time."""
+    inner = {nested.name for nested in op.body.block.ops}
+    return not op.inputs and not inner & {"linalg.index", "tensor.extract"}
+
+
 def cost_of(op: GenericOp) -> int:
     """Rough work of one iteration: 1 an arithmetic op, 4 a division or an element gathered, 16 a function."""
     return sum(_cost(inner) for inner in op.body.block.ops)
