@@ -16,7 +16,7 @@ from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
 
-from cellc.passes.mlir_constants import integer_form
+from cellc.passes.mlir_constants import IntegerConstants
 
 # Vectors and loops first, then every dialect to LLVM. `include-bf16`: compiler-rt's conversions are not in libc.
 LOWER_TO_LLVM = (
@@ -140,9 +140,39 @@ def lower_to_llvm_ir(text: str, name: str) -> str:
     _run(module, LOWER_TO_LLVM)
     _check_lowered(module)
     buffers = _make_internal(module, name)
-    _replace_float_constants(module)
+    _replace_constants(module)
     ir_text = _bindings().translate(module.operation)
     return f"{ir_text}\n{_entry(name, buffers)}"
+
+
+# `convert-gpu-to-nvvm` turns math functions into calls of libdevice; the rest is as on the CPU.
+LOWER_GPU_TO_LLVM = (
+    "canonicalize,cse,loop-invariant-code-motion,convert-scf-to-cf,expand-strided-metadata,lower-affine,"
+    "gpu.module(convert-gpu-to-nvvm{use-bare-ptr-memref-call-conv=1}),"
+    "convert-cf-to-llvm,convert-arith-to-llvm,convert-index-to-llvm,finalize-memref-to-llvm,convert-ub-to-llvm,"
+    "reconcile-unrealized-casts,canonicalize,cse"
+)
+
+
+def lower_gpu_to_llvm_ir(text: str) -> str:
+    """LLVM IR, in the syntax of llvmlite's LLVM and for NVPTX, of the one `gpu.module` in a module.
+
+    Raises:
+        LoweringError: The text is not valid, or uses what has no lowering.
+    """
+    module = _parse(text)
+    _run(module, LOWER_GPU_TO_LLVM)
+    device = next((op for op in module.body.operations if op.operation.name == "gpu.module"), None)
+    if device is None:
+        raise LoweringError("the module has no gpu.module")
+    # The translation wants a builtin module, and no other op may be left in it.
+    contents = "\n".join(str(op) for op in device.operation.regions[0].blocks[0].operations)
+    module = _parse(f"module {{\n{contents}\n}}")
+    for op in _walk(module.operation):
+        if not op.name.startswith(("llvm.", "nvvm.")):
+            raise LoweringError(f"{op.location}: '{op.name}' has no lowering to NVVM")
+    _replace_constants(module)
+    return str(_bindings().translate(module.operation))
 
 
 def _walk(op: Any) -> Iterator[Any]:
@@ -183,54 +213,15 @@ def _make_internal(module: Any, name: str) -> int:
     return buffers
 
 
-def _replace_float_constants(module: Any) -> None:
-    """Makes each float constant a load of an integer global: LLVM 22 cannot read LLVM 24's float literals.
-
-    Optimisation folds the loads back to constants, bit for bit.
-    """
+def _replace_constants(module: Any) -> None:
     ir = _bindings().ir
-    globals_of: dict[tuple[str, str], str] = {}
+    constants = IntegerConstants(ir, module)
     with _context(), ir.Location.unknown():
         for op in list(_walk(module.operation)):
-            if op.name == "llvm.mlir.constant":
-                _replace_constant(ir, module, op, globals_of)
-            elif op.name == "llvm.mlir.global" and "value" in op.attributes:
-                form = integer_form(ir, op.attributes["value"], ir.TypeAttr(op.attributes["global_type"]).value)
-                if form is not None:
-                    op.attributes["global_type"] = ir.TypeAttr.get(form.type)
-                    op.attributes["value"] = form.value
-
-
-def _replace_constant(ir: Any, module: Any, op: Any, globals_of: dict[tuple[str, str], str]) -> None:
-    result = op.results[0]
-    form = integer_form(ir, op.attributes["value"], result.type)
-    if form is None:
-        return
-    key = (str(form.type), str(form.value))
-    if key not in globals_of:
-        globals_of[key] = symbol = f"cellc.constant.{len(globals_of)}"
-        module.body.append(_global(ir, symbol, form))
-    with ir.InsertionPoint(op):
-        address = ir.Operation.create(
-            "llvm.mlir.addressof",
-            results=[ir.Type.parse("!llvm.ptr")],
-            attributes={"global_name": ir.FlatSymbolRefAttr.get(globals_of[key])},
-        )
-        load = ir.Operation.create("llvm.load", results=[result.type], operands=[address.result])
-    result.replace_all_uses_with(load.result)
-    op.erase()
-
-
-def _global(ir: Any, symbol: str, form: Any) -> Any:
-    attributes = {
-        "sym_name": ir.StringAttr.get(symbol),
-        "global_type": ir.TypeAttr.get(form.type),
-        "linkage": ir.Attribute.parse("#llvm.linkage<private>"),
-        "constant": ir.UnitAttr.get(),
-        "addr_space": ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 0),
-        "value": form.value,
-    }
-    return ir.Operation.create("llvm.mlir.global", attributes=attributes, regions=1)
+            try:
+                constants.replace(op)
+            except ValueError as error:
+                raise LoweringError(f"{op.location}: {error}") from error
 
 
 def _entry(name: str, buffers: int) -> str:

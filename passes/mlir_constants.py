@@ -1,4 +1,7 @@
-"""Float attributes of MLIR as integer attributes of the same bits."""
+"""Float constants as loads of integer globals: LLVM 22 cannot read the float literals that LLVM 24 writes.
+
+Optimisation folds the loads back to constants, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,58 @@ class IntegerForm(NamedTuple):
 
     value: Any
     type: Any
+
+
+class IntegerConstants:
+    """Replaces the float constants of one module, in the LLVM dialect, inside its context and a location."""
+
+    def __init__(self, ir: Any, module: Any) -> None:
+        self._ir = ir
+        self._module = module
+        self._symbols: dict[tuple[str, str], str] = {}
+
+    def replace(self, op: Any) -> None:
+        """Replaces a float constant; gives a global of floats integers. Raises ValueError for other float types."""
+        ir = self._ir
+        if op.name == "llvm.mlir.constant":
+            form = integer_form(ir, op.attributes["value"], op.results[0].type)
+            if form is not None:
+                self._replace_by_load(op, form)
+        elif op.name == "llvm.mlir.global" and "value" in op.attributes:
+            form = integer_form(ir, op.attributes["value"], ir.TypeAttr(op.attributes["global_type"]).value)
+            if form is not None:
+                op.attributes["global_type"] = ir.TypeAttr.get(form.type)
+                op.attributes["value"] = form.value
+
+    def _replace_by_load(self, op: Any, form: IntegerForm) -> None:
+        ir, result = self._ir, op.results[0]
+        symbol = ir.FlatSymbolRefAttr.get(self._symbol(form))
+        pointer = ir.Type.parse("!llvm.ptr")
+        with ir.InsertionPoint(op):
+            address = ir.Operation.create("llvm.mlir.addressof", [pointer], attributes={"global_name": symbol})
+            load = ir.Operation.create("llvm.load", [result.type], [address.result])
+        result.replace_all_uses_with(load.result)
+        op.erase()
+
+    def _symbol(self, form: IntegerForm) -> str:
+        """The global that holds the integers; equal ones are one."""
+        key = (str(form.type), str(form.value))
+        if key not in self._symbols:
+            self._symbols[key] = f"cellc.constant.{len(self._symbols)}"
+            self._module.body.append(_global(self._ir, self._symbols[key], form))
+        return self._symbols[key]
+
+
+def _global(ir: Any, symbol: str, form: IntegerForm) -> Any:
+    attributes = {
+        "sym_name": ir.StringAttr.get(symbol),
+        "global_type": ir.TypeAttr.get(form.type),
+        "linkage": ir.Attribute.parse("#llvm.linkage<private>"),
+        "constant": ir.UnitAttr.get(),
+        "addr_space": ir.IntegerAttr.get(ir.IntegerType.get_signless(32), 0),
+        "value": form.value,
+    }
+    return ir.Operation.create("llvm.mlir.global", attributes=attributes, regions=1)
 
 
 def integer_form(ir: Any, value: Any, llvm_type: Any) -> IntegerForm | None:

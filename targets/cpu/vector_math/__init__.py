@@ -41,16 +41,16 @@ def call(op: str, lanes: int, dtype: str) -> tuple[str, str]:
     short = op.removeprefix("math.")
     name = f"{short}_{lanes}x{dtype}"
     if dtype in ("f32", "f64") and short in _UNARY:
-        builder = Builder(lanes, dtype)
-        return name, builder.function(name, 1, [_UNARY[short](builder, builder.argument(0))])
+        builder = Builder(name, lanes, dtype)
+        return name, builder.function(1, [_UNARY[short](builder, builder.argument(0))])
     if dtype in ("f32", "f64") and short == "powf":
         return name, _power(name, lanes, dtype)
     raise ValueError(f"no vector math for {op} of {dtype}")
 
 
 def _power(name: str, lanes: int, dtype: str) -> str:
-    builder = Builder(lanes, "f64")
+    builder = Builder(name, lanes, "f64")
     if dtype == "f64":
-        return builder.function(name, 2, [power.pow64(builder, builder.argument(0), builder.argument(1))])
+        return builder.function(2, [power.pow64(builder, builder.argument(0), builder.argument(1))])
     x, y = (builder.convert("extf", builder.argument(i, "f32"), "f64") for i in range(2))
-    return builder.function(name, 2, [builder.convert("truncf", power.pow32(builder, x, y), "f32")], "f32")
+    return builder.function(2, [builder.convert("truncf", power.pow32(builder, x, y), "f32")], "f32")

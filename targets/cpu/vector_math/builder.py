@@ -80,7 +80,8 @@ class Value:
 class Builder:
     """The body of one function on vectors of `lanes` elements."""
 
-    def __init__(self, lanes: int, dtype: str) -> None:
+    def __init__(self, name: str, lanes: int, dtype: str) -> None:
+        self.name = name
         self.lanes = lanes
         self.dtype = dtype
         self.mantissa, self.bias, self._float_format, self.integer = _FORMATS[dtype]
@@ -201,7 +202,7 @@ class Builder:
         """Elements of a constant table of i64 at i64 indices."""
         kind = f"memref<{len(words)}xi64>"
         content = ", ".join(str(_wrapped(word, "i64")) for word in words)
-        self._globals[table] = f"memref.global \"private\" constant @{table} : {kind} = dense<[{content}]>\n"
+        self._globals[table] = f'memref.global "private" constant @{table} : {kind} = dense<[{content}]>\n'
         base = self.raw(f"memref.get_global @{table} : {kind}", kind)
         zero = self.raw("arith.constant 0 : index", "index")
         mask = self.op("arith.constant dense<true>", "i1")
@@ -211,17 +212,17 @@ class Builder:
         return self.raw(f"vector.gather {operands} : {types}", "i64")
 
     def call_where(
-        self, lanes: Value, name: str, body: Builder, argument: Value, results: Sequence[Value], others: Sequence[Value]
+        self, lanes: Value, body: Builder, argument: Value, results: Sequence[Value], others: Sequence[Value]
     ) -> list[Value]:
         """Results of another body, as a function of one argument, in some lanes, and other values elsewhere.
 
         The call is in a branch that is taken when there is any such lane.
         """
-        self._functions.append(body.function(name, 1, results))
+        self._functions.append(body.function(1, results))
         kinds = ", ".join(self.type(value.element) for value in results)
         count = len(results)
         taken = self.raw(f"vector.reduction <or>, {lanes.name} : {self.type('i1')} into i1", "i1")
-        call = f"func.call @{name}({argument.name}) : ({self.type(argument.element)}) -> ({kinds})"
+        call = f"func.call @{body.name}({argument.name}) : ({self.type(argument.element)}) -> ({kinds})"
         yielded = ", ".join(value.name for value in others)
         region = (
             f"scf.if {taken.name} -> ({kinds}) {{\n    %called:{count} = {call}\n"
@@ -254,7 +255,7 @@ class Builder:
         half = exponent >> 1
         return x * self.power_of_two(half) * self.power_of_two(exponent - half)
 
-    def function(self, name: str, arguments: int, results: Sequence[Value], dtype: str | None = None) -> str:
+    def function(self, arguments: int, results: Sequence[Value], dtype: str | None = None) -> str:
         """The text of a private function of arguments `%x0`, `%x1`..., and of what it uses.
 
         `dtype` is that of the arguments where it is not the builder's.
@@ -262,7 +263,7 @@ class Builder:
         signature = ", ".join(f"%x{i}: {self.type(dtype or self.dtype)}" for i in range(arguments))
         kinds = ", ".join(self.type(value.element) for value in results)
         names = ", ".join(value.name for value in results)
-        header = f"func.func private @{name}({signature}) -> ({kinds})"
+        header = f"func.func private @{self.name}({signature}) -> ({kinds})"
         used = "".join([*self._globals.values(), *self._functions])
         lines = "\n".join(self._lines)
         return f"{used}{header} {{\n{lines}\n  return {names} : {kinds}\n}}\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 
 from cellc.targets.cpu.vector_math import coefficients as c
 from cellc.targets.cpu.vector_math.builder import Builder, Value
@@ -57,9 +58,9 @@ def _reduce(b: Builder, magnitude: Value) -> tuple[Value, Value]:
     for part in _half_pi_parts(b):
         r = b.fma(n, -part, r)
     large = b.compare("oge", magnitude, _LIMIT[b.dtype]) & b.compare("olt", magnitude, _INFINITY)
-    helper = Builder(b.lanes, b.dtype)
-    large_q, large_r = _reduce_large(helper, helper.argument(0))
-    return b.call_where(large, f"large_angle_{b.lanes}x{b.dtype}", helper, magnitude, (large_q, large_r), (q, r))
+    helper = Builder(f"{b.name}_large", b.lanes, b.dtype)
+    q, r = b.call_where(large, helper, magnitude, _reduce_large(helper, helper.argument(0)), (q, r))
+    return q, r
 
 
 def _reduce_large(b: Builder, magnitude: Value) -> tuple[Value, Value]:
@@ -84,9 +85,8 @@ def _reduce_large(b: Builder, magnitude: Value) -> tuple[Value, Value]:
 def _window(b: Builder, start: Value, words: int) -> list[Value]:
     """Words of 64 digits of 2/pi, beginning at digit `start` of the table."""
     word, shift = start >> 6, start & 63
-    table = [b.gather(f"two_over_pi_{b.lanes}x{b.dtype}", two_over_pi_words(), word + i) for i in range(words + 1)]
-    pairs = zip(table, table[1:], strict=False)
-    return [(high << shift) | low.logical_shift(1).logical_shift(63 - shift) for high, low in pairs]
+    table = [b.gather(f"{b.name}_two_over_pi", two_over_pi_words(), word + i) for i in range(words + 1)]
+    return [(high << shift) | low.logical_shift(1).logical_shift(63 - shift) for high, low in pairwise(table)]
 
 
 def _angle(b: Builder, high: Value, low: Value | None) -> Value:

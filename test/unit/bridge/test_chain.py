@@ -1,8 +1,5 @@
 """Kernel text to a function that can be called."""
 
-import ctypes
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
@@ -10,8 +7,7 @@ from cellc.passes.mlir import LoweringError, lower_to_llvm_ir
 from cellc.targets.cpu.emit_object import assembly_from_ir, compile_kernel, object_from_ir
 from cellc.targets.cpu.jit import LoadError, load
 from cellc.targets.cpu.level import LEVELS, native_level
-
-ABI = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+from support.kernel_calls import call
 
 BLOCKED_ADD = """
 func.func private @twice(%x: vector<8xf32>) -> vector<8xf32> {
@@ -33,12 +29,6 @@ func.func @add(%in: memref<64xf32>, %out: memref<64xf32>, %block: index, %scratc
   return
 }
 """
-
-
-def call(address: int, arrays: Sequence[np.ndarray], block: int = 0, scratch: np.ndarray | None = None) -> None:
-    """Runs one block of a kernel."""
-    pointers = (ctypes.c_void_p * len(arrays))(*[a.ctypes.data for a in arrays])
-    ABI(address)(pointers, None, block, None if scratch is None else scratch.ctypes.data)
 
 
 def test_a_kernel_computes_only_the_block_it_is_asked_for():
