@@ -40,10 +40,13 @@ class _Executable:
             if i not in updating:
                 self.slots["output", i] = len(self.slots)
 
+    def evaluate(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        return evaluate(self.graph, arrays)
+
     def run(self, pointers: ctypes.Array) -> None:
         graph = self.graph
         inputs = [_view(pointers[i], value.type) for i, value in enumerate(graph.inputs)]
-        outputs = evaluate(graph, [array.copy() for array in inputs])
+        outputs = self.evaluate([array.copy() for array in inputs])
         for i, value in enumerate(graph.inputs):
             if value.updated_by is not None:
                 inputs[i][...] = outputs[value.updated_by]

@@ -1,0 +1,83 @@
+"""Every row of the table: values, gradients, and that nothing but compiled code answers."""
+
+import os
+
+import numpy as np
+import pytest
+from conformance.table import ROWS
+from support.cells import Gradients, assert_close, double, in_float64, leaves, parameters, tensors
+
+from cellc.dialects.nn.definition import definitions
+
+rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+compiled_only = pytest.mark.skipif(
+    os.environ.get("CELLC_TEST_REFERENCE") == "1", reason="the meanings themselves were asked for"
+)
+
+
+def _inputs(row):
+    return row.inputs(np.random.default_rng(sum(map(ord, row.name))))
+
+
+def test_names_are_unique():
+    assert len({row.name for row in ROWS}) == len(ROWS)
+
+
+@rows
+def test_forward(row):
+    cell, inputs = row.make().set_train(row.training), _inputs(row)
+    truth = row.oracle(parameters(cell), *double(inputs))
+    assert_close(cell(*tensors(inputs)), truth, row.tolerance)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.gradient], ids=lambda row: row.name)
+def test_gradient(row):
+    """The compiled gradient in float64 against central differences of the oracle."""
+    cell, inputs = in_float64(row.make()).set_train(row.training), double(_inputs(row))
+    p = parameters(cell)
+    rng = np.random.default_rng(3)
+    seeds = tuple(rng.standard_normal(np.shape(leaf)) for leaf in leaves(row.oracle(p, *inputs)))
+    wrt = [leaf for leaf in leaves(inputs) if leaf.dtype.kind == "f"]
+    wrt += [p[parameter.name] for parameter in cell.trainable_params()]
+
+    def value():
+        results = leaves(row.oracle(p, *inputs))
+        return sum(float((y * seed).sum()) for y, seed in zip(results, seeds, strict=True))
+
+    found = Gradients(cell)(tensors(inputs), tensors(seeds))
+    for array, got in zip(wrt, found, strict=True):
+        np.testing.assert_allclose(got.asnumpy(), _differences(value, array), rtol=1e-3, atol=1e-5)
+
+
+def _differences(value, array, eps=1e-6):
+    slopes = np.zeros(array.shape)
+    for at in np.ndindex(array.shape):
+        middle = array[at]
+        array[at] = middle + eps
+        above = value()
+        array[at] = middle - eps
+        slopes[at] = (above - value()) / (2 * eps)
+        array[at] = middle
+    return slopes
+
+
+@compiled_only
+@rows
+def test_nothing_but_compiled_code_answers(row, monkeypatch):
+    """The meanings of the ops and NumPy's functions raise while the compiled cell runs."""
+    cell, inputs = row.make().set_train(row.training), _inputs(row)
+    arguments = tensors(inputs)
+    cell(*arguments)
+    truth = row.oracle(parameters(cell), *double(inputs))
+
+    def raising(*_, **__):
+        raise AssertionError("NumPy was asked while a cell ran")
+
+    with monkeypatch.context() as patch:
+        for definition in definitions().values():
+            patch.setattr(definition, "evaluate", raising)
+        for name, function in vars(np).items():
+            if isinstance(function, np.ufunc):
+                patch.setattr(np, name, raising)
+        result = cell(*arguments)
+    assert_close(result, truth, row.tolerance)
