@@ -17,9 +17,11 @@ _DIALECTS = {
     "linalg": "xdsl.dialects.linalg:Linalg",
     "memref": "xdsl.dialects.memref:MemRef",
     "scf": "xdsl.dialects.scf:Scf",
+    "gpu": "xdsl.dialects.gpu:GPU",
     "nn": "cellc.dialects.nn.ir:NN",
     "linalg_ext": "cellc.dialects.linalg_ext:LinalgExt",
     "host": "cellc.dialects.host:Host",
+    "ascend": "cellc.dialects.ascend.kernel:Ascend",
 }
 """Dialect -> "module:Dialect object", imported when IR that mentions the dialect is read."""
 

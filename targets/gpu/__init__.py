@@ -1,0 +1,1 @@
+"""The GPU target: linalg kernels -> blocks and threads (gpu dialect) -> NVVM -> PTX."""
