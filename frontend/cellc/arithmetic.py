@@ -40,7 +40,7 @@ def as_tensor(value: Any, dtype: DType | None = None) -> Tensor:
         from cellc.tensor import Tensor
 
         return Tensor(value, dtype)
-    raise TypeError(f"expected a Tensor or a number, got {value!r} of type {type(value).__name__}")
+    raise errors.bad_argument(TypeError, f"expected a Tensor or a number, got {value!r} of type {type(value).__name__}")
 
 
 def _python(value: Any) -> bool | int | float:

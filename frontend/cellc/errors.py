@@ -49,6 +49,10 @@ class FailedOperationError(CellcError, RuntimeError):
     """Something a program needs failed or is missing."""
 
 
+class CompileError(CellcError, RuntimeError):
+    """The compiler failed on a graph that tracing accepted: a fault of cellc, with a reproducer."""
+
+
 _CLASS_OF = {
     ValueError: ShapeError,
     TypeError: DTypeError,
@@ -159,11 +163,11 @@ def matmul_does_not_fit(lhs: TensorBase, rhs: TensorBase) -> CellcError:
 
 
 _VALUE_HINTS = {
-    "bool()": "`if`, `while`, `and`, `or` and `not` on tensors are not compiled yet: use cellc.ops.select(condition, "
-    "x, y), `&`, `|`, `~`, or decide on a Python value outside",
+    "bool()": "`if`, `while`, `and`, `or` and `not` on tensors are not compiled yet; use cellc.ops.select(condition, "
+    "x, y), `&`, `|` and `~`, or decide on a Python value",
     "int()": "shapes and Python numbers are known while tracing; a tensor's elements are not",
     "float()": "keep it a tensor: arithmetic on tensors of one element compiles",
-    "an index": "index with the tensor itself, x[i], or use cellc.ops.gather",
+    "an index": "range(), shapes and list indices need Python ints; a tensor indexes a tensor, x[i]",
 }
 
 

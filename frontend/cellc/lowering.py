@@ -6,6 +6,7 @@ Only this module and `build_ir` of the front end import xDSL.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from xdsl.dialects.func import FuncOp
 
 from cellc.build_ir import build_module
 from cellc.dialects.host.ops import ProgramOp
+from cellc.errors import CompileError
 from cellc.graph import Graph
 from cellc.passes.context import make_context
 from cellc.passes.emit_program import to_program
@@ -54,26 +56,21 @@ def lower_for_cpu(
         CompileError: a pass failed; the message names the reproducer.
     """
     module = build_module(graph)
-    directory = os.environ.get("CELLC_REPRODUCERS")
     try:
-        run_pipeline(
-            module,
-            PIPELINES["cpu"],
-            make_context(),
-            print_after=after_pass,
-            reproducer_dir=None if directory is None else Path(directory),
-        )
-    except PassError:
-        _write_reproducer(graph, directory)
-        raise
+        run_pipeline(module, PIPELINES["cpu"], make_context(), print_after=after_pass)
+    except PassError as error:
+        raise _with_reproducer(graph, error) from error
     functions = [op for op in module.ops if isinstance(op, FuncOp)]
     kernels = CpuTarget(level).emit(functions)
     (host,) = (op for op in module.ops if isinstance(op, ProgramOp))
     return LoweredForCpu(module, to_program(host, kernels), kernels)
 
 
-def _write_reproducer(graph: Graph, directory: str | None) -> None:
-    """Runs the pipeline once more, keeping the IR before each pass, so that the failure leaves a reproducer."""
-    if directory is None:
-        target = Path(os.environ.get("TMPDIR", "/tmp")) / f"cellc-reproducer-{os.getpid()}"
-        run_pipeline(build_module(graph), PIPELINES["cpu"], make_context(), reproducer_dir=target)
+def _with_reproducer(graph: Graph, error: PassError) -> CompileError:
+    """Runs the pipeline once more, now keeping the IR before each pass: printing it always would cost too much."""
+    directory = os.environ.get("CELLC_REPRODUCERS") or tempfile.mkdtemp(prefix="cellc-reproducer-")
+    try:
+        run_pipeline(build_module(graph), PIPELINES["cpu"], make_context(), reproducer_dir=Path(directory))
+    except PassError as again:
+        return CompileError(f"cellc could not compile this: {again}")
+    return CompileError(f"cellc could not compile this: {error}")

@@ -7,16 +7,20 @@ import sys
 from itertools import islice
 from types import CodeType, FrameType
 
+import numpy as np
+
 from cellc.graph import Location
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+# NumPy calls `__array__` back from frames of its own; those are not the user's either.
+_NOT_THE_USERS = (_PACKAGE, os.path.dirname(np.__file__) + os.sep, "<frozen ")
 _UNKNOWN = Location("<unknown>", 1, 0)
 _positions: dict[tuple[CodeType, int], Location] = {}
 
 
 def is_ours(filename: str) -> bool:
-    """Whether a source file is part of cellc (the user is everybody else)."""
-    return filename.startswith((_PACKAGE, "<frozen "))
+    """Whether a source file is part of cellc or NumPy (the user is everybody else)."""
+    return filename.startswith(_NOT_THE_USERS)
 
 
 def user_frame() -> FrameType | None:

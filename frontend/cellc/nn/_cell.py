@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cellc import context, running
 from cellc.function import Function
@@ -13,6 +13,9 @@ from cellc.recompile import watched
 from cellc.running import cell_path, inside
 from cellc.source_location import user_frame
 from cellc.tensor_base import TensorBase
+
+if TYPE_CHECKING:
+    from cellc.lowered import Lowered
 
 _UNSET = object()
 
@@ -59,6 +62,13 @@ class Cell:
         name = self._cell_name if cell_path() else self._root_name()
         with inside(name or self.cls_name, self.cls_name):
             return self.construct(*args, **kwargs)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """What the compiler makes of a call with such arguments, stage by stage: `.nn` to `.asm` and `.memory`."""
+        from cellc.lowered import Lowered
+
+        function = Function(self.construct, self._root_name, self.cls_name)
+        return Lowered(function.trace(args, kwargs).graph, self._root_name())
 
     def _root_name(self) -> str:
         """The user's variable that holds this cell, or the class name."""

@@ -1,0 +1,93 @@
+"""`net.lower(x)`: every stage of a compilation, as text with the user's lines."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cellc.graph import Graph
+from cellc.listing import Listing, annotate, readable_location
+
+if TYPE_CHECKING:
+    from cellc.lowering import LoweredForCpu
+
+
+class Lowered:
+    """A traced network, and what the compiler makes of it.
+
+    Each property is text (`cellc.listing.Listing`): it prints as it is, and as a block in a notebook.
+    """
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self._graph = graph
+        self._name = name
+        self._after: dict[str, str] = {}
+
+    @cached_property
+    def nn(self) -> Listing:
+        """The `nn` dialect as it was traced."""
+        from cellc.build_ir import build_module
+        from cellc.passes.pipelines import print_module
+
+        return annotate(print_module(build_module(self._graph)))
+
+    @cached_property
+    def linalg(self) -> Listing:
+        """linalg on tensors: after differentiation and conversion, before fusion."""
+        return self._stage("convert-nn-to-linalg")
+
+    @cached_property
+    def kernels(self) -> Listing:
+        """The kernels, and the host function that calls them."""
+        return self._stage("form-dispatches")
+
+    @cached_property
+    def host(self) -> Listing:
+        """The host program: buffers and commands."""
+        from cellc.passes.pipelines import print_module
+
+        text = annotate(print_module(self._lowered.module))
+        return Listing(text[text.index("  host.program") : text.rindex("}")])
+
+    @cached_property
+    def asm(self) -> Listing:
+        """The assembly of each kernel, for the CPU level of this machine."""
+        from cellc.passes.mlir import lower_to_llvm_ir
+        from cellc.targets.cpu.emit_object import assembly_from_ir
+        from cellc.targets.cpu.level import native_level
+
+        level = native_level()
+        return Listing(
+            "\n".join(
+                f"# {kernel.name}: {kernel.blocks} block(s), {kernel.scratch_bytes} bytes of scratch\n"
+                + assembly_from_ir(lower_to_llvm_ir(kernel.text, kernel.name), level)
+                for kernel in self._lowered.kernels
+            )
+        )
+
+    @cached_property
+    def memory(self) -> Listing:
+        """The plan of buffers: where each lies, how large it is, and from which to which command it is used."""
+        from cellc.dialects.host.ops import ProgramOp
+        from cellc.passes.plan_buffers import memory_table
+
+        (program,) = (op for op in self._lowered.module.ops if isinstance(op, ProgramOp))
+        return Listing("\n".join(map(readable_location, memory_table(program).splitlines())) + "\n")
+
+    @cached_property
+    def _lowered(self) -> LoweredForCpu:
+        from cellc.lowering import lower_for_cpu
+        from cellc.passes.pipelines import print_module
+        from cellc.targets.cpu.level import native_level
+
+        return lower_for_cpu(
+            self._graph, native_level(), lambda name, module: self._after.__setitem__(name, print_module(module))
+        )
+
+    def _stage(self, name: str) -> Listing:
+        assert self._lowered is not None
+        return annotate(self._after[name])
+
+    def __repr__(self) -> str:
+        count = len(self._graph.nodes)
+        return f"Lowered<{self._name}: {count} ops; .nn .linalg .kernels .host .asm .memory>"
