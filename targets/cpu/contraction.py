@@ -51,7 +51,7 @@ class ProductWriter:
         self._vector = product.factors[tiling.vector_factor]
         self._scalar = product.factors[1 - tiling.vector_factor]
         self._shared = [
-            d for d in self._nest.parallel if d != tiling.lane_dim and self._vector.access.strides[d] == 0
+            d for d in self._nest.parallel if d == tiling.tile_dim or d in product.shared(tiling.vector_factor, tiling.lane_dim)
         ]
         pieces = self._blocking.pieces
         self._packer = PanelPacker(kernel, product, tiling, pieces) if self._blocking.packed else None
@@ -140,8 +140,17 @@ class ProductWriter:
     def _rows(self, ranges: dict[int, Range], tile: Tile) -> None:
         """Runs `tile` for every register tile of the block's rows."""
         dim = self._tiling.tile_dim
-        outer = [d for d in self._shared if d != dim]
-        self._nest_writer.loops(outer, ranges, lambda: tile(1) if dim is None else self._tiles(dim, ranges[dim], tile))
+        if dim is None:
+            self._nest_writer.loops(self._shared, ranges, lambda: tile(1))
+            return
+        # In the loops' own order: what a tile reads is often read again by the loops inside it.
+        position = self._shared.index(dim)
+        outer, inner = self._shared[:position], self._shared[position + 1 :]
+
+        def one_tile(rows: int) -> None:
+            self._nest_writer.loops(inner, ranges, lambda: tile(rows))
+
+        self._nest_writer.loops(outer, ranges, lambda: self._tiles(dim, ranges[dim], one_tile))
 
     def _tiles(self, dim: int, bounds: Range, tile: Tile) -> None:
         writer, extent, size = self._writer, self._nest.extents[dim], self._tiling.tile

@@ -59,18 +59,28 @@ class MicroKernel:
     def _multiply_add(
         self, vector: Factor, scalar: Factor, rows: int, width: int, sums: list[str]
     ) -> list[str]:
-        lane_dim, tile_dim = self._tiling.lane_dim, self._tiling.tile_dim
         count = len(sums) // rows
         following: list[str] = []
-        columns = [self._lanes_of(vector, j, width) for j in range(count)]
+        lefts: list[str] = []
+        rights: list[str] = []
         for row in range(rows):
-            access = scalar.access if tile_dim is None else scalar.access.shifted(tile_dim, row)
-            moved = replace(scalar, access=access)
+            lefts = self._row_of(vector, row, count, width) if row == 0 or self._varies(vector) else lefts
+            rights = self._row_of(scalar, row, count, width) if row == 0 or self._varies(scalar) else rights
             for j in range(count):
-                both = access.strides[lane_dim] != 0
-                value = self._lanes_of(moved, j, width) if both else self.broadcast(moved)
-                following.append(self.multiply_add(value, columns[j], sums[row * count + j]))
+                following.append(self.multiply_add(rights[j], lefts[j], sums[row * count + j]))
         return following
+
+    def _varies(self, factor: Factor) -> bool:
+        """Whether a factor differs from row to row of a tile."""
+        return self._tiling.tile_dim is not None and factor.access.strides[self._tiling.tile_dim] != 0
+
+    def _row_of(self, factor: Factor, row: int, count: int, width: int) -> list[str]:
+        """The vectors of one row of a tile; one broadcast element where the factor is the same in all columns."""
+        access, tile_dim = factor.access, self._tiling.tile_dim
+        moved = factor if tile_dim is None else replace(factor, access=access.shifted(tile_dim, row))
+        if access.strides[self._tiling.lane_dim] == 0:
+            return [self.broadcast(moved)] * count
+        return [self._lanes_of(moved, j, width) for j in range(count)]
 
     def _lanes_of(self, factor: Factor, j: int, width: int) -> str:
         """Vector `j` of a panel of `width` columns."""

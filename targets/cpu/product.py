@@ -45,6 +45,11 @@ class Product:
         assert left is not None and right is not None
         return Factor(left, self.extensions[0]), Factor(right, self.extensions[1])
 
+    def shared(self, factor: int, lane_dim: int) -> list[int]:
+        """The parallel loops along which a factor stays the same."""
+        access = self.factors[factor].access
+        return [d for d in self.nest.parallel if d != lane_dim and access.strides[d] == 0]
+
 
 def product_of(kernel: KernelWriter) -> Product | None:
     """The product that a contraction kernel computes, or None where it has another form."""
@@ -116,5 +121,3 @@ def _source(value: SSAValue) -> tuple[SSAValue, str | None]:
     if isinstance(value.owner, Operation) and value.owner.name in _EXTENSIONS:
         return value.owner.operands[0], value.owner.name
     return value, None
-
-

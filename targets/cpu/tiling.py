@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from cellc.targets.cpu.level import CpuLevel
+from cellc.targets.cpu.nest import Nest, volume
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # Reductions longer than KC_LIMIT run in pieces of about KC steps, whose panel stays in the L1 and L2 caches.
 KC, KC_LIMIT = 512, 768
 # Bytes of the broadcast factor that a block reads again for each panel.
-_ROWS_BYTES, _FEWEST_ROWS = 1 << 19, 128
+_ROWS_BYTES, _FEWEST_ROWS = 1 << 19, 256
 _BLOCK_STEPS, _ENOUGH_BLOCKS, _MOST_PANELS = 1 << 18, 32, 8
 _FMA_LATENCY, _FMAS_PER_CYCLE = 4, 2
+_FEW = 4
 
 
 @dataclass(frozen=True)
@@ -36,66 +38,68 @@ class Tiling:
 
 def choose_tiling(product: Product, level: CpuLevel) -> Tiling | None:
     """The register tile with the least estimated time, or None where no loop suits lanes."""
-    lanes = level.lanes(max(4, ITEM_BYTES[product.element]))
-    nest = product.nest
-    choices: list[tuple[float, Tiling]] = []
-    for lane_dim in nest.parallel:
-        for factor in (0, 1):
-            choices += _choices(product, level, lanes, lane_dim, factor)
+    choices = [t for lane_dim in product.nest.parallel for factor in (0, 1) for t in _choices(product, level, lane_dim, factor)]
     if not choices:
         return None
-    best = max(choices, key=lambda choice: choice[0])[1]
+    best = max(choices, key=lambda tiling: _score(product, tiling))
     return _as_dot(product, best) or best
 
 
-def _choices(
-    product: Product, level: CpuLevel, lanes: int, lane_dim: int, factor: int
-) -> list[tuple[float, Tiling]]:
-    nest = product.nest
-    vector, scalar = (product.factors[factor].access, product.factors[1 - factor].access)
-    if vector.strides[lane_dim] == 0 or scalar.strides[lane_dim] != 0:
-        if not (factor == 1 and vector.strides[lane_dim] != 0):
-            return []
-    extent, found = nest.extents[lane_dim], []
-    free = [d for d in nest.parallel if d != lane_dim and vector.strides[d] == 0]
-    for tile_dim in free or [None]:
-        rows = nest.extents[tile_dim] if tile_dim is not None else 1
+def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> list[Tiling]:
+    """Every register tile with lanes along `lane_dim`, read from `factor`."""
+    nest, lanes = product.nest, level.lanes(max(4, ITEM_BYTES[product.element]))
+    vector, scalar = (product.factors[i].access for i in (factor, 1 - factor))
+    if vector.strides[lane_dim] == 0 or (scalar.strides[lane_dim] != 0 and factor == 0):
+        return []
+    others = [d for d in nest.parallel if d != lane_dim]
+    found = []
+    for tile_dim in [d for d in others if vector.strides[d] == 0] or others or [None]:
         for vectors in (1, 2, 4):
-            if vectors > 1 and lanes * (vectors - 1) >= extent:
+            if vectors > 1 and lanes * (vectors - 1) >= nest.extents[lane_dim]:
                 continue
-            most = min(rows, (level.registers - 2 - vectors) // vectors)
-            for tile in range(1, max(1, most) + 1):
-                tiling = Tiling(lanes, lane_dim, tile_dim, tile, vectors, factor)
-                found.append((_score(product, tiling, rows), tiling))
+            rows = nest.extents[tile_dim] if tile_dim is not None else 1
+            most = max(1, min(rows, (level.registers - 2 - vectors) // vectors))
+            found += [Tiling(lanes, lane_dim, tile_dim, tile, vectors, factor) for tile in range(1, most + 1)]
     return found
 
 
-def _score(product: Product, tiling: Tiling, rows: int) -> float:
-    """Useful multiply-adds per cycle, about."""
-    nest = product.nest
+def _score(product: Product, tiling: Tiling) -> float:
+    """Useful multiply-adds per cycle, about; ties go to fewer loads, then to smaller tiles."""
+    nest, work = product.nest, tiling.tile * tiling.vectors
+    loads = tiling.tile + tiling.vectors
+    score = _used(nest, tiling) * work / max(work / _FMAS_PER_CYCLE, loads / _FMAS_PER_CYCLE, _FMA_LATENCY)
+    output, vector = nest.outputs[0], product.factors[tiling.vector_factor].access
+    turned = tiling.tile_dim is not None and output.strides[tiling.tile_dim] == 1
+    score *= 1.0 if output.strides[tiling.lane_dim] == 1 else 0.97 if turned else 0.7
+    if vector.strides[tiling.lane_dim] != 1:
+        score *= 0.95 if prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim)) > 16 else 0.2
+    if _few_blocks(product, tiling):
+        score *= 0.9
+    return score - 1e-3 * loads / work - 1e-5 * work
+
+
+def _used(nest: Nest, tiling: Tiling) -> float:
+    """The part of the tiles' lanes and rows that are results."""
     extent = nest.extents[tiling.lane_dim]
-    panels = ceil(extent / tiling.lanes) if extent < tiling.width else ceil(extent / tiling.width) * tiling.vectors
-    used = extent / (panels * tiling.lanes)
-    tiles = ceil(rows / tiling.tile)
-    used *= rows / (tiles * tiling.tile)
-    work = tiling.tile * tiling.vectors
-    cycles = max(work / _FMAS_PER_CYCLE, (tiling.tile + tiling.vectors) / _FMAS_PER_CYCLE, _FMA_LATENCY)
-    score = used * work / cycles
-    contiguous = nest.outputs[0].strides[tiling.lane_dim] == 1
-    turned = tiling.tile_dim is not None and nest.outputs[0].strides[tiling.tile_dim] == 1
-    score *= 1.0 if contiguous else 0.97 if turned else 0.7
-    # Panels of contiguous memory need no packing, or cheap packing.
-    vector = product.factors[tiling.vector_factor].access
-    score *= 1.0 if vector.strides[tiling.lane_dim] == 1 else 0.95
-    # Fewer loads per multiply-add, and then smaller tiles.
-    return score - 1e-3 * (tiling.tile + tiling.vectors) / work - 1e-5 * work - (1e-3 if rows % tiling.tile else 0)
+    full, rest = divmod(extent, tiling.width)
+    vectors = full * tiling.vectors + ceil(rest / tiling.lanes)
+    rows = nest.extents[tiling.tile_dim] if tiling.tile_dim is not None else 1
+    return extent / (vectors * tiling.lanes) * rows / (ceil(rows / tiling.tile) * tiling.tile)
+
+
+def _few_blocks(product: Product, tiling: Tiling) -> bool:
+    """Whether a long product has too few panels for several threads."""
+    nest = product.nest
+    rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
+    panels = ceil(nest.extents[tiling.lane_dim] / tiling.width) * ceil(rows / _FEWEST_ROWS)
+    return panels < _FEW and volume(nest) > _FEW * _BLOCK_STEPS
 
 
 def _as_dot(product: Product, tiling: Tiling) -> Tiling | None:
     """Lanes along the reduction, where panels would have to be turned for few uses."""
     nest, lane_dim = product.nest, tiling.lane_dim
     vector, scalar = (product.factors[i].access for i in (tiling.vector_factor, 1 - tiling.vector_factor))
-    uses = prod(nest.extents[d] for d in nest.parallel if d != lane_dim and vector.strides[d] == 0)
+    uses = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, lane_dim))
     along = [d for d in nest.reduced if vector.strides[d] == 1 and nest.extents[d] >= 2 * tiling.lanes]
     if vector.strides[lane_dim] == 1 or uses > 4 or not along or scalar.strides[along[-1]] not in (0, 1):
         return None
@@ -118,15 +122,18 @@ class Blocking:
 def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     """Blocks with enough work to pay for packing, of which there are enough for many threads."""
     nest, lane = product.nest, tiling.lane_dim
-    vector = product.factors[tiling.vector_factor].access
     steps = prod(nest.extents[d] for d in nest.reduced)
-    shared = [d for d in nest.parallel if d != lane and vector.strides[d] == 0]
+    same = product.shared(tiling.vector_factor, lane)
+    shared = [d for d in nest.parallel if d in same or d == tiling.tile_dim]
     chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel}
     rows = prod(nest.extents[d] for d in shared)
     most_rows = max(_FEWEST_ROWS, _ROWS_BYTES // (4 * max(1, steps)))
     if shared and rows > most_rows:
         rows = _split_rows(product, tiling, chunks, shared, most_rows)
     blocks = _count(product, tiling, chunks)
+    if blocks < _FEW and shared and volume(nest) > _FEW * _BLOCK_STEPS:
+        rows = _split_rows(product, tiling, chunks, shared, max(32, rows * blocks // _FEW))
+        blocks = _count(product, tiling, chunks)
     per_block = rows * tiling.width * steps
     panels = ceil(nest.extents[lane] / tiling.width)
     chunks[lane] = max(1, min(panels, _MOST_PANELS, blocks // _ENOUGH_BLOCKS))
@@ -137,7 +144,8 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
         if d not in shared and d != lane and per_block < _BLOCK_STEPS:
             chunks[d] = min(nest.extents[d], ceil(_BLOCK_STEPS / max(1, per_block)))
             per_block *= chunks[d]
-    return Blocking(chunks, _packed(product, tiling, rows), _pieces(product, tiling, steps))
+    packed = tiling.tile_dim in (None, *same) and _packed(product, tiling, rows)
+    return Blocking(chunks, packed, _pieces(product, tiling, steps))
 
 
 def _split_rows(product: Product, tiling: Tiling, chunks: dict[int, int], shared: list[int], most: int) -> int:
