@@ -4,7 +4,7 @@
 header, 40 bytes      magic ``CELLCPRG``; u32 version; u32 section count; u64 total size;
                       u64 arena bytes; u32 CRC-32 of header and table with this field zero; u32 zero
 section table         per section, in the order of ``_SECTIONS``: u32 id (from 1); u32 CRC-32;
-                      u64 offset (the end of the section before, rounded up to 64); u64 size
+                      u64 offset (the end of the section before, rounded up to 64; zeros between); u64 size
 buffers, 24 bytes     u8 kind; u8 dtype; u16 rank; u32 name; u32 first dim; u32 zero; u64 offset
 kernels, 24 bytes     u32 name; u32 zero; u64 blocks; u64 scratch bytes
 commands, u32 words   opcode, number of words with these two, then
@@ -158,6 +158,7 @@ def _split(data: bytes) -> tuple[int, dict[str, bytes]]:
         require(ident == index + 1, f"{name}.id", f"{ident} instead of {index + 1}")
         require(offset == _align(end), f"{name}.offset", f"{offset} instead of {_align(end)}")
         require(size <= total - offset, f"{name}.size", f"{size} bytes at {offset} of {total}")
+        require(not any(data[end:offset]), f"{name}.offset", "the bytes before the section are not zero")
         end = offset + size
         sections[name] = data[offset:end]
         require(zlib.crc32(sections[name]) == section_crc, f"{name}.checksum", "does not match: damaged")

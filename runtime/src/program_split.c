@@ -81,6 +81,9 @@ static cellc_status_t split_one(const uint8_t *data, size_t total, uint32_t inde
     return bad_section(name, "offset", "does not follow the section before");
   if (offset > total || size > total - offset)
     return bad_section(name, "size", "ends after the file");
+  while (*end < offset)
+    if (data[(*end)++])
+      return bad_section(name, "offset", "the bytes before the section are not zero");
   if (cellci_crc32(0, data + offset, size) != cellci_u32(entry + 4))
     return bad_section(name, "checksum", "does not match: damaged");
   section->data = data + offset;
