@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IndexType, IntegerType, TensorType
+from xdsl.dialects.builtin import IndexType, TensorType, i32, i64
 from xdsl.ir import Dialect, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-_INDEX_WIDTHS = (32, 64)
+_INDEX_TYPES = (i32, i64)
 
 
 @irdl_op_definition
@@ -21,7 +21,8 @@ class ScatterAddOp(IRDLOperation):
     `linalg.generic`. An index below 0 or not below the number of rows adds to nothing.
 
     ```mlir
-    %r = linalg_ext.scatter_add ins(%i, %u : tensor<6xi32>, tensor<6x4xf32>) outs(%z : tensor<9x4xf32>) -> tensor<9x4xf32>
+    %r = linalg_ext.scatter_add ins(%i, %u : tensor<6xi32>, tensor<6x4xf32>)
+                                outs(%z : tensor<9x4xf32>) -> tensor<9x4xf32>
     ```
 
     Constraints:
@@ -59,12 +60,7 @@ class ScatterAddOp(IRDLOperation):
             raise VerifyException(f"the result is {self.result.type}, init is {init}")  # C4
 
     def _verify_indices(self, indices: TensorType) -> None:
-        element = indices.element_type
-        if (
-            len(indices.get_shape()) != 1
-            or not isinstance(element, IntegerType)
-            or element.width.data not in _INDEX_WIDTHS
-        ):
+        if len(indices.get_shape()) != 1 or indices.element_type not in _INDEX_TYPES:
             raise VerifyException(f"indices must be a vector of i32 or i64, got {indices}")  # C1
 
     def _verify_rows(self, indices: TensorType, updates: TensorType, init: TensorType) -> None:

@@ -145,11 +145,11 @@ def _divide(
     result = TensorType(total.shape, dtype)
     if whole or not any(padding):
         return b.elementwise(lambda x: x / (kernel[0] * kernel[1]), [total], result)
-    counts = [
+    rows, columns = (
         _counts(total.shape[2 + axis], shape[2 + axis], kernel[axis], strides[axis], padding[2 * axis])
         for axis in (0, 1)
-    ]
-    divisor = b.constant(np.outer(*counts), wide(dtype))
+    )
+    divisor = b.constant(np.outer(rows, columns), wide(dtype))
     return b.elementwise(lambda x, count: x / count, [total, Read(divisor, (_Y, _X))], result)
 
 

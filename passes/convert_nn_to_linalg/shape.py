@@ -60,10 +60,9 @@ def slice_axes(
         return x
     axes = range(len(shape))
     prefix = {a for a in axes if starts[a] == 0 and (strides[a] == 1 or shape[a] == 1) and shape[a] < x.shape[a]}
-    zero, *loops = dims(len(shape) + 1) if prefix else (None, *dims(len(shape)))
-    exprs = [
-        loops[a] * strides[a] + starts[a] + zero if a in prefix else loops[a] * strides[a] + starts[a] for a in axes
-    ]
+    loops = dims(len(shape) + bool(prefix))
+    exprs = [loop * stride + start for loop, stride, start in zip(loops[bool(prefix) :], strides, starts, strict=True)]
+    exprs = [expr + loops[0] if axis in prefix else expr for axis, expr in enumerate(exprs)]
     moved = b.move(x, exprs, (1, *shape) if prefix else shape)
     return reshape(b, moved, shape)
 

@@ -59,7 +59,7 @@ class Read(NamedTuple):
 BodyFunction = Callable[..., Scalar | tuple[Scalar, ...]]
 
 
-def ir_tensor_type(type_: TensorType) -> IRTensorType:
+def ir_tensor_type(type_: TensorType) -> IRTensorType[Any]:
     """u8 is i8 in the linalg form."""
     return IRTensorType(ELEMENT_TYPES[type_.dtype], type_.shape)
 

@@ -311,7 +311,7 @@ CONVERSIONS: dict[str, Callable[..., Any]] = {
     "arith.truncf": lambda x, dtype: x.astype(dtype),
     "arith.extsi": lambda x, dtype: -x.astype(dtype) if x.dtype == bool else x.astype(dtype),
     "arith.extui": lambda x, dtype: _unsigned(x).astype(dtype),
-    "arith.trunci": lambda x, dtype: (x & 1).astype(bool) if dtype == bool else x.astype(dtype),
+    "arith.trunci": lambda x, dtype: (x & 1).astype(bool) if dtype.kind == "b" else x.astype(dtype),
     "arith.index_cast": lambda x, dtype: x.astype(dtype),
     "arith.sitofp": lambda x, dtype: x.astype(dtype),
     "arith.uitofp": lambda x, dtype: _unsigned(x).astype(dtype),

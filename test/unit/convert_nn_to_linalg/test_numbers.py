@@ -10,10 +10,10 @@ import pytest
 from cellc.dialects.nn import FLOATS, INTEGERS, NUMBERS, definition_of, definitions
 from cellc.dialects.nn.arrays import numpy_dtype
 from cellc.passes.convert_nn_to_linalg import rules
+from support.check_lowering import check_lowering as check
+from support.check_lowering import values
 from support.interpret_linalg import interpret
 from support.lowering import lowered
-from support.numbers import check_lowering as check
-from support.numbers import values
 
 SHAPES = [(), (1,), (0,), (3, 5), (2, 1, 4)]
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 1e-5, 90.0, -90.0, 1e4, np.inf, -np.inf, np.nan]

@@ -9,16 +9,16 @@ import pytest
 
 from cellc.dialects.nn import DTYPES, FLOATS, INTEGERS, NUMBERS, definition_of
 from cellc.dialects.nn.arrays import numpy_dtype
-from support.numbers import check_lowering as check
-from support.numbers import values
+from support.check_lowering import check_lowering as check
+from support.check_lowering import values
 
 
 @pytest.mark.parametrize(
     ("source", "target"),
     [
         ((2, 3), (6,)), ((6,), (2, 3)), ((2, 3), (3, 2)), ((4, 3, 2), (4, 6)), ((4, 6), (4, 3, 2)), ((4, 6), (2, 12)),
-        ((), (1, 1)), ((1, 1), ()), ((1,), (1, 1)), ((2, 1), (2,)), ((2,), (1, 2, 1)), ((0, 3), (0,)), ((0,), (5, 0, 2)),
-        ((2, 0), (0, 7)), ((1, 2, 1, 3), (2, 3, 1)), ((2, 3), (2, 3)),
+        ((), (1, 1)), ((1, 1), ()), ((1,), (1, 1)), ((2, 1), (2,)), ((2,), (1, 2, 1)), ((0, 3), (0,)),
+        ((0,), (5, 0, 2)), ((2, 0), (0, 7)), ((1, 2, 1, 3), (2, 3, 1)), ((2, 3), (2, 3)),
     ],
 )  # fmt: skip
 def test_reshape(source: tuple[int, ...], target: tuple[int, ...]) -> None:

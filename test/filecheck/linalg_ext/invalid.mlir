@@ -1,0 +1,53 @@
+// RUN: %cellc-opt %s --split-input-file --verify-diagnostics
+
+// C1
+func.func @f(%i : tensor<6x1xi32>, %u : tensor<6x4xf32>, %z : tensor<9x4xf32>) {
+  // expected-error {{indices must be a vector of i32 or i64, got tensor<6x1xi32>}}
+  %0 = linalg_ext.scatter_add ins(%i, %u : tensor<6x1xi32>, tensor<6x4xf32>) outs(%z : tensor<9x4xf32>) -> tensor<9x4xf32>
+  func.return
+}
+
+// -----
+
+// C1
+func.func @f(%i : tensor<6xi8>, %u : tensor<6x4xf32>, %z : tensor<9x4xf32>) {
+  // expected-error {{indices must be a vector of i32 or i64, got tensor<6xi8>}}
+  %0 = linalg_ext.scatter_add ins(%i, %u : tensor<6xi8>, tensor<6x4xf32>) outs(%z : tensor<9x4xf32>) -> tensor<9x4xf32>
+  func.return
+}
+
+// -----
+
+// C2
+func.func @f(%i : tensor<6xi32>, %u : tensor<5x4xf32>, %z : tensor<9x4xf32>) {
+  // expected-error {{updates must be a matrix with a row per index of tensor<6xi32>, got tensor<5x4xf32>}}
+  %0 = linalg_ext.scatter_add ins(%i, %u : tensor<6xi32>, tensor<5x4xf32>) outs(%z : tensor<9x4xf32>) -> tensor<9x4xf32>
+  func.return
+}
+
+// -----
+
+// C3
+func.func @f(%i : tensor<6xi32>, %u : tensor<6x4xf32>, %z : tensor<9x3xf32>) {
+  // expected-error {{init must be a matrix with rows as long as those of tensor<6x4xf32>, got tensor<9x3xf32>}}
+  %0 = linalg_ext.scatter_add ins(%i, %u : tensor<6xi32>, tensor<6x4xf32>) outs(%z : tensor<9x3xf32>) -> tensor<9x3xf32>
+  func.return
+}
+
+// -----
+
+// C3
+func.func @f(%i : tensor<6xi32>, %u : tensor<6x4xf16>, %z : tensor<9x4xf32>) {
+  // expected-error {{init and updates must have one number type, got tensor<9x4xf32> and tensor<6x4xf16>}}
+  %0 = linalg_ext.scatter_add ins(%i, %u : tensor<6xi32>, tensor<6x4xf16>) outs(%z : tensor<9x4xf32>) -> tensor<9x4xf32>
+  func.return
+}
+
+// -----
+
+// C4
+func.func @f(%i : tensor<6xi32>, %u : tensor<6x4xf32>, %z : tensor<9x4xf32>) {
+  // expected-error {{the result is tensor<8x4xf32>, init is tensor<9x4xf32>}}
+  %0 = linalg_ext.scatter_add ins(%i, %u : tensor<6xi32>, tensor<6x4xf32>) outs(%z : tensor<9x4xf32>) -> tensor<8x4xf32>
+  func.return
+}

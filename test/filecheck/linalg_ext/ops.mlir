@@ -1,0 +1,15 @@
+// RUN: %cellc-opt %s | %cellc-opt | %FileCheck %s
+
+// CHECK-LABEL: func.func @scatter_add
+func.func @scatter_add(%i : tensor<6xi32>, %u : tensor<6x4xf32>, %z : tensor<9x4xf32>) -> tensor<9x4xf32> {
+  // CHECK: linalg_ext.scatter_add ins(%i, %u : tensor<6xi32>, tensor<6x4xf32>) outs(%z : tensor<9x4xf32>) -> tensor<9x4xf32>
+  %0 = linalg_ext.scatter_add ins(%i, %u : tensor<6xi32>, tensor<6x4xf32>) outs(%z : tensor<9x4xf32>) -> tensor<9x4xf32>
+  func.return %0 : tensor<9x4xf32>
+}
+
+// CHECK-LABEL: func.func @wide_indices
+func.func @wide_indices(%i : tensor<6xi64>, %u : tensor<6x4xi8>, %z : tensor<9x4xi8>) -> tensor<9x4xi8> {
+  // CHECK: linalg_ext.scatter_add ins(%i, %u : tensor<6xi64>, tensor<6x4xi8>) outs(%z : tensor<9x4xi8>) -> tensor<9x4xi8>
+  %0 = linalg_ext.scatter_add ins(%i, %u : tensor<6xi64>, tensor<6x4xi8>) outs(%z : tensor<9x4xi8>) -> tensor<9x4xi8>
+  func.return %0 : tensor<9x4xi8>
+}

@@ -1,0 +1,61 @@
+// RUN: %cellc-opt %s -p convert-nn-to-linalg | %FileCheck %s
+
+// The input is padded in memory; the window slides through the map.
+// CHECK-LABEL: func.func @conv2d
+func.func @conv2d(%x : tensor<2x3x8x8xf32>, %w : tensor<4x3x3x3xf32>) -> tensor<2x4x4x4xf32> {
+  // CHECK:      linalg.fill {{.*}} -> tensor<2x3x10x10xf32>
+  // CHECK-NEXT: [[P:%.*]] = tensor.insert_slice %x into {{.*}}[0, 0, 1, 1] [2, 3, 8, 8] [1, 1, 1, 1]
+  // CHECK:      linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, d4, ((d2 * 2) + d5), ((d3 * 2) + d6))>, affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d1, d4, d5, d6)>, affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, d1, d2, d3)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]} ins([[P]], %w
+  %0 = nn.conv2d %x, %w {strides = [2, 2], padding = [1, 1, 1, 1], dilation = [1, 1], groups = 1}
+    : (tensor<2x3x8x8xf32>, tensor<4x3x3x3xf32>) -> tensor<2x4x4x4xf32>
+  func.return %0 : tensor<2x4x4x4xf32>
+}
+
+// A group is a loop of its own.
+// CHECK-LABEL: func.func @depthwise
+func.func @depthwise(%x : tensor<1x2x4x4xf32>, %w : tensor<2x1x2x2xf32>) -> tensor<1x2x3x3xf32> {
+  // CHECK:      tensor.expand_shape %x {{.*}} into tensor<1x2x1x4x4xf32>
+  // CHECK:      tensor.expand_shape %w {{.*}} into tensor<2x1x1x2x2xf32>
+  // CHECK:      linalg.generic {{.*}} -> (d0, d1, d5, (d3 + d6), (d4 + d7))>, {{.*}} -> (d1, d2, d5, d6, d7)>, {{.*}} -> (d0, d1, d2, d3, d4)>]
+  // CHECK:      tensor.collapse_shape {{.*}} into tensor<1x2x3x3xf32>
+  %0 = nn.conv2d %x, %w {strides = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1], groups = 2}
+    : (tensor<1x2x4x4xf32>, tensor<2x1x2x2xf32>) -> tensor<1x2x3x3xf32>
+  func.return %0 : tensor<1x2x3x3xf32>
+}
+
+// The gradient is spread by the strides and read with the window reversed.
+// CHECK-LABEL: func.func @input_gradient
+func.func @input_gradient(%g : tensor<2x4x4x4xf32>, %w : tensor<4x3x3x3xf32>) -> tensor<2x3x8x8xf32> {
+  // CHECK:      tensor.insert_slice %g into {{.*}}[0, 0, 1, 1] [2, 4, 4, 4] [1, 1, 2, 2] : tensor<2x4x4x4xf32> into tensor<2x4x10x10xf32>
+  // CHECK:      linalg.generic {{.*}} -> (d0, d4, ((d2 + (d5 * -1)) + 2), ((d3 + (d6 * -1)) + 2))>
+  %0 = nn.conv2d_input_gradient %g, %w
+    {strides = [2, 2], padding = [1, 1, 1, 1], dilation = [1, 1], groups = 1, input_shape = [2, 3, 8, 8]}
+    : (tensor<2x4x4x4xf32>, tensor<4x3x3x3xf32>) -> tensor<2x3x8x8xf32>
+  func.return %0 : tensor<2x3x8x8xf32>
+}
+
+// The window's operand is only a shape. The first maximum wins, NaN is the largest.
+// CHECK-LABEL: func.func @max_pool
+func.func @max_pool(%x : tensor<1x2x4x4xf32>) -> (tensor<1x2x2x2xf32>, tensor<1x2x2x2xi32>) {
+  // CHECK:      [[W:%.*]] = tensor.empty() : tensor<2x2xf32>
+  // CHECK:      linalg.generic {{.*}} -> (d0, d1, ((d2 * 2) + d4), ((d3 * 2) + d5))>, {{.*}} -> (d4, d5)>, {{.*}} ins(%x, [[W]] :
+  // CHECK:        arith.cmpf ogt
+  // CHECK:        arith.cmpf une
+  // CHECK:        arith.cmpf oeq
+  // CHECK-COUNT-2: arith.select
+  // CHECK:      } -> (tensor<1x2x2x2xf32>, tensor<1x2x2x2xi32>)
+  %0, %1 = nn.max_pool2d %x {kernel = [2, 2], strides = [2, 2], padding = [0, 0, 0, 0]}
+    : (tensor<1x2x4x4xf32>) -> (tensor<1x2x2x2xf32>, tensor<1x2x2x2xi32>)
+  func.return %0, %1 : tensor<1x2x2x2xf32>, tensor<1x2x2x2xi32>
+}
+
+// Windows that tile the input: the gradient is elementwise on the split result, which is joined for free.
+// CHECK-LABEL: func.func @max_pool_gradient
+func.func @max_pool_gradient(%g : tensor<1x2x2x2xf32>, %i : tensor<1x2x2x2xi32>) -> tensor<1x2x4x4xf32> {
+  // CHECK-NOT:  linalg.fill
+  // CHECK:      } -> tensor<1x2x2x2x2x2xf32>
+  // CHECK-NEXT: tensor.collapse_shape {{.*}} into tensor<1x2x4x4xf32>
+  %0 = nn.max_pool2d_gradient %g, %i {kernel = [2, 2], strides = [2, 2], padding = [0, 0, 0, 0], input_shape = [1, 2, 4, 4]}
+    : (tensor<1x2x2x2xf32>, tensor<1x2x2x2xi32>) -> tensor<1x2x4x4xf32>
+  func.return %0 : tensor<1x2x4x4xf32>
+}
