@@ -13,6 +13,8 @@ PASSES: dict[str, str] = {
     "fuse-elementwise": "cellc.passes.fuse_elementwise:FuseElementwisePass",
     "form-dispatches": "cellc.passes.form_dispatches:FormDispatchesPass",
     "plan-buffers": "cellc.passes.plan_buffers:PlanBuffersPass",
+    "map-kernels-to-gpu": "cellc.targets.gpu.map_kernels:MapKernelsToGPUPass",
+    "lower-kernels-to-ascend": "cellc.targets.ascend.lower_kernels:LowerKernelsToAscendPass",
 }
 """Pass name -> "module:Class"; a test checks that each class has that name."""
 
