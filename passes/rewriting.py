@@ -9,6 +9,7 @@ that is told which ops it works for (`LocatedBuilder`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 from xdsl.builder import Builder
 from xdsl.dialects.builtin import FusedLoc, LocationAttr, ModuleOp, NoneAttr, UnknownLoc
@@ -21,12 +22,15 @@ def is_known(location: LocationAttr) -> bool:
     return not isinstance(location, UnknownLoc)
 
 
+def _parts(location: LocationAttr) -> tuple[LocationAttr, ...]:
+    return tuple(cast(Any, location.locations)) if isinstance(location, FusedLoc) else (location,)
+
+
 def fused_location(locations: Iterable[LocationAttr]) -> LocationAttr:
     """One location for an op made from several: flat, without duplicates and unknowns, in the order given."""
     distinct: dict[LocationAttr, None] = {}
     for location in locations:
-        parts = location.locations if isinstance(location, FusedLoc) else (location,)
-        distinct.update((part, None) for part in parts if is_known(part))
+        distinct.update((part, None) for part in _parts(location) if is_known(part))
     if len(distinct) > 1:
         return FusedLoc(tuple(distinct), NoneAttr())
     return next(iter(distinct), UnknownLoc())

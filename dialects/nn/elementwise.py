@@ -7,7 +7,6 @@ formula, which is why `maximum` is not a `compare` and a `select`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +21,7 @@ class BinaryDefinition(OpDefinition):
 
     operands = ("lhs", "rhs")
     allowed: ClassVar[tuple[str, ...]] = NUMBERS
-    compute: ClassVar[Callable[[np.ndarray, np.ndarray], Any]]
+    compute: ClassVar[Any]  # a NumPy function
 
     @classmethod
     def infer(cls, lhs: TensorType, rhs: TensorType) -> TensorType:
