@@ -1,8 +1,12 @@
-"""Where the compiled C runtime is."""
+"""Where the compiled C runtime is.
+
+``python -m cellc.runtime.library`` prints the flags with which a C program is compiled and linked.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 LIBRARY_VARIABLE = "CELLC_RUNTIME_LIBRARY"
@@ -47,3 +51,12 @@ def find_library() -> Path:
 def include_folder() -> Path:
     """The folder to give a C compiler as ``-I``."""
     return _HERE / "include"
+
+
+def compiler_flags() -> list[str]:
+    """What a C compiler needs to compile and link a program that embeds a model."""
+    return [f"-I{include_folder()}", str(find_file(STATIC_NAMES[-1])), "-lm", "-lpthread"]
+
+
+if __name__ == "__main__":
+    print(shlex.join(compiler_flags()))

@@ -1,6 +1,10 @@
-// An allocation fails, at every place in turn: a status, nothing lost, nothing freed twice.
+// An allocation or the start of a thread fails, at every place in turn: a status, nothing lost,
+// nothing freed twice. Linked with --wrap=pthread_create.
 #include "check.h"
 #include "sample.h"
+
+#include <errno.h>
+#include <pthread.h>
 
 static int fail_at, calls, alive;
 
@@ -65,6 +69,33 @@ static void every_failed_allocation_is_a_status(void) {
   CHECK_OK(use_everything());
 }
 
+static int threads_left = -1;
+
+int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                          void *argument) {
+  if (threads_left == 0)
+    return EAGAIN;
+  threads_left--;
+  return __real_pthread_create(thread, attributes, start, argument);
+}
+
+static void every_failed_thread_is_a_status(void) {
+  const cellc_runtime_options_t options = {NULL, 0, 4};
+  cellc_runtime_t *runtime;
+  for (int started = 0; started < 3; started++) {
+    threads_left = started;
+    CHECK_FAILS(cellc_runtime_create(&options, &runtime), CELLC_DEVICE_FAILURE, "cannot start thread");
+    CHECK(!runtime);
+  }
+  threads_left = 3;
+  CHECK_OK(cellc_runtime_create(&options, &runtime));
+  cellc_runtime_release(runtime);
+  threads_left = -1;
+}
+
 static void unlimited_wishes_are_refused(void) {
   static builder_t builder;
   builder_start(&builder);
@@ -79,6 +110,7 @@ static void unlimited_wishes_are_refused(void) {
 
 int main(void) {
   RUN(every_failed_allocation_is_a_status);
+  RUN(every_failed_thread_is_a_status);
   RUN(unlimited_wishes_are_refused);
   return 0;
 }

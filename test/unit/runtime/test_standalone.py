@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cellc.runtime import Buffer, Copy, Kernel, Launch, LinkError, Program, find_library, link_executable, link_object
-from cellc.runtime.library import include_folder
+from cellc.runtime import Buffer, Copy, Kernel, Launch, LinkError, Program, link_executable, link_object
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: cc is not installed")
 
@@ -20,6 +21,7 @@ void mul(void *const *b, const int64_t *dims, int64_t i, void *scratch) {
   ((float *)b[2])[i] = ((float *)b[0])[i] * ((float *)b[1])[i];
 }
 """
+EXAMPLE = Path(__file__).parents[3] / "examples/c/embed.c"
 WEIGHTS = {"w": np.arange(6, dtype=np.float32).tobytes(), "v": np.full(6, 2, np.float32).tobytes()}
 X = np.full((2, 3), 3, np.float32)
 
@@ -173,6 +175,34 @@ def test_a_missing_kernel_is_the_linkers_message(tmp_path: Path) -> None:
         link_executable(sample(), WEIGHTS, [], tmp_path / "net")
 
 
+def build_c(folder: Path, source: object, *objects: str) -> None:
+    """Compile ``source`` to ``main`` with the printed flags, warnings as errors."""
+    command = [sys.executable, "-m", "cellc.runtime.library"]
+    flags = shlex.split(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    warnings = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    subprocess.run(["cc", *warnings, "-I.", "-o", "main", str(source), *objects, *flags], cwd=folder, check=True)
+
+
+def test_the_c_example_runs(tmp_path: Path) -> None:
+    """With a stand-in for LeNet: one kernel that counts the image's pixels of each value modulo 10."""
+    (tmp_path / "count.c").write_text("""
+#include <stdint.h>
+void count(void *const *b, const int64_t *dims, int64_t block, void *scratch) {
+  const float *image = b[0];
+  float *scores = b[1];
+  for (int i = 0; i < 10; i++) scores[i] = 0;
+  for (int64_t i = 0; i < dims[0]; i++) scores[(int)image[i] + 6] += image[i];
+}
+""")
+    subprocess.run(["cc", "-O2", "-fPIC", "-c", "count.c"], cwd=tmp_path, check=True)
+    buffers = [Buffer("input", "x", "f32", (1, 1, 28, 28)), Buffer("output", "", "f32", (1, 10))]
+    program = Program(buffers, [Kernel("count", 1)], [Launch(0, (0, 1), (784,))])
+    link_object(program, {}, [tmp_path / "count.o"], tmp_path / "lenet.o")
+    build_c(tmp_path, EXAMPLE, "lenet.o")
+    done = subprocess.run([tmp_path / "main"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "this looks like a 7\n", "")
+
+
 def test_two_embedded_models_in_one_program(objects: list[Path], tmp_path: Path) -> None:
     assert link_object(sample(1), WEIGHTS, objects, tmp_path / "libfirst.a") == tmp_path / "first.h"
     link_object(sample(2), WEIGHTS, objects, tmp_path / "second.o")
@@ -198,8 +228,5 @@ int main(void) {
   return 0;
 }
 """)
-    library = find_library().parent / "libcellc_runtime.a"
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{include_folder()}", "-I."]
-    inputs = ["main.c", "libfirst.a", "second.o", str(library), "-lm", "-lpthread"]
-    subprocess.run(["cc", *flags, "-o", "main", *inputs], cwd=tmp_path, check=True)
+    build_c(tmp_path, "main.c", "libfirst.a", "second.o")
     assert subprocess.run([tmp_path / "main"], capture_output=True, text=True).stdout == "15 15 30"
