@@ -54,7 +54,10 @@ class Cluster:
         """Results that something outside the cluster uses."""
         inside = set(self.ops)
         return [
-            result for op in self.ops for result in op.results if any(use.operation not in inside for use in result.uses)
+            result
+            for op in self.ops
+            for result in op.results
+            if any(use.operation not in inside for use in result.uses)
         ]
 
 
@@ -299,7 +302,9 @@ def scheduled(clusters: Clusters, block: Block) -> list[Cluster | Operation]:
     """Clusters and host ops in an order that respects their uses, else as in the program."""
     position = {op: i for i, op in enumerate(block.ops)}
     nodes: list[Cluster | Operation] = [*clusters.all, *(op for op in block.ops if is_host_op(op))]
-    rank = {node: max(position[op] for op in node.ops) if isinstance(node, Cluster) else position[node] for node in nodes}
+    rank = {
+        node: max(position[op] for op in node.ops) if isinstance(node, Cluster) else position[node] for node in nodes
+    }
     waiting: dict[Cluster | Operation, int] = {}
     users: dict[Cluster | Operation, list[Cluster | Operation]] = {node: [] for node in nodes}
     for node in nodes:
@@ -327,4 +332,3 @@ def _defining_ops(node: Cluster | Operation) -> list[Operation]:
     ops = node.ops if isinstance(node, Cluster) else [node]
     owners = (value.owner for op in ops for value in values_read(op))
     return [owner for owner in owners if isinstance(owner, Operation) and not is_material(owner)]
-

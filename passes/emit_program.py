@@ -8,18 +8,16 @@ from typing import Protocol
 from xdsl.dialects.builtin import (
     BFloat16Type,
     DenseIntOrFPElementsAttr,
-    FileLineColLoc,
     Float16Type,
     Float32Type,
     Float64Type,
-    FusedLoc,
     IntegerType,
     MemRefType,
-    NameLoc,
 )
 from xdsl.ir import Attribute, SSAValue
 
 from cellc.dialects.host.ops import BufferOp, LaunchOp, ProgramOp
+from cellc.passes.user_lines import user_line
 from cellc.runtime.program import Buffer, Command, Copy, Kernel, Launch, Program, pack_constants
 
 _FLOATS = {Float16Type: "f16", BFloat16Type: "bf16", Float32Type: "f32", Float64Type: "f64"}
@@ -52,17 +50,6 @@ def to_program(program: ProgramOp, kernels: Sequence[KernelInfo]) -> Program:
         program.arena.value.data,
         constants,
     )
-
-
-def user_line(location: Attribute) -> str:
-    """`file:line` of the first place in the user's source, "" if there is none."""
-    if isinstance(location, FileLineColLoc):
-        return f"{location.filename.data}:{location.line.data}"
-    if isinstance(location, NameLoc):
-        return user_line(location.location)
-    if isinstance(location, FusedLoc):
-        return next(filter(None, map(user_line, location.locations)), "")  # pyright: ignore[reportArgumentType]
-    return ""
 
 
 def dtype_name(element: Attribute) -> str:

@@ -307,4 +307,3 @@ def _siblings(op: GenericOp) -> list[GenericOp]:
 def _independent(first: GenericOp, second: GenericOp) -> bool:
     reached = {r for op in (first, *dependents_between(first, second)) for r in op.results}
     return not reached & {*second.operands, *captured_values(second)}
-

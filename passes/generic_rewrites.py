@@ -175,7 +175,7 @@ def simplify_body(op: GenericOp) -> None:
     """Merges equal pure ops of the body and removes unused ones, in place."""
     known: dict[tuple[object, ...], Operation] = {}
     for inner in list(op.body.block.ops):
-        if inner.regions or not inner.has_trait(Pure) and not isinstance(inner, IndexOp):
+        if inner.regions or (not inner.has_trait(Pure) and not isinstance(inner, IndexOp)):
             continue
         key = (
             inner.name,
@@ -266,7 +266,7 @@ def merged_parts(first: GenericOp, second: GenericOp, through: Map) -> Parts:
 
 
 def keep_results(op: GenericOp, wanted: Sequence[int]) -> GenericOp:
-    """Drops results (and outputs) other than the wanted ones of an all-parallel generic."""
+    """Drops results (and outputs) other than the wanted ones, whose accumulators the body must not use."""
     if list(wanted) == list(range(len(op.results))):
         return op
     parts = Parts.of(op)
@@ -298,4 +298,3 @@ def empty_like(type_: TensorType, before: Operation, *sources: Operation) -> SSA
 def insert_before(op: Operation, point: Operation) -> None:
     block = InsertPoint.before(point).block
     block.insert_op_before(op, point)
-

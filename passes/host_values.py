@@ -10,7 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, MemRefType, StringAttr, TensorType
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseIntOrFPElementsAttr,
+    DictionaryAttr,
+    IntegerAttr,
+    MemRefType,
+    StringAttr,
+    TensorType,
+)
 from xdsl.ir import Operation, SSAValue
 
 from cellc.passes.linalg_analysis import RESHAPES
@@ -93,11 +101,11 @@ class HostFunction:
 
     def argument_attribute(self, index: int, name: str) -> object:
         """The plain value of `cellc.<name>` of an argument, None if absent."""
-        attributes = self.function.arg_attrs
-        value = attributes.data[index].data.get(f"cellc.{name}") if attributes is not None else None
-        if isinstance(value, StringAttr):
-            return value.data
-        return value.value.data if isinstance(value, IntegerAttr) else None
+        return _plain(self.function.arg_attrs, index, name)
+
+    def result_attribute(self, index: int, name: str) -> object:
+        """The plain value of `cellc.<name>` of a result, None if absent."""
+        return _plain(self.function.res_attrs, index, name)
 
     def updated_arguments(self) -> dict[int, int]:
         """Result number -> the argument whose new value it is (`cellc.updated_by`)."""
@@ -107,3 +115,10 @@ class HostFunction:
             if isinstance(result, int):
                 updated[result] = index
         return updated
+
+
+def _plain(attributes: ArrayAttr[DictionaryAttr] | None, index: int, name: str) -> object:
+    value = attributes.data[index].data.get(f"cellc.{name}") if attributes is not None else None
+    if isinstance(value, StringAttr):
+        return value.data
+    return value.value.data if isinstance(value, IntegerAttr) else None

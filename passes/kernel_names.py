@@ -58,4 +58,3 @@ def _is_relu(op: GenericOp) -> bool:
         return False
     constants = [v.owner.properties["value"] for v in last.operands if getattr(v.owner, "name", "") == "arith.constant"]
     return any(getattr(getattr(c, "value", None), "data", None) == 0.0 for c in constants)
-

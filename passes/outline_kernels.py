@@ -47,7 +47,9 @@ def outline(cluster: Cluster) -> tuple[func.FuncOp, list[SSAValue], list[SSAValu
     kernel.attributes["cellc.kind"] = StringAttr(cluster.kind)
     if cluster.kind == "reduction":
         kernel.attributes["cellc.outer"] = IntegerAttr(cluster.outer, i64)
-    pairs = [ArrayAttr([IntegerAttr(r, i64), IntegerAttr(a, i64)]) for r, a in in_place(cluster.ops, results, arguments)]
+    pairs = [
+        ArrayAttr([IntegerAttr(r, i64), IntegerAttr(a, i64)]) for r, a in in_place(cluster.ops, results, arguments)
+    ]
     if pairs:
         kernel.attributes["cellc.in_place"] = ArrayAttr(pairs)
     _strip_names(kernel)

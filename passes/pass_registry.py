@@ -10,6 +10,7 @@ PASSES: dict[str, str] = {
     "canonicalize-nn": "cellc.passes.canonicalize_nn:CanonicalizeNNPass",
     "differentiate": "cellc.passes.differentiate:DifferentiatePass",
     "convert-nn-to-linalg": "cellc.passes.convert_nn_to_linalg:ConvertNNToLinalgPass",
+    "drop-unused-results": "cellc.passes.drop_unused_results:DropUnusedResultsPass",
     "fuse-elementwise": "cellc.passes.fuse_elementwise:FuseElementwisePass",
     "form-dispatches": "cellc.passes.form_dispatches:FormDispatchesPass",
     "plan-buffers": "cellc.passes.plan_buffers:PlanBuffersPass",

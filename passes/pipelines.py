@@ -17,7 +17,7 @@ from cellc.passes.pass_registry import get_pass
 from cellc.passes.rewriting import without_location
 
 TO_LINALG = ("canonicalize-nn", "differentiate", "canonicalize-nn", "convert-nn-to-linalg")
-TO_KERNELS = (*TO_LINALG, "fuse-elementwise", "form-dispatches")
+TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
 PIPELINES: dict[str, tuple[str, ...]] = {
     "linalg": TO_LINALG,
     "kernels": TO_KERNELS,
@@ -101,4 +101,3 @@ def _failure(step: ModulePass, error: Exception, before: str, directory: Path | 
     source.write_text(before)
     command.write_text(f"cellc-opt {source} -p '{step.pipeline_pass_spec()}'\n")
     return PassError(f"{reason}\n  IR before it: {source}\n  command: {command}", source)
-

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import LocationAttr, MemRefType, ModuleOp, TensorType
+from xdsl.dialects.builtin import IntegerType, LocationAttr, MemRefType, ModuleOp, Signedness, TensorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -22,6 +22,7 @@ from cellc.passes.assign_memory import Assignment, assign_memory
 from cellc.passes.host_values import HostFunction, Storage
 from cellc.passes.linalg_analysis import main_function
 from cellc.passes.rewriting import fused_location
+from cellc.passes.user_lines import user_line
 from cellc.passes.verify_plan import verify_plan
 
 
@@ -34,12 +35,17 @@ class PlanBuffersPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = main_function(op)
         host = HostFunction.of(function)
-        program = _Builder(host, assign_memory(host)).build()
+        program = build_program(host, assign_memory(host))
         assert function.parent is not None
         function.parent.insert_op_before(program, function)
         verify_plan(host, program)
         function.detach()
         function.erase()
+
+
+def build_program(host: HostFunction, assignment: Assignment) -> ProgramOp:
+    """The host program for an assignment; it is not inserted, nor checked."""
+    return _Builder(host, assignment).build()
 
 
 class _Builder:
@@ -87,7 +93,8 @@ class _Builder:
         name = self.host.argument_attribute(index, "name") or argument.name_hint or f"argument{index}"
         kind = "input" if self.host.argument_attribute(index, "kind") in (None, "input") else "parameter"
         number = sum(b.kind.data == "input" for b in self.buffers) if kind == "input" else None
-        buffer = BufferOp(kind, _memref(argument), index=number, name=str(name))
+        type_ = _memref(argument, self.host.argument_attribute(index, "dtype"))
+        buffer = BufferOp(kind, type_, index=number, name=str(name))
         return self._add(buffer, fused_location([argument.location, self.host.function.location]))
 
     def _output(self, number: int, result: int) -> SSAValue:
@@ -95,7 +102,8 @@ class _Builder:
         assert isinstance(end, func.ReturnOp)
         value = end.arguments[result]
         location = value.owner.location if isinstance(value.owner, Operation) else end.location
-        return self._add(BufferOp("output", _memref(value), index=number), fused_location([location, end.location]))
+        type_ = _memref(value, self.host.result_attribute(result, "dtype"))
+        return self._add(BufferOp("output", type_, index=number), fused_location([location, end.location]))
 
     def _buffer(self, storage: Storage) -> SSAValue:
         """The buffer the storage lives in."""
@@ -143,9 +151,11 @@ class _Builder:
         self.commands.append(copy)
 
 
-def _memref(value: SSAValue) -> MemRefType:
+def _memref(value: SSAValue, dtype: object) -> MemRefType:
+    """The buffer type for the caller: `cellc.dtype` tells u8 where the IR has i8."""
     assert isinstance(value.type, TensorType)
-    return MemRefType(value.type.element_type, value.type.get_shape())
+    element = IntegerType(8, Signedness.UNSIGNED) if dtype == "u8" else value.type.element_type
+    return MemRefType(element, value.type.get_shape())
 
 
 def _origin(storage: Storage) -> LocationAttr:
@@ -167,7 +177,7 @@ def memory_table(program: ProgramOp) -> str:
         label = buffer.buffer_name.data if buffer.buffer_name is not None else f"{buffer.kind.data} {number}"
         offset = str(buffer.offset.value.data) if buffer.offset is not None else "-"
         first, last = (str(uses[0]), str(uses[-1])) if uses else ("-", "-")
-        rows.append((label, offset, str(buffer.nbytes), first, last, str(buffer.location)))
+        rows.append((label, offset, str(buffer.nbytes), first, last, user_line(buffer.location)))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join([*(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=False)), row[5]]) for row in rows]
     bound = program.lower_bound.value.data if program.lower_bound is not None else 0

@@ -229,7 +229,7 @@ class LaunchOp(IRDLOperation):
     Constraints:
       1. the kernel is a function of the module;
       2. there are as many buffers as the kernel has arguments and results;
-      3. each buffer has the element type and the size of what it is passed for;
+      3. each buffer has the element type (signedness aside) and the size of what it is passed for;
       4. an output is a buffer that may be written: not of kind input or constant.
     """
 
@@ -330,7 +330,12 @@ def _same_type(one: Attribute, two: Attribute) -> bool:
 
 def _fits(one: Attribute, two: Attribute) -> bool:
     assert isinstance(one, TensorType | MemRefType) and isinstance(two, TensorType | MemRefType)
-    return one.element_type == two.element_type and byte_size(one) == byte_size(two)
+    return _signless(one.element_type) == _signless(two.element_type) and byte_size(one) == byte_size(two)
+
+
+def _signless(element: Attribute) -> Attribute:
+    """A buffer of u8 is ui8 to the caller and i8 to kernels."""
+    return IntegerType(element.width.data) if isinstance(element, IntegerType) else element
 
 
 def _print_dictionary(printer: Printer, attributes: Mapping[str, Attribute]) -> None:

@@ -149,7 +149,9 @@ def _generic(op: GenericOp, values: Values) -> list[np.ndarray]:
     return outs
 
 
-def _body(block: Block, arguments: Sequence[np.ndarray], loops: Sequence[np.ndarray], outer: Values) -> list[np.ndarray]:
+def _body(
+    block: Block, arguments: Sequence[np.ndarray], loops: Sequence[np.ndarray], outer: Values
+) -> list[np.ndarray]:
     values: Values = dict(outer) | dict(zip(block.args, arguments, strict=True))
     for op in block.ops:
         operands = [values[v] for v in op.operands]

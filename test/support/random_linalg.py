@@ -110,7 +110,8 @@ class RandomProgram:
         self._generic([(name, shape, read)], out, _dims(range(len(kept))), len(shape), len(axes), body, fill=True)
 
     def product(self) -> None:
-        pairs = [(l, r) for l in self.values for r in self.values if len(l[1]) == len(r[1]) == 2 and l[1][1] == r[1][0]]
+        matrices = [value for value in self.values if len(value[1]) == 2]
+        pairs = [(left, right) for left in matrices for right in matrices if left[1][1] == right[1][0]]
         if not pairs:
             return
         (lhs, left), (rhs, right) = self.random.choice(pairs)
@@ -180,7 +181,8 @@ class RandomProgram:
         names = ", ".join(name for name, _, _ in inputs)
         types = ", ".join(_type(shape) for _, shape, _ in inputs)
         arguments = ", ".join(f"%{chr(97 + i)}: f32" for i in range(len(inputs)))
-        located = "\n".join(line if "loc(" in line else f'{line} loc("p.py":{self.count}:3)' for line in body.split("\n") if line)
+        place = f'loc("p.py":{self.count}:3)'
+        located = "\n".join(line if "loc(" in line else f"{line} {place}" for line in body.split("\n") if line)
         value = "%r" if body else "%a"
         self._line(
             f"{result} = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{kinds}]}} "

@@ -1,7 +1,7 @@
 """`cellc-opt`: reads IR, runs passes on it, prints IR. The mlir-opt of our dialects, for tests and reproducers.
 
-    cellc-opt net.mlir -p "differentiate,convert-nn-to-linalg"
-    cellc-opt net.mlir --pipeline cpu --print-ir-after-all
+cellc-opt net.mlir -p "differentiate,convert-nn-to-linalg"
+cellc-opt net.mlir --pipeline cpu --print-ir-after-all
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.linalg_interpreter import run, run_program
-from support.random_linalg import RandomProgram
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.parser import Parser
@@ -14,6 +12,8 @@ from cellc.passes.context import make_context
 from cellc.passes.kernel_form import kernels_of, verify_kernel_form
 from cellc.passes.linalg_analysis import main_function
 from cellc.passes.pipelines import run_pipeline
+from support.linalg_interpreter import run, run_program
+from support.random_linalg import RandomProgram
 
 SEEDS = range(60)
 

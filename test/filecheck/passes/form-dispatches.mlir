@@ -1,0 +1,139 @@
+// RUN: %cellc-opt %s -p form-dispatches --split-input-file | %FileCheck %s
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#col = affine_map<(d0, d1) -> (d1)>
+
+// Two equal layers share one kernel: product and epilogue.
+// CHECK: func.func private @kernel_0_matmul_relu(%{{.*}}: tensor<4x8xf32>, %{{.*}}: tensor<8x8xf32>, %{{.*}}: tensor<8xf32>)
+// CHECK-SAME: attributes {cellc.kind = "contraction"}
+// CHECK: linalg.fill
+// CHECK: arith.mulf
+// CHECK: arith.maximumf
+// CHECK-NOT: func.func private
+// CHECK: func.func @main
+// CHECK-NEXT: func.call @kernel_0_matmul_relu
+// CHECK-NEXT: func.call @kernel_0_matmul_relu
+// CHECK-NEXT: func.return
+func.func @main(%x: tensor<4x8xf32>, %w: tensor<8x8xf32>, %b: tensor<8xf32>) -> tensor<4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %m = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>,
+      affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<4x8xf32>, tensor<8x8xf32>) outs(%f : tensor<4x8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %p = arith.mulf %i, %j : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %a = linalg.generic {indexing_maps = [#id, #col, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%m, %b : tensor<4x8xf32>, tensor<8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %p = arith.addf %i, %j : f32
+    %s = arith.maximumf %p, %zero : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %m2 = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>,
+      affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %w : tensor<4x8xf32>, tensor<8x8xf32>) outs(%f : tensor<4x8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %p = arith.mulf %i, %j : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %a2 = linalg.generic {indexing_maps = [#id, #col, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%m2, %b : tensor<4x8xf32>, tensor<8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %p = arith.addf %i, %j : f32
+    %s = arith.maximumf %p, %zero : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  return %a2 : tensor<4x8xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+
+// Softmax is one kernel, a row a block.
+// CHECK: func.func private @kernel_0_softmax
+// CHECK-SAME: cellc.kind = "reduction", cellc.outer = 1 : i64
+// CHECK: arith.maximumf
+// CHECK: math.exp
+// CHECK: arith.addf
+// CHECK: arith.divf
+// CHECK-NOT: func.func private
+// CHECK: func.func @main
+// CHECK-NEXT: func.call @kernel_0_softmax
+func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant -3.0e38 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %r = tensor.empty() : tensor<4xf32>
+  %f = linalg.fill ins(%low : f32) outs(%r : tensor<4xf32>) -> tensor<4xf32>
+  %max = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<4x8xf32>) outs(%f : tensor<4xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %s = arith.maximumf %i, %o : f32
+    linalg.yield %s : f32
+  } -> tensor<4xf32>
+  %exp = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %max : tensor<4x8xf32>, tensor<4xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %d = arith.subf %i, %j : f32
+    %s = math.exp %d : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %g = linalg.fill ins(%zero : f32) outs(%r : tensor<4xf32>) -> tensor<4xf32>
+  %sum = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%exp : tensor<4x8xf32>) outs(%g : tensor<4xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %s = arith.addf %i, %o : f32
+    linalg.yield %s : f32
+  } -> tensor<4xf32>
+  %div = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%exp, %sum : tensor<4x8xf32>, tensor<4xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %s = arith.divf %i, %j : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  return %div : tensor<4x8xf32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+
+// An elementwise result may take its operand's place; a padded copy is a kernel; nothing is left of empty tensors.
+// CHECK: func.func private @kernel_0_add(%{{.*}}: tensor<4xf32>, %{{.*}}: tensor<1xf32>)
+// CHECK-SAME: {cellc.kind = "elementwise", cellc.in_place = {{\[\[}}0 : i64, 0 : i64]]}
+// CHECK: func.func private @kernel_1_pad
+// CHECK-SAME: {cellc.kind = "copy"}
+// CHECK: tensor.insert_slice
+// CHECK: func.func @main
+// CHECK-NEXT: func.call @kernel_0_add
+// CHECK-NEXT: func.call @kernel_1_pad
+// CHECK-NEXT: arith.constant dense<> : tensor<0xf32>
+// CHECK-NEXT: func.return
+func.func @main(%x: tensor<4xf32>, %y: tensor<1xf32>, %z: tensor<0xf32>) -> (tensor<6xf32>, tensor<0xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4xf32>
+  %s = linalg.generic {indexing_maps = [#id, affine_map<(d0) -> (0)>, #id], iterator_types = ["parallel"]}
+      ins(%x, %y : tensor<4xf32>, tensor<1xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %a = arith.addf %i, %j : f32
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  %e1 = tensor.empty() : tensor<6xf32>
+  %f1 = linalg.fill ins(%zero : f32) outs(%e1 : tensor<6xf32>) -> tensor<6xf32>
+  %p = tensor.insert_slice %s into %f1[1] [4] [1] : tensor<4xf32> into tensor<6xf32>
+  %e0 = tensor.empty() : tensor<0xf32>
+  %n = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%z : tensor<0xf32>) outs(%e0 : tensor<0xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %a = arith.addf %i, %i : f32
+    linalg.yield %a : f32
+  } -> tensor<0xf32>
+  return %p, %n : tensor<6xf32>, tensor<0xf32>
+}

@@ -1,0 +1,164 @@
+// RUN: %cellc-opt %s -p fuse-elementwise --split-input-file | %FileCheck %s
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#col = affine_map<(d0, d1) -> (d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+#swap = affine_map<(d0, d1) -> (d1, d0)>
+
+// A broadcast and a chain become one generic; the constant stands in the body.
+// CHECK-LABEL: func.func @main
+// CHECK: linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d1)>, affine_map<(d0, d1) -> (d0, d1)>]
+// CHECK: arith.addf
+// CHECK: arith.constant 0.000000e+00 : f32
+// CHECK-NEXT: arith.maximumf
+// CHECK-NOT: linalg.generic
+func.func @main(%x: tensor<4x8xf32>, %b: tensor<8xf32>) -> tensor<4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %broadcast = linalg.generic {indexing_maps = [#col, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%b : tensor<8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    linalg.yield %i : f32
+  } -> tensor<4x8xf32>
+  %sum = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %broadcast : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %s = arith.addf %i, %j : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %relu = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%sum : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %s = arith.maximumf %i, %zero : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  return %relu : tensor<4x8xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#swap = affine_map<(d0, d1) -> (d1, d0)>
+
+// A contraction takes the transpose into its map, but not the exponential into its body.
+// CHECK-LABEL: func.func @main
+// CHECK: math.exp
+// CHECK: linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>]
+// CHECK: arith.mulf
+// CHECK-NEXT: arith.addf
+// CHECK-NEXT: linalg.yield
+// CHECK-NOT: linalg.generic
+func.func @main(%x: tensor<4x8xf32>, %w: tensor<5x8xf32>) -> tensor<4x5xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %exp = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %s = math.exp %i : f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %e1 = tensor.empty() : tensor<8x5xf32>
+  %t = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<5x8xf32>) outs(%e1 : tensor<8x5xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    linalg.yield %i : f32
+  } -> tensor<8x5xf32>
+  %e2 = tensor.empty() : tensor<4x5xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e2 : tensor<4x5xf32>) -> tensor<4x5xf32>
+  %m = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>,
+      affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%exp, %t : tensor<4x8xf32>, tensor<8x5xf32>) outs(%f : tensor<4x5xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %p = arith.mulf %i, %j : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4x5xf32>
+  return %m : tensor<4x5xf32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+
+// A value that is also returned becomes a second result: Momentum's update is one generic.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[R:.*]], %[[R2:.*]] = linalg.generic
+// CHECK-SAME: ins({{.*}} : tensor<8xf32>, tensor<8xf32>, tensor<8xf32>)
+// CHECK: linalg.yield
+// CHECK-NEXT: } -> (tensor<8xf32>, tensor<8xf32>)
+// CHECK-NEXT: func.return %[[R]], %[[R2]]
+func.func @main(%w: tensor<8xf32>, %m: tensor<8xf32>, %g: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %e = tensor.empty() : tensor<8xf32>
+  %moment = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%m, %g : tensor<8xf32>, tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %s = arith.addf %i, %j : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  %new = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%w, %moment : tensor<8xf32>, tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %s = arith.subf %i, %j : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  return %moment, %new : tensor<8xf32>, tensor<8xf32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+
+// An index of a reversed producer is the reversed index.
+// CHECK-LABEL: func.func @main
+// CHECK: linalg.index 0
+// CHECK: arith.muli
+// CHECK: arith.addi
+// CHECK: arith.index_cast
+// CHECK-NOT: linalg.generic
+func.func @main() -> tensor<8xi32> {
+  %e = tensor.empty() : tensor<8xi32>
+  %iota = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%e : tensor<8xi32>) {
+  ^bb0(%o: i32):
+    %i = linalg.index 0 : index
+    %s = arith.index_cast %i : index to i32
+    linalg.yield %s : i32
+  } -> tensor<8xi32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (7 - d0)>, #id], iterator_types = ["parallel"]}
+      ins(%iota : tensor<8xi32>) outs(%e : tensor<8xi32>) {
+  ^bb0(%i: i32, %o: i32):
+    linalg.yield %i : i32
+  } -> tensor<8xi32>
+  return %r : tensor<8xi32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#id3 = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+
+// The second op is computed in the shape of the first, so both fuse; the result is reshaped.
+// CHECK-LABEL: func.func @main
+// CHECK: linalg.generic
+// CHECK: math.exp
+// CHECK-NEXT: arith.addf
+// CHECK: } -> tensor<2x3x4xf32>
+// CHECK-NEXT: tensor.collapse_shape
+// CHECK-NEXT: func.return
+func.func @main(%x: tensor<2x3x4xf32>) -> tensor<2x12xf32> {
+  %e = tensor.empty() : tensor<2x3x4xf32>
+  %exp = linalg.generic {indexing_maps = [#id3, #id3], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x : tensor<2x3x4xf32>) outs(%e : tensor<2x3x4xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %s = math.exp %i : f32
+    linalg.yield %s : f32
+  } -> tensor<2x3x4xf32>
+  %flat = tensor.collapse_shape %exp [[0], [1, 2]] : tensor<2x3x4xf32> into tensor<2x12xf32>
+  %e1 = tensor.empty() : tensor<2x12xf32>
+  %twice = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%flat : tensor<2x12xf32>) outs(%e1 : tensor<2x12xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %s = arith.addf %i, %i : f32
+    linalg.yield %s : f32
+  } -> tensor<2x12xf32>
+  return %twice : tensor<2x12xf32>
+}

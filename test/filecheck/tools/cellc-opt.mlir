@@ -1,0 +1,14 @@
+// RUN: %cellc-opt --pipeline cpu --print-pipeline | %FileCheck %s --check-prefix=PIPELINE
+// RUN: %cellc-opt - -p fuse-elementwise --print-ir-after-all --print-locations < %s 2>&1 | %FileCheck %s
+// RUN: not %cellc-opt %s -p fuse-everything 2>&1 | %FileCheck %s --check-prefix=UNKNOWN
+
+// PIPELINE: canonicalize-nn,differentiate,canonicalize-nn,convert-nn-to-linalg,fuse-elementwise,form-dispatches,plan-buffers
+// UNKNOWN: cellc-opt: there is no pass 'fuse-everything'; passes: canonicalize-nn,
+
+// CHECK: // ----- IR after fuse-elementwise -----
+// CHECK: func.return %x : tensor<2xf32> loc("net.py":7:3)
+// CHECK: builtin.module
+// CHECK: func.return %x : tensor<2xf32> loc("net.py":7:3)
+func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {
+  return %x : tensor<2xf32> loc("net.py":7:3)
+}
