@@ -251,7 +251,8 @@ def _also_yield(op: GenericOp, value: SSAValue) -> GenericOp:
     """Makes an input that the op reads at its own index an extra result, and lets others use that."""
     parts = Parts.of(op)
     yielded = parts.block.last_op
-    assert yielded is not None and isinstance(value.type, TensorType)
+    assert yielded is not None
+    assert isinstance(value.type, TensorType)
     index = parts.inputs.index(value)
     yielded.operands = [*yielded.operands, parts.block.args[index]]
     parts.outputs.append(empty_like(value.type, op, op))

@@ -152,8 +152,9 @@ def _fuse_vertically(block: Block) -> None:
                 _merge_into_one(op, users)
         if op.parent is block:
             op = op.next_op
-        else:  # fused: what had to move behind is visited again
-            op = block.first_op if previous is None else previous.next_op
+            continue
+        # Fused away: what had to move behind is visited again.
+        op = block.first_op if previous is None else previous.next_op
 
 
 def _users(op: Operation) -> list[Operation]:
@@ -243,9 +244,9 @@ def _keeps_reduced_indices(contraction: GenericOp, producer: GenericOp) -> bool:
 def _merge_into_one(producer: GenericOp, users: list[Operation]) -> None:
     """Makes the producer's results extra results of the first user with the same iterations that can have them."""
     for user in users:
-        if isinstance(user, GenericOp) and is_all_parallel(user) and _same_iterations(producer, user):
-            if _merge(producer, user) is not None:
-                return
+        fits = isinstance(user, GenericOp) and is_all_parallel(user) and _same_iterations(producer, user)
+        if fits and _merge(producer, user) is not None:
+            return
 
 
 def _same_iterations(producer: GenericOp, user: GenericOp) -> bool:

@@ -249,7 +249,8 @@ def merged_parts(first: GenericOp, second: GenericOp, through: Map) -> Parts:
     """
     parts = Parts.of(second)
     start, yielded = parts.block.first_op, parts.block.last_op
-    assert start is not None and yielded is not None
+    assert start is not None
+    assert yielded is not None
     values = inline_body(parts, start, first, through)
     for index in reversed(range(len(parts.inputs))):
         for result, value in zip(first.results, values, strict=True):

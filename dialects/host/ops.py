@@ -324,12 +324,14 @@ def _functions(module: ModuleOp) -> dict[str, func.FuncOp]:
 
 
 def _same_type(one: Attribute, two: Attribute) -> bool:
-    assert isinstance(one, TensorType | MemRefType) and isinstance(two, TensorType | MemRefType)
+    assert isinstance(one, TensorType | MemRefType)
+    assert isinstance(two, TensorType | MemRefType)
     return one.element_type == two.element_type and one.get_shape() == two.get_shape()
 
 
 def _fits(one: Attribute, two: Attribute) -> bool:
-    assert isinstance(one, TensorType | MemRefType) and isinstance(two, TensorType | MemRefType)
+    assert isinstance(one, TensorType | MemRefType)
+    assert isinstance(two, TensorType | MemRefType)
     return _signless(one.element_type) == _signless(two.element_type) and byte_size(one) == byte_size(two)
 
 
