@@ -125,6 +125,30 @@ def binary(op: str, lhs: Any, rhs: Any) -> Tensor:
     return apply(op, *align(op, lhs, rhs))
 
 
+def power(base: Any, exponent: Any) -> Tensor:
+    """`base ** exponent`; a small integer exponent multiplies, which is exact for integers and quicker."""
+    __tracebackhide__ = True
+    whole = type(exponent) is int or (isinstance(exponent, float) and exponent.is_integer())
+    if isinstance(base, TensorBase) and whole and (0 < exponent <= 4 or (base.dtype.is_integer and exponent > 0)):
+        base = cast(base, common_dtype(base, exponent))
+        return _repeated_product(base, int(exponent))
+    base = base if isinstance(base, Number) and isinstance(exponent, TensorBase) else as_tensor(base)
+    exponent = exponent if isinstance(exponent, Number) else as_tensor(exponent)
+    dtype = common_dtype(base, exponent)
+    if dtype.is_float:
+        return apply("pow", *align("pow", base, exponent))
+    return cast(apply("round", apply("pow", *align("pow", base, exponent, dtypes.float64))), dtype)
+
+
+def _repeated_product(base: Tensor, exponent: int) -> Tensor:
+    """`base` to a positive integer power by squaring."""
+    if exponent == 1:
+        return base
+    half = _repeated_product(base, exponent // 2)
+    square = apply("mul", half, half)
+    return apply("mul", square, base) if exponent % 2 else square
+
+
 def divide(lhs: Any, rhs: Any) -> Tensor:
     """True division; integers and bools divide in `float32`."""
     __tracebackhide__ = True

@@ -10,6 +10,7 @@ from typing import Any
 from cellc import compile as compiler
 from cellc.dtype import dtype_of
 from cellc.graph import Graph
+from cellc.running import state
 from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase, aligned_empty
 
@@ -34,6 +35,7 @@ class Compiled:
             (slots["output", i], value.type, dtype_of(value.type.dtype).numpy)
             for i, value in enumerate(graph.outputs[:results])
         ]
+        self._updates = any(value.updated_by is not None for value in graph.inputs)
         self._lock = threading.Lock()
         self.refresh()
 
@@ -42,8 +44,15 @@ class Compiled:
         for slot, source in self._bound:
             self._pointers[slot] = source._elements().ctypes.data
 
+    def _finish_pending(self) -> None:
+        """Runs eager operations that were recorded before this call and share parameters with it."""
+        eager = state.eager
+        if eager is not None and (eager.has_assignments or (self._updates and eager.nodes)):
+            eager.flush()
+
     def run(self, tensors: Sequence[TensorBase]) -> list[Tensor]:
         """Runs the program on input tensors of the compiled types; returns new tensors."""
+        self._finish_pending()
         pointers = self._pointers
         kept: list[Any] = []
         with self._lock:

@@ -79,9 +79,10 @@ class Function:
         except TypeError:
             raise _not_a_constant(signature[1]) from None
         for entry in entries:
-            if entry.epoch == context.epoch and not entry.reads.containers:
-                return entry
-            if entry.reads.changed() is None:
+            if entry.epoch == context.epoch:
+                if not entry.reads.contents_changed():
+                    return entry
+            elif entry.reads.changed() is None:
                 entry.epoch = context.epoch
                 entry.compiled.refresh()
                 return entry
@@ -116,7 +117,7 @@ class Function:
         names = _argument_names(self._python, args, kwargs)
         inputs = [trace.add_input(leaf._type, label) for leaf, label in zip(leaves, names, strict=True)]
         traced_args, traced_kwargs = unflatten(structure, iter(inputs))
-        with recording(trace), recompile.watching(trace), inside(name, self._kind):
+        with recording(trace), recompile.watching(), inside(name, self._kind):
             result = self._python(*traced_args, **traced_kwargs)
             outputs: list[TensorBase] = []
             returned = flatten(result, outputs)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cellc import running
+from cellc import context, running
 from cellc import trace as tracing
 from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase, aligned_copy
@@ -112,6 +112,7 @@ class Parameter(Tensor):
             self._array = aligned_copy(elements, self.dtype.numpy)
             self._type = self._type._replace(shape=elements.shape)
             self._init = None
+            context.touch()
         else:
             np.copyto(self._array, elements, casting="unsafe")
         return self

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cellc.dialects.nn.definition import TensorType
-from cellc.trace import Trace
+from cellc.running import state
 
 _WATCHED: list[type] = []
 
@@ -28,7 +28,7 @@ _active = 0
 
 
 @contextmanager
-def watching(trace: Trace) -> Iterator[None]:
+def watching() -> Iterator[None]:
     """Installs the recording `__getattribute__`; outside tracing, attribute access runs at full speed."""
     global _active
     _active += 1
@@ -43,15 +43,22 @@ def watching(trace: Trace) -> Iterator[None]:
                 del cls.__getattribute__
 
 
-def _recording_getattribute(self: Any, name: str) -> Any:
-    value = object.__getattribute__(self, name)
-    if not name.startswith("__"):
-        instance = object.__getattribute__(self, "__dict__")
-        if name in instance:
-            from cellc.trace import current
+_MISSING = object()
 
-            current().reads.setdefault((id(self), name), (self, _snapshot(value)))
-    return value
+
+def _lookup(cell: Any, name: str) -> Any:
+    """What an instance holds under `name`: an attribute, a parameter or a child."""
+    attributes = object.__getattribute__(cell, "__dict__")
+    for members in (attributes, attributes.get("_params", ()), attributes.get("_cells", ())):
+        if name in members:
+            return members[name]
+    return _MISSING
+
+
+def _recording_getattribute(self: Any, name: str) -> Any:
+    if state.stack and not name.startswith("__") and _lookup(self, name) is not _MISSING:
+        state.stack[-1].reads[id(self), name] = self
+    return object.__getattribute__(self, name)
 
 
 class _Contents(tuple):
@@ -78,36 +85,33 @@ def _same(old: Any, new: Any) -> bool:
 
 
 class Reads:
-    """The attributes a trace read, with the values they had.
+    """The attributes a trace read, with the values they had."""
 
-    Attributes:
-        containers: whether one of them is a list or dict, whose contents can change unnoticed.
-    """
-
-    def __init__(self, reads: dict[tuple[int, str], tuple[Any, Any]]) -> None:
+    def __init__(self, reads: dict[tuple[int, str], Any]) -> None:
         # As they are after tracing: what construct itself assigned is part of what was compiled.
-        self._values = [
-            (cell, name, _snapshot(cell.__dict__[name]))
-            for (_, name), (cell, _) in reads.items()
-            if name in cell.__dict__
+        self._values = [(cell, name, _snapshot(_lookup(cell, name))) for (_, name), cell in reads.items()]
+        self._containers = [
+            (cell, name, value)
+            for cell, name, value in self._values
+            if isinstance(value, _Contents) and value[0] is not tuple and name not in ("_cells", "_params")
         ]
-        self.containers = any(
-            isinstance(value, _Contents) and value[0] is not tuple and name not in ("_cells", "_params")
-            for _, name, value in self._values
-        )
+
+    def contents_changed(self) -> bool:
+        """Whether a list or dict has other contents; unlike other changes these do not show in `context.epoch`."""
+        return any(not _same(old, _snapshot(_lookup(cell, name))) for cell, name, old in self._containers)
 
     def changed(self) -> str | None:
         """What differs from then, in words, or None."""
         for cell, name, old in self._values:
-            if name not in cell.__dict__:
-                return f"{cell.cls_name}.{name} was deleted"
-            new = _snapshot(cell.__dict__[name])
+            new = _snapshot(_lookup(cell, name))
             if not _same(old, new):
                 return f"{cell.cls_name}.{name} was {_shown(old)}, is {_shown(new)}"
         return None
 
 
 def _shown(value: Any) -> str:
+    if value is _MISSING:
+        return "absent"
     if isinstance(value, _Contents):
         inner = ", ".join(_shown(item[1] if value[0] is dict else item) for item in value[1:])
         return {list: "[%s]", tuple: "(%s)", dict: "{%s}"}.get(value[0], "(%s)") % inner

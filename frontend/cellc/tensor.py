@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cellc import arithmetic, indexing, reductions, shaping
+from cellc import arithmetic, context, indexing, reductions, shaping
 from cellc.dtype import DType, bool_, dtype_of
 from cellc.tensor_base import TensorBase
 from cellc.trace import apply
@@ -70,8 +70,6 @@ class Tensor(TensorBase):
     __rsub__ = _reflected("sub")
     __mul__ = _binary("mul")
     __rmul__ = _reflected("mul")
-    __pow__ = _binary("pow")
-    __rpow__ = _reflected("pow")
     __mod__ = _binary("mod")
     __rmod__ = _reflected("mod")
     __floordiv__ = _binary("floor_div")
@@ -91,6 +89,14 @@ class Tensor(TensorBase):
     def __rtruediv__(self, other: Any) -> Any:
         __tracebackhide__ = True
         return arithmetic.divide(other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        __tracebackhide__ = True
+        return arithmetic.power(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        __tracebackhide__ = True
+        return arithmetic.power(other, self)
 
     def __matmul__(self, other: Any) -> Any:
         __tracebackhide__ = True
@@ -131,6 +137,7 @@ class Tensor(TensorBase):
 
     def _become(self, other: Tensor) -> None:
         """Takes over the value of `other`; a name that was bound to the old value keeps nothing of it."""
+        context.touch()  # a compiled program may hold the address of the old elements
         self._array, self._init = other._array, None
         self._value, self._trace = other._value, other._trace
         if other._trace is not None:

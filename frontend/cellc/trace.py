@@ -42,7 +42,7 @@ class Trace:
         self.inputs: list[Input] = []
         self.nodes: list[Node] = []
         self.random_streams = 0
-        self.reads: dict[tuple[int, str], tuple[Any, Any]] = {}
+        self.reads: dict[tuple[int, str], Any] = {}
         self._captured: dict[int, Input] = {}
         self._current: dict[int, Value] = {}
         self._assigned: dict[int, Parameter] = {}
@@ -103,6 +103,11 @@ class Trace:
     def assigned(self, parameter: Parameter) -> bool:
         """Whether the graph holds a new value for `parameter`."""
         return id(parameter) in self._assigned
+
+    @property
+    def has_assignments(self) -> bool:
+        """Whether the graph gives some parameter a new value."""
+        return bool(self._assigned)
 
     def assign(self, parameter: Parameter, tensor: Tensor) -> None:
         """Makes `tensor` the parameter's value from here on; the shapes and dtypes must be equal."""
