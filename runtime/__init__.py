@@ -1,7 +1,6 @@
 """The C runtime and its thin Python binding.
 
-Re-exported here, each imported at first use: ``Program`` and its parts, ``Module``, ``RuntimeCallError``,
-``find_library``, ``link_executable``, ``link_object``.
+Each name below is imported at its first use.
 """
 
 from __future__ import annotations
@@ -34,7 +33,23 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)
+__all__ = [
+    "Buffer",
+    "Copy",
+    "Fill",
+    "Kernel",
+    "Launch",
+    "LibraryNotFoundError",
+    "LinkError",
+    "Module",
+    "Program",
+    "ProgramFormatError",
+    "RuntimeCallError",
+    "allocation_count",
+    "find_library",
+    "link_executable",
+    "link_object",
+]
 
 
 def __getattr__(name: str) -> Any:

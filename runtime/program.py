@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 #: Codes of the file form, by kind and by dtype. Append only.
@@ -110,14 +111,14 @@ Command = Launch | Copy | Fill
 class Program:
     """A compiled function: what it works on and what it does, in order."""
 
-    buffers: tuple[Buffer, ...]
-    kernels: tuple[Kernel, ...]
-    commands: tuple[Command, ...]
+    buffers: Sequence[Buffer]
+    kernels: Sequence[Kernel]
+    commands: Sequence[Command]
     arena_bytes: int = 0
     constants: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
-        """Accept any sequences; keep tuples."""
+        """Keep tuples, so that programs compare equal."""
         for name in ("buffers", "kernels", "commands"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
@@ -154,7 +155,7 @@ class Program:
         return program
 
 
-def pack_constants(arrays: list[bytes]) -> tuple[bytes, list[int]]:
+def pack_constants(arrays: Sequence[bytes]) -> tuple[bytes, list[int]]:
     """Lay constant data out for ``Program.constants``: the bytes, and the offset of each array."""
     packed = bytearray()
     offsets = []
@@ -196,7 +197,7 @@ def _check_buffer(field: str, buffer: Buffer, program: Program) -> None:
     require(buffer.offset >= 0 and end <= limit, f"{field}.offset", f"ends at byte {end} of {limit}")
 
 
-def _check_binding_names(buffers: tuple[Buffer, ...]) -> None:
+def _check_binding_names(buffers: Sequence[Buffer]) -> None:
     """Inputs and parameters are found by name, so a name may stand for one of each only."""
     seen: set[tuple[str, str]] = set()
     for index, buffer in enumerate(buffers):

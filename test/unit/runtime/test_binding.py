@@ -158,3 +158,12 @@ def test_the_thread_count_comes_from_the_environment() -> None:
     code = "import cellc.runtime as r; print(r.Module(r.Program((), (), ()).to_bytes(), {}).threads)"
     assert run_python(code, CELLC_NUM_THREADS="3").stdout.strip() == "3"
     assert "CELLC_NUM_THREADS" in run_python(code, CELLC_NUM_THREADS="three").stderr
+
+
+def test_every_exported_name_is_there() -> None:
+    import cellc.runtime
+
+    for name in cellc.runtime.__all__:
+        assert getattr(cellc.runtime, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        cellc.runtime.Nothing  # noqa: B018
