@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cellc import trace as tracing
-from cellc.export import LoadedGraph, check_weights
+from cellc.cellir import LoadedGraph, check_weights
 from cellc.graph import Value
 from cellc.nn._cell import Cell
 from cellc.parameter import Parameter

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from cellc import arithmetic, context, errors
 from cellc import trace as tracing
-from cellc.ms_function import CompiledFunction
+from cellc.compiled_function import CompiledFunction
 from cellc.parameter import Parameter
 from cellc.structure import flatten
 from cellc.tensor import Tensor
