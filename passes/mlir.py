@@ -185,9 +185,10 @@ def _walk(op: Any) -> Iterator[Any]:
 
 def _check_lowered(module: Any) -> None:
     """The translation aborts the process on ops it does not know, so none may be left."""
+    foreign = [op for op in _walk(module.operation) if not op.name.startswith("llvm.")]
+    for op in sorted(foreign, key=lambda op: op.name == "builtin.unrealized_conversion_cast"):
+        raise LoweringError(f"{op.location}: '{op.name}' has no lowering to LLVM")
     for op in _walk(module.operation):
-        if not op.name.startswith("llvm."):
-            raise LoweringError(f"{op.location}: '{op.name}' has no lowering to LLVM")
         if _LIBRARY_CALLS.fullmatch(op.name):
             raise LoweringError(f"{op.location}: '{op.name}' is a C library call; call cellc's vector math instead")
         if op.name == "llvm.func" and len(op.regions[0].blocks) == 0:

@@ -83,22 +83,21 @@ def integer_form(ir: Any, value: Any, llvm_type: Any) -> IntegerForm | None:
     Raises:
         ValueError: Floats of another type.
     """
+    dense = value
     if isinstance(value, ir.FloatAttr):
-        element = str(value.type)
-        shape = [1]
-        dense = ir.DenseElementsAttr.get_splat(ir.VectorType.get(shape, value.type), value)
-    elif isinstance(value, ir.DenseFPElementsAttr):
-        shaped = ir.ShapedType(value.type)
-        shape, element, dense = list(shaped.shape), str(shaped.element_type), value
-    else:
+        dense = ir.DenseElementsAttr.get_splat(ir.VectorType.get([1], value.type), value)
+    elif not isinstance(value, ir.DenseFPElementsAttr):
         return None
+    element = str(ir.ShapedType(dense.type).element_type)
     if element not in _INTEGER_OF:
         raise ValueError(f"a constant of {element} has no integer form")
-    integer = ir.Type.parse(_INTEGER_OF[element])
-    bits = ir.DenseElementsAttr.get(_bits(dense, element), type=ir.VectorType.get(shape, integer))
-    if isinstance(value, ir.FloatAttr):
-        bits = bits.get_splat_value()
-    return IntegerForm(bits, ir.Type.parse(str(llvm_type).replace(element, str(integer))))
+
+    def with_integers(kind: Any) -> Any:
+        return ir.Type.parse(str(kind).replace(element, _INTEGER_OF[element]))
+
+    # A tensor stays a tensor: the translation takes dense vectors in an array for nested vectors, and aborts.
+    bits = ir.DenseElementsAttr.get(_bits(dense, element), type=with_integers(dense.type))
+    return IntegerForm(bits.get_splat_value() if dense is not value else bits, with_integers(llvm_type))
 
 
 def _bits(dense: Any, element: str) -> bytes:
