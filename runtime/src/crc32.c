@@ -21,7 +21,7 @@ static void make_tables(void) {
 static uint32_t step8(uint32_t crc, const uint8_t *data) {
   uint32_t result = 0;
   for (int i = 0; i < 8; i++) {
-    uint8_t byte = i < 4 ? (uint8_t)(data[i] ^ (crc >> (8 * i))) : data[i];
+    uint32_t byte = i < 4 ? (data[i] ^ (crc >> (8 * i))) & 255 : data[i];
     result ^= tables[7 - i][byte];
   }
   return result;

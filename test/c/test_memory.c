@@ -25,7 +25,7 @@ static void counted_release(void *state, void *memory) {
 }
 
 // The sanitizer would end the process instead of returning NULL.
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
 
 static blob_t blob;

@@ -58,7 +58,7 @@ static void round_trips(void) {
     for (size_t rank = 0; rank <= 3; rank++) {
       npy_type_t written = {(cellc_dtype_t)dtype, rank, {0}};
       memcpy(written.shape, extents, rank * sizeof *extents);
-      uint64_t size = npy_descr(written.dtype)[2] - '0';
+      uint64_t size = (uint64_t)(npy_descr(written.dtype)[2] - '0');
       for (size_t axis = 0; axis < rank; axis++)
         size *= (uint64_t)extents[axis];
       uint8_t data[64], back[64] = {0};
