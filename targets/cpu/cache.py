@@ -85,7 +85,8 @@ def _directory(*, create: bool) -> Path | None:
     try:
         directory = _location()
         if create:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                directory.mkdir(mode=0o700, parents=True)
         status = directory.stat()
     except FileNotFoundError:
         return None
