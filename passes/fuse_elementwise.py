@@ -75,10 +75,11 @@ class FuseElementwisePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         block = main_function(op).body.block
         prepare(block)
-        while True:
+        _fuse_vertically(block)
+        while sink_reshapes(block):
             _fuse_vertically(block)
-            if not sink_reshapes(block):
-                break
+        # Several results come last: before, cheap intermediates have been repeated where they are read.
+        _fuse_vertically(block, several_results=True)
         _fuse_siblings(block)
         for generic in _generics(block):
             _tidy(generic)
@@ -139,7 +140,7 @@ def _fold_splats(op: GenericOp) -> None:
 # -- producers into users ----------------------------------------------------
 
 
-def _fuse_vertically(block: Block) -> None:
+def _fuse_vertically(block: Block, several_results: bool = False) -> None:
     """In program order, so that a producer is complete before it is itself fused."""
     op = block.first_op
     while op is not None:
@@ -148,7 +149,7 @@ def _fuse_vertically(block: Block) -> None:
             users = _users(op)
             if users and _fuse_into_all(op, users):
                 erase(op)
-            else:
+            elif several_results:
                 _merge_into_one(op, users)
         if op.parent is block:
             op = op.next_op

@@ -93,7 +93,7 @@ def test_overwritten_operand_is_found() -> None:
     launches = [c for c in program.commands if isinstance(c, LaunchOp)]
     # The second kernel writes over the input, which is no operand of it: only the end shows it.
     launches[1].operands = [launches[1].operands[0], launches[0].operands[0]]
-    with pytest.raises(PlanError, match="command 2 .*operand 0 has been overwritten"):
+    with pytest.raises(PlanError, match=r"command 2 .*operand 0 has been overwritten"):
         verify_plan(host, program)
 
 
