@@ -12,8 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "amp", "common", "context", "dataset", "dialects", "dtype", "initializer", "nn", "ops", "passes", "runtime",
-    "targets", "tools", "trace", "train",
+    "common", "context", "dialects", "dtype", "initializer", "nn", "ops", "passes", "runtime", "targets", "tools", "trace",
 )  # fmt: skip
 
 _DTYPES = (
@@ -36,9 +35,6 @@ _NAMES = {
     "jit": "cellc.compiled_function",
     "export": "cellc.cellir",
     "load": "cellc.cellir",
-    "save_checkpoint": "cellc.checkpoint",
-    "load_checkpoint": "cellc.checkpoint",
-    "load_param_into_net": "cellc.checkpoint",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from cellc.dialects.nn.definition import TensorType
 from cellc.dtype import dtype_of
 from cellc.function import Function, Traced
 from cellc.graph import Graph
-from cellc.nn._cell import Cell
 from cellc.tensor_base import TensorBase
+
+if TYPE_CHECKING:
+    from cellc.nn import Cell
 
 SUFFIX = ".cellir"
 
@@ -58,6 +60,8 @@ def export(net: Cell, *inputs: Any, file_name: str | os.PathLike, file_format: s
         ValueError: an unknown format or option.
         OSError: the file cannot be written.
     """
+    from cellc.nn import Cell
+
     if not isinstance(net, Cell):
         raise TypeError(f"export takes a Cell, got {type(net).__name__}")
     if file_format != "MLIR":
