@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from io import StringIO
 from typing import Any
 
@@ -130,3 +132,9 @@ def test_damaged_arrays_are_errors(array: str, message: str) -> None:
     context.get_optional_op("nn.constant")
     with pytest.raises((ParseError, VerifyException), match=message):
         Parser(context, array).parse_attribute()
+
+
+def test_definitions_need_no_xdsl() -> None:
+    """The tracer imports them for every cell, compiled or not."""
+    script = "import sys, cellc.dialects.nn; sys.exit('xdsl' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
