@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, Any
 
-from cellc import arithmetic
+from cellc import arithmetic, errors
 from cellc import dtype as dtypes
 from cellc.trace import apply
 
@@ -22,9 +22,9 @@ def normalize_axis(axis: int, ndim: int) -> int:
         ValueError: it is outside [-ndim, ndim).
     """
     if isinstance(axis, bool) or not isinstance(axis, int):
-        raise TypeError(f"axis must be an int, got {axis!r} of type {type(axis).__name__}")
+        raise errors.bad_argument(TypeError, f"axis must be an int, got {axis!r} of type {type(axis).__name__}")
     if not -ndim <= axis < ndim:
-        raise ValueError(f"axis {axis} is out of range for a tensor of rank {ndim}")
+        raise errors.bad_argument(ValueError, f"axis {axis} is out of range for a tensor of rank {ndim}")
     return axis % ndim
 
 
@@ -35,7 +35,7 @@ def normalize_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     given = axis if isinstance(axis, tuple | list) else (axis,)
     axes = sorted(normalize_axis(item, ndim) for item in given)
     if len(set(axes)) != len(axes):
-        raise ValueError(f"axis {axis} names an axis twice")
+        raise errors.bad_argument(ValueError, f"axis {axis} names an axis twice")
     return tuple(axes)
 
 

@@ -19,7 +19,9 @@ def _ints(values: tuple[Any, ...]) -> tuple[int, ...]:
         values = tuple(values[0])
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"a shape or axis must be an int, got {value!r} of type {type(value).__name__}")
+            raise errors.bad_argument(
+                TypeError, f"a shape or axis must be an int, got {value!r} of type {type(value).__name__}"
+            )
     return values
 
 

@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 from conformance.table import ROWS
-from support.cells import Gradients, assert_close, double, in_float64, leaves, parameters, tensors
 
 from cellc.dialects.nn.definition import definitions
+from support.cells import Gradients, assert_close, double, in_float64, leaves, parameters, tensors
 
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 compiled_only = pytest.mark.skipif(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from support import interpret_nn, reference
 
 from cellc.graph import Graph
+from support import interpret_nn, reference
 
 
 class MeaningsBackend(reference.ReferenceBackend):

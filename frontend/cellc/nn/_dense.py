@@ -20,8 +20,8 @@ class Dense(Cell):
     Args:
         in_channels: extent of the last axis of the input.
         out_channels: extent of the last axis of the output.
-        weight_init: initial weight of shape (out_channels, in_channels): a Tensor, an Initializer, its name or a number.
-        bias_init: the same for the bias of shape (out_channels,).
+        weight_init: initial weight, (out_channels, in_channels): a Tensor, an Initializer, its name or a number.
+        bias_init: the same for the bias, (out_channels,).
         has_bias: whether there is a bias.
         activation: a name (see `get_activation`), a Cell or a Primitive applied to the result, or None.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cellc import ops
-from cellc.dtype import DType, bool_, dtype_of, float32
+from cellc.dtype import DType, bool_, float32
 from cellc.errors import bad_argument
 from cellc.nn._cell import Cell
 from cellc.ops import _validate
@@ -45,7 +45,7 @@ class Dropout(Cell):
             raise bad_argument(
                 ValueError, f"For '{self.cls_name}', 'keep_prob' must be in (0, 1], but got {keep_prob}."
             )
-        if dtype_of(dtype) is bool_:
+        if _validate.element_type("dtype", dtype, self.cls_name) is bool_:
             raise bad_argument(
                 TypeError, f"For '{self.cls_name}', 'dtype' must be a dtype of numbers, but got {dtype}."
             )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cellc import ops
-from cellc.dtype import DType, bool_, dtype_of, float32
+from cellc.dtype import DType, bool_, float32
 from cellc.errors import bad_argument
 from cellc.initializer import initializer
 from cellc.nn._cell import Cell
@@ -60,7 +60,7 @@ class Embedding(Cell):
         self.vocab_size = _validate.positive_int("vocab_size", vocab_size, owner)
         self.embedding_size = _validate.positive_int("embedding_size", embedding_size, owner)
         self.use_one_hot = _validate.boolean("use_one_hot", use_one_hot, owner)
-        self.dtype = dtype_of(dtype)
+        self.dtype = _validate.element_type("dtype", dtype, owner)
         if self.dtype is bool_:
             raise bad_argument(TypeError, f"For '{owner}', 'dtype' must be a dtype of numbers, but got {dtype}.")
         self.padding_idx = padding_idx

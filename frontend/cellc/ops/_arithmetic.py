@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from cellc import arithmetic
 from cellc.arithmetic import as_tensor, binary
-from cellc.dtype import DType, dtype_of
+from cellc.dtype import DType
 from cellc.errors import bad_argument
+from cellc.ops import _validate
 from cellc.tensor import Tensor
 from cellc.trace import apply
 
@@ -185,4 +186,4 @@ def cast(x: Operand, dtype: DType | type | str) -> Tensor:
     Raises:
         TypeError: `dtype` is no element type.
     """
-    return arithmetic.cast(as_tensor(x), dtype_of(dtype))
+    return arithmetic.cast(as_tensor(x), _validate.element_type("dtype", dtype, "cast"))

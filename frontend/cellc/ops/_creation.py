@@ -7,7 +7,7 @@ from math import ceil
 
 from cellc import arithmetic
 from cellc.arithmetic import as_tensor
-from cellc.dtype import DType, dtype_of, float32, int32
+from cellc.dtype import DType, float32, int32
 from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.ops._arithmetic import Operand, add, cast, mul
@@ -22,7 +22,7 @@ def fill(type: DType | str, shape: Shape, value: float) -> Tensor:
     extents = (shape,) if isinstance(shape, int) else tuple(shape)
     for extent in extents:
         _validate.non_negative_int("shape", extent, "fill")
-    return arithmetic.full(extents, value, dtype_of(type))
+    return arithmetic.full(extents, value, _validate.element_type("type", type, "fill"))
 
 
 def ones(shape: Shape, type: DType | str = float32) -> Tensor:
@@ -57,7 +57,7 @@ def arange(start: float, limit: float | None = None, delta: float = 1, dtype: DT
     """
     first, last = (0, start) if limit is None else (start, limit)
     whole = all(isinstance(number, int) for number in (first, last, delta))
-    wanted = dtype_of(dtype) if dtype is not None else int32 if whole else float32
+    wanted = _validate.element_type("dtype", dtype, "arange") if dtype is not None else int32 if whole else float32
     if delta == 0:
         raise bad_argument(ValueError, "For 'arange', 'delta' must not be 0.")
     count = max(ceil((last - first) / delta), 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cellc.dtype import DType, dtype_of, int32
+from cellc.dtype import DType, int32
 from cellc.errors import bad_argument
 from cellc.ops import _arithmetic, _comparison, _reduction, _validate
 from cellc.ops._contraction import matmul
@@ -124,7 +124,7 @@ class Argmax(Primitive):
 
     def __init__(self, axis: int = -1, output_type: DType = int32) -> None:
         self.axis = _validate.integer("axis", axis, self.name)
-        self.output_type = dtype_of(output_type)
+        self.output_type = _validate.element_type("output_type", output_type, self.name)
 
     def __call__(self, x: Tensor) -> Tensor:
         """The index of the first extreme element along the axis."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cellc import reductions
 from cellc.arithmetic import as_tensor, cast
-from cellc.dtype import DType, dtype_of, float32, float64, int32
+from cellc.dtype import DType, float32, float64, int32
 from cellc.ops import _validate
 from cellc.ops._arithmetic import Operand
 from cellc.reductions import Axis
@@ -57,12 +57,12 @@ def reduce_all(x: Operand, axis: Axis = (), keep_dims: bool = False) -> Tensor:
 
 def argmax(x: Operand, axis: int = -1, output_type: DType = int32) -> Tensor:
     """The index along `axis` of the first greatest element; the axis goes."""
-    return cast(reductions.argmax(as_tensor(x), axis), dtype_of(output_type))
+    return cast(reductions.argmax(as_tensor(x), axis), _validate.element_type("output_type", output_type, "argmax"))
 
 
 def argmin(x: Operand, axis: int = -1, output_type: DType = int32) -> Tensor:
     """The index along `axis` of the first smallest element; the axis goes."""
-    return cast(reductions.argmin(as_tensor(x), axis), dtype_of(output_type))
+    return cast(reductions.argmin(as_tensor(x), axis), _validate.element_type("output_type", output_type, "argmin"))
 
 
 def max(x: Operand, axis: int = 0, keep_dims: bool = False) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from cellc.dtype import DType, dtype_of
 from cellc.errors import bad_argument
 
 
@@ -126,3 +127,11 @@ def axes_in(name: str, axes: Any, rank: int, owner: str) -> tuple[int, ...]:
     if len(set(found)) != len(found):
         raise bad_argument(ValueError, f"For '{owner}', '{name}' must not name an axis twice, but got {axes}.")
     return tuple(found)
+
+
+def element_type(name: str, value: Any, owner: str) -> DType:
+    """The `DType` that a DType, a NumPy dtype, its name or a Python type stands for."""
+    try:
+        return dtype_of(value)
+    except TypeError as error:
+        raise bad_argument(TypeError, f"For '{owner}', '{name}': {error}") from None

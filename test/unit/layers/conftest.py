@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from support.cells import chosen_backend
 
 

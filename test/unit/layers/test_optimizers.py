@@ -206,7 +206,9 @@ def test_groups_have_their_rates_and_decays_and_keep_the_order_of_gradients():
     """In groups gamma decays too: names do not count there."""
     optimizer = check(
         lambda net: nn.Momentum(groups(net), 0.5, 0.9, weight_decay=0.0),
-        momentum_update(lambda t, name: 0.25 if name == "gamma" else 0.5, 0.9, 0.05, decays=lambda name: name == "gamma"),
+        momentum_update(
+            lambda t, name: 0.25 if name == "gamma" else 0.5, 0.9, 0.05, decays=lambda name: name == "gamma"
+        ),
     )
     assert [p.name for p in optimizer.parameters] == ["weight", "bias", "gamma"]
     assert float(optimizer.get_lr_parameter(optimizer.parameters[2]).asnumpy()) == 0.25
@@ -243,7 +245,9 @@ def test_weight_decay_that_is_a_cell():
     def update(t, name, w, g, state):
         return momentum_update(0.5, 0.9, 0.1 / (t + 1))(t, name, w, g, state)
 
-    check(lambda net: nn.Momentum(net.trainable_params(), 0.5, 0.9, weight_decay=Half(), loss_scale=2), update, sens=2.0)
+    check(
+        lambda net: nn.Momentum(net.trainable_params(), 0.5, 0.9, weight_decay=Half(), loss_scale=2), update, sens=2.0
+    )
 
 
 def test_an_optimizer_takes_gradients_directly():
@@ -332,7 +336,11 @@ def test_wrong_groups(group, error, said):
         (lambda p: nn.Adam(p, beta2=1), TypeError, "'beta2' must be float, but got 1"),
         (lambda p: nn.Adam(p, eps=0.0), ValueError, "'eps' must be greater than 0"),
         (lambda p: nn.Adam(p, use_locking=1), TypeError, "'use_locking' must be bool"),
-        (lambda p: nn.Momentum(p, 0.1, 0.9)((ops.ones((1,)),)), ValueError, "a tuple of 3 gradients is taken, but got 1"),
+        (
+            lambda p: nn.Momentum(p, 0.1, 0.9)((ops.ones((1,)),)),
+            ValueError,
+            "a tuple of 3 gradients is taken, but got 1",
+        ),
     ],
 )
 def test_wrong_values(make, error, said):
