@@ -72,14 +72,23 @@ def export(net: Cell, *inputs: Any, file_name: str | os.PathLike, file_format: s
     if path.suffix != SUFFIX:
         path = path.with_name(path.name + SUFFIX)
     traced = trace_cell(net, *inputs)
-    weights = {value.name: value.source.asnumpy() for value in traced.graph.inputs if value.kind != "input"}
-    archive.write_archive(path, _manifest(traced), module_text(traced.graph), weights)
+    archive.write_archive(path, _manifest(traced), module_text(traced.graph), weights_of(traced.graph))
 
 
 def trace_cell(net: Cell, *inputs: Any) -> Traced:
-    """The graph of `net` on arguments of these types."""
+    """The graph of `net` on arguments of these types; its inputs have distinct names."""
     __tracebackhide__ = True
-    return Function(net.construct, net._root_name, net.cls_name).trace(inputs, {})
+    traced = Function(net.construct, net._root_name, net.cls_name).trace(inputs, {})
+    names = [value.name for value in traced.graph.inputs]
+    for number, value in enumerate(traced.graph.inputs):
+        if value.name in names[:number]:
+            value.name = f"{value.name}#{number}"
+    return traced
+
+
+def weights_of(graph: Graph) -> dict[str, np.ndarray]:
+    """The elements of a traced graph's parameters and constants, by name."""
+    return {value.name: value.source.asnumpy() for value in graph.inputs if value.kind != "input"}
 
 
 def module_text(graph: Graph) -> str:
@@ -130,14 +139,20 @@ def _entry(name: str, type: TensorType) -> dict[str, Any]:
 
 
 def _read_graph(where: str, text: str) -> Graph:
+    from xdsl.parser import Parser
     from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
 
+    from cellc.passes.context import make_context
     from cellc.read_ir import read_module
 
     try:
-        return read_module(text)
+        module = Parser(make_context(), text, where).parse_module()
+        module.verify()
+        return read_module(module)
     except (ParseError, VerifyException, DiagnosticException, ValueError) as error:
         raise ArchiveError(f"{where}: {str(error).strip()}") from None
+    except RecursionError:
+        raise ArchiveError(f"{where}: nested too deeply") from None
 
 
 def _check_agreement(where: str, graph: Graph, manifest: dict[str, Any]) -> None:

@@ -1,0 +1,45 @@
+"""`cellc`: compile networks, look into files, check the installation."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from cellc.tools import compile as compile_command
+from cellc.tools import doctor, inspect
+from cellc.tools.sources import UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; 0 on success, 1 when it fails, 2 for wrong usage. Errors are one message on stderr."""
+    parser = argparse.ArgumentParser(prog="cellc", description="The cellc compiler.")
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in (compile_command, inspect, doctor):
+        command.add_parser(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except UsageError as error:
+        print(f"cellc: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("CELLC_TRACEBACK") == "full":
+            raise
+        print(f"cellc: {str(error).strip() or type(error).__name__}", file=sys.stderr)
+        return 1
+
+
+def _version() -> str:
+    from cellc import __version__
+
+    return f"cellc {__version__}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What `cellc compile` and `cellc inspect` read: a `.cellir` file, or a Cell in a Python file."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cellc.archive import read_weights
+from cellc.cellir import SUFFIX, LoadedGraph, check_weights, load, trace_cell, weights_of
+from cellc.dtype import dtype_of
+from cellc.nn._cell import Cell
+from cellc.tensor import Tensor
+
+_INPUT = re.compile(r"(?P<name>\w+):(?P<shape>(?:\d+x)*)(?P<dtype>[a-z]+\d*)$")
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be; the message is for the user."""
+
+
+def read_source(source: str, inputs: Sequence[str], weights: str | None) -> LoadedGraph:
+    """The network that a command names.
+
+    Args:
+        source: `net.cellir`, or `model.py:Net` for a Cell class (or a Cell, or a function that makes one).
+        inputs: `name:1x28x28xf32` for each argument of the Cell; a `.cellir` file has its own.
+        weights: a safetensors file with values for the parameters.
+
+    Raises:
+        UsageError: the source or an input cannot be understood.
+        FileNotFoundError, ValueError, TypeError: as `cellc.load` and the Cell raise them.
+    """
+    path, separator, name = source.rpartition(":")
+    if not separator or source.endswith(SUFFIX):
+        if inputs:
+            raise UsageError(f"{source} knows its inputs: --input is for Cells in Python files")
+        if not source.endswith(SUFFIX):
+            raise UsageError(f"'{source}' is neither a {SUFFIX} file nor of the form model.py:Net")
+        loaded = load(source)
+    else:
+        loaded = _from_cell(_cell(Path(path), name), inputs, source)
+    if weights is not None:
+        loaded.weights = _with_weights(loaded, weights)
+    return loaded
+
+
+def _from_cell(cell: Cell, inputs: Sequence[str], source: str) -> LoadedGraph:
+    if not inputs:
+        raise UsageError(f"{source}: give each argument's type, such as --input x:1x28x28xf32")
+    tensors = [_example(text) for text in inputs]
+    traced = trace_cell(cell, *tensors)
+    for value, text in zip([v for v in traced.graph.inputs if v.kind == "input"], inputs, strict=False):
+        value.name = text.partition(":")[0]
+    return LoadedGraph(traced.graph, weights_of(traced.graph), traced.structure, source)
+
+
+def _example(text: str) -> Tensor:
+    """A tensor of the type that `name:1x28x28xf32` says."""
+    found = _INPUT.match(text)
+    if found is None:
+        raise UsageError(f"--input {text}: expected name:SHAPExDTYPE, such as x:1x28x28xf32")
+    shape = tuple(int(extent) for extent in found["shape"].split("x")[:-1])
+    try:
+        dtype = dtype_of(found["dtype"])
+    except (KeyError, TypeError, ValueError):
+        raise UsageError(f"--input {text}: there is no dtype '{found['dtype']}'") from None
+    return Tensor(np.zeros(shape, dtype.numpy))
+
+
+def _cell(path: Path, name: str) -> Cell:
+    """Runs the Python file and makes the Cell; its folder can be imported from, as with `python file.py`."""
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    sys.path.insert(0, str(path.parent))
+    spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        raise UsageError(f"{path} has no '{name}'")
+    made = getattr(module, name)
+    made = made if isinstance(made, Cell) else made()
+    if not isinstance(made, Cell):
+        raise UsageError(f"{path}:{name} made a {type(made).__name__}, not a Cell")
+    return made
+
+
+def _with_weights(loaded: LoadedGraph, file: str) -> dict[str, np.ndarray]:
+    given = read_weights(file)
+    parameters = {value.name for value in loaded.graph.inputs if value.kind == "parameter"}
+    unknown = sorted(given.keys() - parameters)
+    if unknown:
+        raise UsageError(f"{file}: tensor '{unknown[0]}' is no parameter of {loaded.name}")
+    missing = sorted(parameters - given.keys())
+    if missing:
+        raise UsageError(f"{file}: weight '{missing[0]}' of {loaded.name} is missing")
+    check_weights(loaded.graph, {**loaded.weights, **given}, file)
+    return {**loaded.weights, **given}
