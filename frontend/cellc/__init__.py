@@ -12,7 +12,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "common", "context", "dialects", "dtype", "initializer", "nn", "ops", "passes", "runtime", "targets", "tools", "trace",
+    "common", "context", "dialects", "dtype", "initializer", "nn", "ops", "passes", "runtime", "targets", "tools",
+    "trace",
 )  # fmt: skip
 
 _DTYPES = (

@@ -14,21 +14,11 @@ def _location(location: Location) -> LocationAttr:
     return location_attribute(location.file, location.line, location.column + 1, location.cell)
 
 
-def _argument_attributes(value: Input, name: str) -> DictionaryAttr:
-    attributes: dict[str, Attribute] = {"cellc.name": StringAttr(name), "cellc.kind": StringAttr(value.kind)}
+def _argument_attributes(value: Input) -> DictionaryAttr:
+    attributes: dict[str, Attribute] = {"cellc.name": StringAttr(value.name), "cellc.kind": StringAttr(value.kind)}
     if value.updated_by is not None:
         attributes["cellc.updated_by"] = IntegerAttr(value.updated_by, i64)
     return DictionaryAttr(attributes)
-
-
-def distinct_names(graph: Graph) -> list[str]:
-    """The inputs' names; the second `w` becomes `w#1`."""
-    seen: dict[str, int] = {}
-    names = []
-    for value in graph.inputs:
-        count = seen[value.name] = seen.get(value.name, -1) + 1
-        names.append(f"{value.name}#{count}" if count else value.name)
-    return names
 
 
 def build_module(graph: Graph) -> ModuleOp:
@@ -49,9 +39,7 @@ def build_module(graph: Graph) -> ModuleOp:
         "main",
         ([arg.type for arg in block.args], [result.type for result in results]),
         Region(block),
-        arg_attrs=ArrayAttr([
-            _argument_attributes(value, name) for value, name in zip(graph.inputs, distinct_names(graph), strict=True)
-        ]),
+        arg_attrs=ArrayAttr([_argument_attributes(value) for value in graph.inputs]),
     )
     main.location = anywhere
     return ModuleOp([main])

@@ -43,15 +43,21 @@ class Trace:
         self.nodes: list[Node] = []
         self.random_streams = 0
         self.reads: dict[tuple[int, str], Any] = {}
+        self._names: dict[str, int] = {}
         self._captured: dict[int, Input] = {}
         self._current: dict[int, Value] = {}
         self._assigned: dict[int, Parameter] = {}
 
     def add_input(self, type: TensorType, name: str) -> Tensor:
         """A tensor that stands for an argument of the traced function."""
-        value = Input(type, "input", name)
+        value = Input(type, "input", self._distinct(name))
         self.inputs.append(value)
         return self.tensor_of(value)
+
+    def _distinct(self, name: str) -> str:
+        """`name`, or `name#1` when an input has that name already."""
+        count = self._names[name] = self._names.get(name, -1) + 1
+        return f"{name}#{count}" if count else name
 
     def tensor_of(self, value: Value) -> Tensor:
         """The Tensor that Python code holds for a value of this trace."""
@@ -88,7 +94,7 @@ class Trace:
         return id(tensor), tensor
 
     def _capture(self, source: Tensor, kind: str, name: str, key: int | None = None) -> Input:
-        value = Input(source._type, kind, name, source)
+        value = Input(source._type, kind, self._distinct(name), source)
         self.inputs.append(value)
         key = id(source) if key is None else key
         self._captured[key] = value
