@@ -220,22 +220,18 @@ class Builder:
         """
         self._functions.append(body.function(1, results))
         kinds = ", ".join(self.type(value.element) for value in results)
-        count = len(results)
         taken = self.raw(f"vector.reduction <or>, {lanes.name} : {self.type('i1')} into i1", "i1")
         call = f"func.call @{body.name}({argument.name}) : ({self.type(argument.element)}) -> ({kinds})"
-        yielded = ", ".join(value.name for value in others)
-        region = (
-            f"scf.if {taken.name} -> ({kinds}) {{\n    %called:{count} = {call}\n"
-            + "".join(
-                f"    %chosen{i} = arith.select {lanes.name}, %called#{i}, {other.name} : {self.type('i1')}, "
-                f"{self.type(other.element)}\n"
-                for i, other in enumerate(others)
-            )
-            + f"    scf.yield {', '.join(f'%chosen{i}' for i in range(count))} : {kinds}\n"
-            f"  }} else {{\n    scf.yield {yielded} : {kinds}\n  }}"
-        )
-        branch = self.raw(region, "", count).name
-        return [Value(self, f"{branch}#{i}", value.element) for i, value in enumerate(results)]
+        lines = [f"%called:{len(results)} = {call}"]
+        for i, other in enumerate(others):
+            types = f"{self.type('i1')}, {self.type(other.element)}"
+            lines.append(f"%chosen{i} = arith.select {lanes.name}, %called#{i}, {other.name} : {types}")
+        lines.append(f"scf.yield {', '.join(f'%chosen{i}' for i in range(len(others)))} : {kinds}")
+        untaken = f"scf.yield {', '.join(value.name for value in others)} : {kinds}"
+        then = "".join(f"    {line}\n" for line in lines)
+        branch = f"scf.if {taken.name} -> ({kinds}) {{\n{then}  }} else {{\n    {untaken}\n  }}"
+        name = self.raw(branch, "", len(results)).name
+        return [Value(self, f"{name}#{i}", value.element) for i, value in enumerate(results)]
 
     def round(self, x: Value) -> tuple[Value, Value]:
         """The nearest integer as float and as integer, for |x| < 2^(mantissa - 1).
