@@ -114,6 +114,8 @@ def _tidy(op: GenericOp) -> None:
     if is_all_parallel(op) and wanted:
         op = keep_results(op, wanted)
     simplify_body(op)
+    if all(argument.uses for argument in op.body.block.args[: len(op.inputs)]):
+        return
     parts = Parts.of(op)
     parts.drop_unused_inputs()
     if len(parts.inputs) < len(op.inputs):

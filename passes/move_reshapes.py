@@ -26,6 +26,7 @@ from cellc.passes.linalg_analysis import (
     input_maps,
     is_all_parallel,
     is_identity,
+    maps_of,
     output_maps,
     shape_of,
     size_of,
@@ -64,16 +65,16 @@ def fold_unit_reshapes(block: Block) -> None:
     for op in list(block.ops):
         if not isinstance(op, GenericOp):
             continue
-        parts = Parts.of(op)
-        changed = False
-        for index in range(len(parts.inputs)):
-            while (step := _before_unit_reshape(parts.inputs[index], parts.input_maps[index])) is not None:
-                maps = [m for i, m in enumerate(parts.input_maps) if i != index] + parts.output_maps
-                if not covers_loops([*maps, step[1]], len(parts.iterators)):
+        inputs, maps = list(op.inputs), maps_of(op)
+        for index in range(len(inputs)):
+            while (step := _before_unit_reshape(inputs[index], maps[index])) is not None:
+                rest = [m for i, m in enumerate(maps) if i != index]
+                if not covers_loops([*rest, step[1]], len(op.iterator_types)):
                     break
-                parts.inputs[index], parts.input_maps[index] = step
-                changed = True
-        if changed:
+                inputs[index], maps[index] = step
+        if inputs != list(op.inputs):
+            parts = Parts.of(op)
+            parts.inputs, parts.input_maps = inputs, maps[: len(inputs)]
             replace_generic(op, parts)
 
 

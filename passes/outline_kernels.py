@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import StringIO
 
-from xdsl.dialects import arith, func
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAttr, i64
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -93,6 +93,10 @@ def in_place(
     where it writes the result: then each element is read only by the iteration
     that writes it.
     """
+    readers: dict[SSAValue, list[Operation]] = {}
+    for op in ops:
+        for value in values_read(op):
+            readers.setdefault(value, []).append(op)
     pairs: list[tuple[int, int]] = []
     for number, result in enumerate(results):
         op = result.owner
@@ -101,13 +105,7 @@ def in_place(
         written = output_maps(op)[list(op.results).index(result)]
         for index, argument in enumerate(arguments):
             reads = [m for v, m in zip(op.inputs, input_maps(op), strict=False) if v is argument]
-            readers = [other for other in ops if argument in values_read(other)]
-            if (
-                argument.type == result.type
-                and reads == [written]
-                and readers == [op]
-                and argument not in captured_values(op)
-                and not isinstance(argument.owner, arith.ConstantOp)
-            ):
+            alone = readers[argument] == [op] and argument not in captured_values(op)
+            if argument.type == result.type and reads == [written] and alone:
                 pairs.append((number, index))
     return pairs
