@@ -54,9 +54,6 @@ class _Container(Cell):
     def __len__(self) -> int:
         return len(self._cells)
 
-    def __bool__(self) -> bool:
-        return True
-
     def __iter__(self) -> Iterator[Cell]:
         return iter(list(self._cells.values()))
 
