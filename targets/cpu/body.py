@@ -40,16 +40,21 @@ def widest_item(block: Block) -> int:
 class BodyWriter:
     """Writes a body for all lanes at once.
 
-    `index_of(dim)` gives the vector of values of loop `dim`; `captured` the tensors that
-    `tensor.extract` reads.
+    `index_of(dim)` gives the vector of values of loop `dim`; `captured` has the tensors that
+    `tensor.extract` reads, `scalars` the names of other values from outside the body.
     """
 
     def __init__(
-        self, vectors: Vectors, index_of: Callable[[int], str] | None = None, captured: Mapping[SSAValue, View] = {}
+        self,
+        vectors: Vectors,
+        index_of: Callable[[int], str] | None = None,
+        captured: Mapping[SSAValue, View] = {},
+        scalars: Mapping[SSAValue, str] = {},
     ) -> None:
         self.vectors = vectors
         self._index_of = index_of
         self._captured = captured
+        self._scalars = scalars
         self._values: dict[SSAValue, str] = {}
 
     def write(self, block: Block, arguments: Sequence[str]) -> list[str]:
@@ -63,10 +68,12 @@ class BodyWriter:
 
     def _operand(self, value: SSAValue) -> str:
         if value not in self._values:
-            self._values[value] = self._outer_constant(value)
+            self._values[value] = self._outer_scalar(value)
         return self._values[value]
 
-    def _outer_constant(self, value: SSAValue) -> str:
+    def _outer_scalar(self, value: SSAValue) -> str:
+        if value in self._scalars:
+            return self.vectors.broadcast(self._scalars[value], str(value.type))
         if isinstance(value.owner, arith.ConstantOp):
             return self._constant(value.owner)
         raise UnsupportedKernelError(f"a body uses a value from outside: {value}")
@@ -93,6 +100,10 @@ class BodyWriter:
         if isinstance(op, arith.SelectOp):
             return f"arith.select {joined} : {self._type(op.operands[0])}, {kind}"
         if op.name in _CASTS:
+            if kind.endswith("xbf16>") and op.name != "arith.bitcast":
+                return self._rounded_to_bf16(self._as_f32(op, operands[0]))
+            if kind.endswith("xf16>") and str(op.operands[0].type) != "f32" and op.name != "arith.bitcast":
+                return f"arith.truncf {self._as_f32(op, operands[0])} : {self.vectors.type('f32')} to {kind}"
             return f"{op.name} {joined} : {self._type(op.operands[0])} to {kind}"
         if op.name == "math.rsqrt":
             return self._reciprocal_root(op, operands[0])
@@ -101,6 +112,31 @@ class BodyWriter:
         if op.name.startswith("math."):
             return self._call(op, operands)
         raise UnsupportedKernelError(f"{op.name} in a body")
+
+    def _as_f32(self, op: Operation, operand: str) -> str:
+        """The f32 on the way to a narrower float: from other types LLVM would call a library."""
+        source = str(op.operands[0].type)
+        if source == "f32":
+            return operand
+        return self.vectors.writer.pure(f"{op.name} {operand} : {self.vectors.type(source)} to {self.vectors.type('f32')}")
+
+    def _rounded_to_bf16(self, value: str) -> str:
+        """The upper half of the bits of an f32, rounded to nearest even; a NaN stays one.
+
+        Written out because `arith.truncf` merges with a conversion before it into one that needs a library.
+        """
+        vectors, pure, wide, narrow = self.vectors, self.vectors.writer.pure, self.vectors.type("i32"), self.vectors.type("i16")
+        bits = pure(f"arith.bitcast {value} : {vectors.type('f32')} to {wide}")
+        sixteen = vectors.constant(16, "i32")
+        upper = pure(f"arith.shrui {bits}, {sixteen} : {wide}")
+        odd = pure(f"arith.andi {upper}, {vectors.constant(1, 'i32')} : {wide}")
+        bias = pure(f"arith.addi {odd}, {vectors.constant(0x7FFF, 'i32')} : {wide}")
+        rounded = pure(f"arith.shrui {pure(f'arith.addi {bits}, {bias} : {wide}')}, {sixteen} : {wide}")
+        quiet = pure(f"arith.ori {upper}, {vectors.constant(0x40, 'i32')} : {wide}")
+        unordered = pure(f"arith.cmpf uno, {value}, {value} : {vectors.type('f32')}")
+        chosen = pure(f"arith.select {unordered}, {quiet}, {rounded} : {vectors.type('i1')}, {wide}")
+        half = pure(f"arith.trunci {chosen} : {wide} to {narrow}")
+        return f"arith.bitcast {half} : {narrow} to {vectors.type('bf16')}"
 
     def _reciprocal_root(self, op: Operation, operand: str) -> str:
         root = self.vectors.writer.pure(f"math.sqrt {operand} : {self._type(op.results[0])}")

@@ -9,7 +9,7 @@ from cellc.targets.cpu.access import View, row_major
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
-from cellc.targets.cpu.nest import Nest, loop_extents, nest_of, shape_of
+from cellc.targets.cpu.nest import Nest, loop_extents, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter, open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter
 from cellc.targets.target import UnsupportedKernelError
@@ -41,7 +41,7 @@ def write_reduction_kernel(kernel: KernelWriter) -> None:
 
 
 def _write_single(kernel: KernelWriter, op: linalg.GenericOp) -> None:
-    nest = nest_of(op, kernel.view_of)
+    nest = kernel.nest_of(op)
     nest_writer = open_nest(kernel.writer, nest, kernel.lanes(nest))
     if not nest.reduced:
         raise UnsupportedKernelError(f"kernel {kernel.name}: a reduction without reduction loops")
@@ -53,7 +53,7 @@ def _place(kernel: KernelWriter, generics: list[linalg.GenericOp], outer: int) -
     """Gives each intermediate tensor scratch memory for one outer index."""
     for op in generics:
         for value in op.results:
-            if value not in kernel.views:
+            if value not in kernel.views and value.first_use is not None:
                 shape = shape_of(value)
                 buffer = kernel.scratch(element_of(value), prod(shape[outer:]))
                 kernel.views[value] = View(buffer, shape, (0,) * outer + row_major(shape[outer:]))
@@ -61,7 +61,7 @@ def _place(kernel: KernelWriter, generics: list[linalg.GenericOp], outer: int) -
 
 def write_generic(kernel: KernelWriter, op: linalg.GenericOp, fixed: Mapping[int, str]) -> None:
     """Writes all iterations of a generic with the loops in `fixed` at given indices."""
-    nest = nest_of(op, kernel.view_of)
+    nest = kernel.nest_of(op)
     nest_writer = open_nest(kernel.writer, nest, kernel.lanes(nest), fixed)
     if nest.reduced:
         ReductionWriter(nest_writer, initial_of(kernel, op, nest_writer)).write({})

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, prod
 
+from xdsl.dialects.linalg import GenericOp
 from xdsl.ir import Block
 
 from cellc.targets.cpu.access import Access
@@ -27,16 +28,17 @@ Tile = Callable[[int], None]
 
 def write_contraction_kernel(kernel: KernelWriter) -> None:
     """Writes a kernel of kind `contraction`; forms that have no register tile run as reductions."""
-    product = product_of(kernel)
+    product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
     tiling = choose_tiling(product, kernel.level) if product is not None else None
     if product is None or tiling is None:
+        kernel.forget_registers()
         write_reduction_kernel(kernel)
     else:
-        ProductWriter(kernel, product, tiling).write()
+        ProductWriter(kernel, product, tiling).write_block()
 
 
 class ProductWriter:
-    """Writes one block of a product."""
+    """Writes a product, or one block of it."""
 
     def __init__(self, kernel: KernelWriter, product: Product, tiling: Tiling) -> None:
         self._kernel = kernel
@@ -53,15 +55,25 @@ class ProductWriter:
         self._shared = [
             d for d in self._nest.parallel if d == tiling.tile_dim or d in product.shared(tiling.vector_factor, tiling.lane_dim)
         ]
+        self._chunks = self._blocking.chunks
         pieces = self._blocking.pieces
         self._packer = PanelPacker(kernel, product, tiling, pieces) if self._blocking.packed else None
         self._partial: Access | None = None
         self._panel_start = ""
         self._width = 0
 
-    def write(self) -> None:
-        """Writes the block and sets the kernel's number of blocks."""
-        ranges = self._block_ranges()
+    def write_block(self) -> None:
+        """Writes one block and sets the kernel's number of blocks."""
+        self._write(self._block_ranges())
+
+    def write_all(self) -> None:
+        """Writes the whole product."""
+        ranges = {d: self._nest_writer.whole(d) for d in self._nest.parallel}
+        self._chunks = {d: self._nest.extents[d] for d in self._nest.parallel}
+        panels = ceil(self._nest.extents[self._tiling.lane_dim] / self._tiling.width)
+        self._write(ranges | {self._tiling.lane_dim: (self._writer.index(0), self._writer.index(panels))})
+
+    def _write(self, ranges: dict[int, Range]) -> None:
         batch = [d for d in self._nest.parallel if d not in (*self._shared, self._tiling.lane_dim)]
         self._partial = self._partial_sums(ranges)
         self._nest_writer.loops(batch, ranges, lambda: self._panels(ranges))
@@ -72,7 +84,7 @@ class ProductWriter:
         lane_dim = self._tiling.lane_dim
         order = [d for d in self._nest.parallel if d != lane_dim] + [lane_dim]
         for dim in reversed(order):
-            extent, chunk = self._nest.extents[dim], self._blocking.chunks[dim]
+            extent, chunk = self._nest.extents[dim], self._chunks[dim]
             if dim == lane_dim:
                 extent = ceil(extent / self._tiling.width)
             parts = ceil(extent / chunk)
@@ -193,7 +205,7 @@ class ProductWriter:
     def _partial_sums(self, ranges: dict[int, Range]) -> Access | None:
         if self._blocking.pieces is None:
             return None
-        chunks, strides, terms = self._blocking.chunks, [0] * len(self._nest.extents), []
+        chunks, strides, terms = self._chunks, [0] * len(self._nest.extents), []
         for position, dim in enumerate(self._shared):
             strides[dim] = self._tiling.width * prod(chunks[d] for d in self._shared[position + 1 :])
             terms.append((ranges[dim][0], -strides[dim]))
@@ -263,7 +275,7 @@ class ProductWriter:
             else:
                 arguments.append(self._vectors.load(self._moved(access, offsets), access.strides[dim]))
         arguments += [""] * len(self._nest.outputs)
-        writer = BodyWriter(self._vectors, lambda d: self._loop_index(d, dim, offsets), self._nest.captured)
+        writer = BodyWriter(self._vectors, lambda d: self._loop_index(d, dim, offsets), self._nest.captured, self._nest.scalars)
         return writer.write(body, arguments)
 
     def _moved(self, access: Access, offsets: dict[int, int]) -> Access:

@@ -72,7 +72,7 @@ def inserted_piece(kernel: KernelWriter, op: InsertSliceOp, target: View) -> Pie
     """The piece of `target` that an insert_slice writes; dynamic offsets are index values of the kernel."""
     sizes, steps = op.static_sizes.get_values(), op.static_strides.get_values()
     source = padded_view(kernel.view_of(op.source), sizes)
-    moved, offsets = offset_view(kernel, target, op.static_offsets.get_values(), op.offsets)
+    moved, offsets = offset_view(kernel, target, op.static_offsets.get_values(), list(op.offsets))
     strides = tuple(stride * step for stride, step in zip(target.strides, steps, strict=True))
     access = replace(moved.identity(), strides=strides)
     return Piece(tuple(sizes), source.identity(), access, offsets, tuple(steps))

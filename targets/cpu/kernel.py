@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects import arith, func
-from xdsl.dialects.linalg import FillOp
+from xdsl.dialects.linalg import FillOp, GenericOp
 from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp
 from xdsl.ir import Operation, SSAValue
@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.body import widest_item
-from cellc.targets.cpu.nest import Nest, shape_of
+from cellc.targets.cpu.nest import Nest, nest_of, shape_of
 from cellc.targets.cpu.vectors import ITEM_BYTES, literal
 from cellc.targets.cpu.writer import Writer
 from cellc.targets.target import KernelCode, UnsupportedKernelError
@@ -68,7 +68,7 @@ class KernelWriter:
         return buffer
 
     def view_of(self, value: SSAValue) -> View:
-        """Where a tensor lies. Reshapes share their operand's memory; an empty tensor has none."""
+        """Where a tensor lies. Reshapes share their operand's memory; an empty tensor and an unused one have none."""
         if value in self.views:
             return self.views[value]
         owner = value.owner
@@ -76,7 +76,7 @@ class KernelWriter:
             return self._reshaped(self.view_of(owner.src), value)
         if isinstance(owner, FillOp):
             return self.filled(value)
-        if isinstance(owner, EmptyOp):
+        if isinstance(owner, EmptyOp) or value.first_use is None:
             return self.nowhere(value)
         raise UnsupportedKernelError(f"kernel {self.name}: no memory for {value}")
 
@@ -91,9 +91,17 @@ class KernelWriter:
         shape = shape_of(value)
         return View(buffer, shape, (0,) * len(shape))
 
+    def nest_of(self, op: GenericOp) -> Nest:
+        """The loop nest of a generic."""
+        return nest_of(op, self.view_of, self.scalars)
+
     def nowhere(self, value: SSAValue) -> View:
         """The view of a tensor that stays in registers."""
         return View.dense(Buffer("", element_of(value), 0), shape_of(value))
+
+    def forget_registers(self) -> None:
+        """Undoes the placing of tensors in registers."""
+        self.views = {value: view for value, view in self.views.items() if view.buffer.name}
 
     def index_value(self, value: SSAValue) -> str:
         """The name of an index value of the kernel."""

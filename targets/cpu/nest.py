@@ -18,7 +18,10 @@ ViewOf = Callable[[SSAValue], View]
 
 @dataclass(frozen=True)
 class Nest:
-    """`inputs[i]` is None where the body does not use argument i."""
+    """`inputs[i]` is None where the body does not use argument i.
+
+    `captured` and `scalars` say where tensors and scalars from outside the body are.
+    """
 
     extents: tuple[int, ...]
     reductions: tuple[bool, ...]
@@ -26,6 +29,7 @@ class Nest:
     outputs: tuple[Access, ...]
     body: Block
     captured: Mapping[SSAValue, View] = field(default_factory=dict)
+    scalars: Mapping[SSAValue, str] = field(default_factory=dict)
 
     @property
     def accesses(self) -> list[Access]:
@@ -79,7 +83,7 @@ def loop_extents(op: linalg.GenericOp) -> tuple[int, ...]:
     return tuple(e for e in extents if e is not None)
 
 
-def nest_of(op: linalg.GenericOp, view_of: ViewOf) -> Nest:
+def nest_of(op: linalg.GenericOp, view_of: ViewOf, scalars: Mapping[SSAValue, str] = {}) -> Nest:
     """The nest of a generic whose operands lie where `view_of` says."""
     block = op.body.block
     maps = [m.data for m in op.indexing_maps]
@@ -92,7 +96,7 @@ def nest_of(op: linalg.GenericOp, view_of: ViewOf) -> Nest:
     outputs = tuple(view_of(v).access(m) for v, m in zip(results, maps[count:], strict=True))
     reductions = tuple(t.data.value == "reduction" for t in op.iterator_types)
     captured = {o.tensor: view_of(o.tensor) for o in block.ops if isinstance(o, tensor.ExtractOp)}
-    return Nest(loop_extents(op), reductions, inputs, outputs, block, captured)
+    return Nest(loop_extents(op), reductions, inputs, outputs, block, captured, scalars)
 
 
 def _access(view_of: ViewOf, value: SSAValue, indexing: AffineMap) -> Access:
@@ -140,3 +144,9 @@ def copy_nest(extents: Sequence[int], source: Access, target: Access) -> Nest:
     block = Block(arg_types=(element, element))
     block.add_op(linalg.YieldOp(block.args[0]))
     return Nest(tuple(extents), (False,) * len(extents), (moved[0],), (moved[1],), block)
+
+
+def restrict(nest: Nest, dim: int, lower: str, count: int) -> Nest:
+    """`count` iterations of loop `dim` from `lower` on."""
+    extents = [count if d == dim else extent for d, extent in enumerate(nest.extents)]
+    return nest.with_loops(extents, nest.reductions, lambda a: a.at(dim, lower))

@@ -122,9 +122,9 @@ class NestWriter:
 
     def body(self, dim: int | None, arguments: Sequence[str]) -> list[str]:
         """Writes the body with lanes along loop `dim`."""
-        return BodyWriter(self.vectors, lambda d: self.loop_index(d, dim), self.nest.captured).write(
-            self.nest.body, arguments
-        )
+        nest = self.nest
+        writer = BodyWriter(self.vectors, lambda d: self.loop_index(d, dim), nest.captured, nest.scalars)
+        return writer.write(nest.body, arguments)
 
     def loop_index(self, asked: int, dim: int | None) -> str:
         """The values of loop `asked`, one per lane."""
@@ -134,9 +134,10 @@ class NestWriter:
         return self.vectors.broadcast(start, "index")
 
     def store(self, values: Sequence[str], dim: int | None) -> None:
-        """Stores one vector per output."""
+        """Stores one vector per output that has memory."""
         for value, access in zip(values, self.nest.outputs, strict=True):
-            self.vectors.store(value, self.located(access), 1 if dim is None else self.stride(access, dim))
+            if access.buffer.name:
+                self.vectors.store(value, self.located(access), 1 if dim is None else self.stride(access, dim))
 
     def vector_loop(self, dim: int | None, inner: Callable[[], None], bounds: Range | None = None) -> None:
         """Runs `inner` for every vector of loop `dim`: full ones, then the masked rest.

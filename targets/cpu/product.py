@@ -1,6 +1,7 @@
 """Products: what a contraction kernel computes, read from its generics."""
 
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xdsl.dialects import linalg
@@ -8,7 +9,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.kernel import KernelWriter, filled_constant
-from cellc.targets.cpu.nest import Nest, collapse, nest_of
+from cellc.targets.cpu.nest import Nest, collapse
 
 _MULTIPLY_ADD = {("arith.mulf", "arith.addf"), ("arith.muli", "arith.addi")}
 _EXTENSIONS = ("arith.extf", "arith.extsi", "arith.extui")
@@ -51,9 +52,8 @@ class Product:
         return [d for d in self.nest.parallel if d != lane_dim and access.strides[d] == 0]
 
 
-def product_of(kernel: KernelWriter) -> Product | None:
-    """The product that a contraction kernel computes, or None where it has another form."""
-    generics = [op for op in kernel.ops if isinstance(op, linalg.GenericOp)]
+def product_of(kernel: KernelWriter, generics: Sequence[linalg.GenericOp]) -> Product | None:
+    """The product that a contraction (and its epilogue) computes, or None where it has another form."""
     if len(generics) not in (1, 2) or len(generics[0].inputs) != 2 or len(generics[0].outputs) != 1:
         return None
     main, element = generics[0], str(generics[0].outputs[0].type.element_type)
@@ -61,7 +61,7 @@ def product_of(kernel: KernelWriter) -> Product | None:
     if initial is None or extensions is None or not _leads(main, len(main.inputs)):
         return None
     if len(generics) == 1:
-        nest = collapse(nest_of(main, kernel.view_of))
+        nest = collapse(kernel.nest_of(main))
         return Product(nest, extensions, element, initial, None, frozenset())
     return _with_epilogue(kernel, main, generics[1], extensions, initial)
 
@@ -78,7 +78,7 @@ def _with_epilogue(
     if not all(_leads(epilogue, i) for i in sums) or result in kernel.results:
         return None
     kernel.views.setdefault(result, kernel.nowhere(result))
-    inner, outer = nest_of(main, kernel.view_of), nest_of(epilogue, kernel.view_of)
+    inner, outer = kernel.nest_of(main), kernel.nest_of(epilogue)
     if any(outer.reductions) or len(outer.extents) != len(inner.parallel):
         return None
 

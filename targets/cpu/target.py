@@ -10,8 +10,8 @@ from cellc.targets.cpu.copy import write_copy_kernel
 from cellc.targets.cpu.elementwise import write_elementwise
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, single
 from cellc.targets.cpu.level import CpuLevel
-from cellc.targets.cpu.nest import nest_of
 from cellc.targets.cpu.nest_writer import open_nest
+from cellc.targets.cpu.recurrent import write_recurrent_kernel
 from cellc.targets.cpu.scatter import write_scatter_kernel
 from cellc.targets.target import KernelCode, UnsupportedKernelError
 
@@ -19,7 +19,7 @@ from cellc.targets.target import KernelCode, UnsupportedKernelError
 def _write_elementwise_kernel(kernel: KernelWriter) -> None:
     op = single(kernel.ops, linalg.GenericOp, kernel.name)
     assert isinstance(op, linalg.GenericOp)
-    nest = nest_of(op, kernel.view_of)
+    nest = kernel.nest_of(op)
     kernel.blocks = write_elementwise(open_nest(kernel.writer, nest, kernel.lanes(nest)), BLOCK)
 
 
@@ -28,6 +28,7 @@ _KINDS: dict[str, Callable[[KernelWriter], None]] = {
     "contraction": write_contraction_kernel,
     "reduction": write_reduction_kernel,
     "copy": write_copy_kernel,
+    "recurrent": write_recurrent_kernel,
     "scatter": write_scatter_kernel,
 }
 
