@@ -50,7 +50,7 @@ def _pow(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
 
 
 def _pick(b: GradientBuilder, op: NNOperation, g: SSAValue, predicate: str) -> Gradients:
-    """The gradient goes whole to one operand; ties to lhs, as in MindSpore's MaximumGrad and MinimumGrad."""
+    """The gradient goes whole to one operand; ties to rhs, as in the kernels of MindSpore 1.7.1."""
     lhs, rhs = op.operands
     left, zero = b.compare(lhs, rhs, predicate=predicate), b.like(lhs, 0.0)
     return [b.select(left, g, zero), b.select(left, zero, g)]
@@ -58,12 +58,12 @@ def _pick(b: GradientBuilder, op: NNOperation, g: SSAValue, predicate: str) -> G
 
 @gradient_of("maximum")
 def _maximum(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
-    return _pick(b, op, grads[0], "ge")
+    return _pick(b, op, grads[0], "gt")
 
 
 @gradient_of("minimum")
 def _minimum(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
-    return _pick(b, op, grads[0], "le")
+    return _pick(b, op, grads[0], "lt")
 
 
 @gradient_of("mod")

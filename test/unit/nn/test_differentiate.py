@@ -63,9 +63,9 @@ def test_pow_twice() -> None:
     assert d == [0.0, 0.0]
 
 
-def test_ties_go_to_the_left_operand() -> None:
+def test_ties_go_to_the_right_operand() -> None:
     for name in ("maximum", "minimum"):
-        assert _gradients_at([[1.0], [1.0]], lambda b, x, y, name=name: getattr(b, name)(x, y)) == [[1.0], [0.0]]
+        assert _gradients_at([[1.0], [1.0]], lambda b, x, y, name=name: getattr(b, name)(x, y)) == [[0.0], [1.0]]
 
 
 def test_ties_of_a_reduction_share() -> None:
