@@ -5,14 +5,13 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 from cellc import compile as compiler
 from cellc.dtype import dtype_of
 from cellc.graph import Graph
 from cellc.running import state
 from cellc.tensor import Tensor
-from cellc.tensor_base import TensorBase, aligned_empty
+from cellc.tensor_base import TensorBase, address_of, aligned_empty
 
 
 class Compiled:
@@ -42,30 +41,23 @@ class Compiled:
     def refresh(self) -> None:
         """Reads the addresses of parameters and constants again; new storage comes with a new `context.epoch`."""
         for slot, source in self._bound:
-            self._pointers[slot] = source._elements().ctypes.data
-
-    def _finish_pending(self) -> None:
-        """Runs eager operations that were recorded before this call and share parameters with it."""
-        eager = state.eager
-        if eager is not None and (eager.has_assignments or (self._updates and eager.nodes)):
-            eager.flush()
+            self._pointers[slot] = address_of(source._elements())
 
     def run(self, tensors: Sequence[TensorBase]) -> list[Tensor]:
         """Runs the program on input tensors of the compiled types; returns new tensors."""
-        self._finish_pending()
+        eager = state.eager
+        if eager is not None and (eager.has_assignments or (self._updates and eager.nodes)):
+            eager.flush()  # recorded before this call, and may share parameters with it
         pointers = self._pointers
-        kept: list[Any] = []
+        # An input may be a parameter that the program overwrites, so it gets a copy.
+        arrays = [tensor.asnumpy() if tensor.is_parameter else tensor._elements() for tensor in tensors]
+        results = []
         with self._lock:
-            for slot, tensor in zip(self._inputs, tensors, strict=True):
-                array = tensor._elements()
-                if tensor.is_parameter:
-                    array = tensor.asnumpy()
-                kept.append(array)
-                pointers[slot] = array.ctypes.data
-            results = []
+            for slot, array in zip(self._inputs, arrays, strict=True):
+                pointers[slot] = address_of(array)
             for slot, type, dtype in self._outputs:
                 array = aligned_empty(type.shape, dtype)
-                pointers[slot] = array.ctypes.data
+                pointers[slot] = address_of(array)
                 results.append(Tensor._wrap(array, type))
             self._executable.run(pointers)
         return results

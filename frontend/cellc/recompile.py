@@ -98,6 +98,8 @@ class Reads:
 
     def contents_changed(self) -> bool:
         """Whether a list or dict has other contents; unlike other changes these do not show in `context.epoch`."""
+        if not self._containers:
+            return False
         return any(not _same(old, _snapshot(_lookup(cell, name))) for cell, name, old in self._containers)
 
     def changed(self) -> str | None:

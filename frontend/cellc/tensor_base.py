@@ -10,6 +10,7 @@ A tensor is in one of four states:
 
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cellc.trace import Trace
 
 ALIGNMENT = 64
+_Char = ctypes.c_char
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -31,8 +33,15 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     for extent in shape:
         size *= extent
     raw = np.empty(size + ALIGNMENT, np.uint8)
-    offset = -raw.ctypes.data % ALIGNMENT
-    return np.ndarray(shape, dtype, raw, offset)
+    return np.ndarray(shape, dtype, raw, -address_of(raw) % ALIGNMENT)
+
+
+def address_of(array: np.ndarray) -> int:
+    """The address of the first element; several times quicker than `array.ctypes.data` where that is possible."""
+    try:
+        return ctypes.addressof(_Char.from_buffer(array))
+    except (TypeError, ValueError):  # read-only or empty, or a dtype that buffers do not know (bfloat16)
+        return array.ctypes.data
 
 
 def aligned_copy(data: Any, dtype: np.dtype) -> np.ndarray:
