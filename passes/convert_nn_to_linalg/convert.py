@@ -72,7 +72,7 @@ def _convert_op(op: NNOperation, block: Block, values: dict[SSAValue, SSAValue])
     rule = rule_of(op.mnemonic)
     operands = [Tensor(values.get(operand, operand), tensor_type(operand.type)) for operand in op.operands]
     types = tuple(tensor_type(result.type) for result in op.results)
-    builder = TensorBuilder(block, op.location)
+    builder = TensorBuilder(block, op.location, [bool(result.uses) for result in op.results])
     given = rule(builder, types[0] if len(types) == 1 else types, *operands, **op.attribute_values)
     tensors = (given,) if isinstance(given, Tensor) else given
     for result, type_, tensor in zip(op.results, types, tensors, strict=True):

@@ -19,7 +19,6 @@ from cellc.dialects.nn.definition import TensorType
 from cellc.passes.convert_nn_to_linalg.casts import cast
 from cellc.passes.convert_nn_to_linalg.layout import insert, reshape
 from cellc.passes.convert_nn_to_linalg.maps import dims
-from cellc.passes.convert_nn_to_linalg.reduction import first_extreme
 from cellc.passes.convert_nn_to_linalg.rules import lowering_of
 from cellc.passes.convert_nn_to_linalg.scalars import Body, Scalar, wide
 from cellc.passes.convert_nn_to_linalg.tensors import Read, Tensor, TensorBuilder
@@ -60,17 +59,22 @@ def _windows(x: Tensor, strides: Ints) -> Read:
 def _max_pool2d(
     b: TensorBuilder, results: tuple[TensorType, TensorType], x: Tensor, *, kernel: Ints, strides: Ints, padding: Ints
 ) -> tuple[Tensor, Tensor]:
-    """The pair (maximum, offset) in the order of the window. Without padding the offset starts at 0, the first one."""
-    result, _ = results
+    """The pair (maximum, offset) in the order of the window, or the one that is used."""
+    result, index_type = results
+    reads = [_windows(pad_spatial(b, x, padding, float("-inf")), strides)]
+    init = (x.dtype, float("-inf"))
+    if not b.used[1]:
+        (best,) = _reduce_windows(b, lambda x, best: best.maximum(x), reads, result.shape, kernel, [init])
+        return b.narrow(best, x.dtype), b.empty(index_type)
 
     def body(element: Scalar, best: Scalar, index: Scalar) -> tuple[Scalar, Scalar]:
-        return first_extreme("gt", element, best, _offset(element.body, kernel[1]), index)
+        """A NaN is the largest, and the first of several stays."""
+        better = (element > best) | (element.is_nan() & best.eq(best))
+        return better.select(element, best), better.select(_offset(element.body, kernel[1]), index)
 
-    padded = pad_spatial(b, x, padding, float("-inf"))
-    inits = [(x.dtype, float("-inf")), ("i32", -1 if any(padding) else 0)]
-    best, index = _reduce_windows(b, body, [_windows(padded, strides)], result.shape, kernel, inits)
-    if any(padding):
-        index = _never_padding(b, index, kernel, strides, padding)
+    inits = [init, ("i32", -1 if any(padding) else 0)]
+    best, index = _reduce_windows(b, body, reads, result.shape, kernel, inits)
+    index = _never_padding(b, index, kernel, strides, padding) if any(padding) else index
     return b.narrow(best, x.dtype), index
 
 

@@ -29,26 +29,28 @@ def _lstm(
     b: TensorBuilder, results: Sequence[TensorType], gates_x: Tensor, w_hh: Tensor, h0: Tensor, c0: Tensor,
     lengths: Tensor,
 ) -> tuple[Tensor, ...]:  # fmt: skip
-    """Carries the sequences h, c and gates[T, N, 4, H], and the state h, c."""
+    """Carries those of the sequences h, c and gates[T, N, 4, H] that are used, and the state h, c."""
     if results[0].size == 0:
         return tuple(b.empty(type_) for type_ in results)
     steps, n, hidden = results[0].shape
     by_gate = reshape(b, gates_x, (steps, n, 4, hidden))
+    sequences = [b.empty(type_) for type_ in (results[0], results[1], by_gate.type)]
+    kept = [number for number in range(3) if b.used[number]]
+    names = "".join(("h", "c", "ifgo")[number] for number in kept)
 
-    def step(
-        b: TensorBuilder, t: SSAValue, hs: Tensor, cs: Tensor, gates: Tensor, h: Tensor, c: Tensor
-    ) -> list[Tensor]:
+    def step(b: TensorBuilder, t: SSAValue, *carried: Tensor) -> list[Tensor]:
+        *into, h, c = carried
         given = extract(b, by_gate, (t, 0, 0, 0), (1, n, 4, hidden), (n, 4, hidden))
         recurrent = reshape(b, _times_transposed(b, h, w_hh), (n, 4, hidden))
-        *activated, new_c, new_h, c, h = _forward(b, t, given, recurrent, h, c, lengths, gates.dtype)
-        hs, cs = (_insert_step(b, x, into, t) for x, into in ((new_h, hs), (new_c, cs)))
-        for gate, value in enumerate(activated):
-            gates = insert(b, value, gates, (t, 0, gate, 0), sizes=(1, n, 1, hidden))
-        return [hs, cs, gates, h, c]
+        made, h, c = _forward(b, t, (given, recurrent, h, c, lengths), names, gates_x.dtype)
+        parts = [[made["h"]] if k == 0 else [made["c"]] if k == 1 else [made[gate] for gate in "ifgo"] for k in kept]
+        into = [_insert_step(b, values, sequence, t) for values, sequence in zip(parts, into, strict=True)]
+        return [*into, h, c]
 
-    carried = [b.empty(results[0]), b.empty(results[1]), b.empty(by_gate.type), b.widen(h0), b.widen(c0)]
-    hs, cs, gates, *_ = for_each(b, steps, carried, step)
-    return hs, cs, reshape(b, gates, results[2].shape)
+    *filled, _, _ = for_each(b, steps, [*(sequences[k] for k in kept), b.widen(h0), b.widen(c0)], step)
+    for k, sequence in zip(kept, filled, strict=True):
+        sequences[k] = sequence
+    return sequences[0], sequences[1], reshape(b, sequences[2], results[2].shape)
 
 
 def _times_transposed(b: TensorBuilder, x: Tensor, weight: Tensor) -> Tensor:
@@ -58,26 +60,26 @@ def _times_transposed(b: TensorBuilder, x: Tensor, weight: Tensor) -> Tensor:
 
 
 def _forward(
-    b: TensorBuilder, t: SSAValue, given: Tensor, recurrent: Tensor, h: Tensor, c: Tensor, lengths: Tensor, dtype: str
-) -> tuple[Tensor, ...]:
-    """The activated gates i, f, g, o and c and h for the sequences, then c and h for the state."""
+    b: TensorBuilder, t: SSAValue, operands: Sequence[Tensor], names: str, dtype: str
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """One generic that makes the named ones of i, f, g, o, h, c in the sequences' dtype, and the next state h, c."""
+    given, recurrent, h, c, lengths = operands
     n, j = dims(2)
+    wanted = list(dict.fromkeys([("h", h.dtype), ("c", c.dtype), *((name, dtype) for name in names)]))
 
-    def body(*scalars_: Scalar) -> tuple[Scalar, ...]:
-        given, recurrent, (h, c, length) = scalars_[:4], scalars_[4:8], scalars_[8:]
-        raw = [x + y for x, y in zip(given, recurrent, strict=True)]
+    def body(*elements: Scalar) -> tuple[Scalar, ...]:
+        raw = [x + y for x, y in zip(elements[:4], elements[4:8], strict=True)]
+        h, c, length = elements[8:]
         i, f, g, o = sigmoid(raw[0]), sigmoid(raw[1]), scalars.tanh(raw[2]), sigmoid(raw[3])
-        active = _is_active(t, length)
-        new_c = f * c + i * g
+        active, new_c = _is_active(t, length), f * c + i * g
         new_h = active.select(o * scalars.tanh(new_c), h)
-        new_c = active.select(new_c, c)
-        return (i, f, g, o, new_c, new_h, new_c, new_h)[: 6 if same else 8]
+        values = {"i": i, "f": f, "g": g, "o": o, "h": new_h, "c": active.select(new_c, c)}
+        return tuple(values[name] for name, _ in wanted)
 
-    same = wide(dtype) == dtype
     reads = [*_gate_reads(given), *_gate_reads(recurrent), Read(h, (n, j)), Read(c, (n, j)), Read(lengths, (n,))]
-    types = [TensorType(h.shape, dtype)] * 6 + ([] if same else [h.type] * 2)
-    results = b.elementwise_many(body, reads, types)
-    return (*results, *results[4:]) if same else results
+    results = b.elementwise_many(body, reads, [TensorType(h.shape, dtype) for _, dtype in wanted])
+    made = dict(zip(wanted, results, strict=True))
+    return {name: made[name, dtype] for name in names}, made["h", h.dtype], made["c", c.dtype]
 
 
 @lowering_of("lstm_gradient")
@@ -85,14 +87,15 @@ def _lstm_gradient(
     b: TensorBuilder, results: Sequence[TensorType], gates: Tensor, c: Tensor, w_hh: Tensor, c0: Tensor,
     lengths: Tensor, dh: Tensor, dc: Tensor,
 ) -> tuple[Tensor, ...]:  # fmt: skip
-    """From the last step to the first; carries dgates[T, N, 4, H] and the gradients of the state h and c."""
+    """From the last step to the first; carries dgates[T, N, 4, H] if used, and the gradients of the state h and c."""
     steps, n, hidden = c.shape
     if c.type.size == 0:
         return tuple(b.fill(0, type_) for type_ in results)
     by_gate = reshape(b, gates, (steps, n, 4, hidden))
     state = TensorType((n, hidden), wide(c.dtype))
 
-    def step(b: TensorBuilder, count: SSAValue, dgates: Tensor, carried_h: Tensor, carried_c: Tensor) -> list[Tensor]:
+    def step(b: TensorBuilder, count: SSAValue, *carried: Tensor) -> list[Tensor]:
+        *into, carried_h, carried_c = carried
         t = subtract(b, steps - 1, count)
         at_t = [_extract_step(b, x, t) for x in (c, dh, dc)]
         before = _extract_step(b, c, previous(b, t))
@@ -103,10 +106,14 @@ def _lstm_gradient(
             joined = insert(b, value, joined, (0, gate, 0), sizes=(n, 1, hidden))
         recurrent = _times(b, reshape(b, joined, (n, 4 * hidden)), w_hh)
         carried_h = _active_or(b, t, recurrent, total_h, lengths)
-        dgates = insert(b, b.narrow(joined, dgates.dtype), dgates, (t, 0, 0, 0), sizes=(1, n, 4, hidden))
-        return [dgates, carried_h, carried_c]
+        rounded = b.narrow(joined, c.dtype) if into else joined
+        into = [insert(b, rounded, dgates, (t, 0, 0, 0), sizes=(1, n, 4, hidden)) for dgates in into]
+        return [*into, carried_h, carried_c]
 
-    dgates, dh0, dc0 = for_each(b, steps, [b.empty(by_gate.type), b.fill(0, state), b.fill(0, state)], step)
+    dgates = b.empty(by_gate.type)
+    zeros = [b.fill(0, state), b.fill(0, state)]
+    *filled, dh0, dc0 = for_each(b, steps, [dgates, *zeros] if b.used[0] else zeros, step)
+    dgates = filled[0] if filled else dgates
     return reshape(b, dgates, results[0].shape), b.narrow(dh0, c.dtype), b.narrow(dc0, c.dtype)
 
 
@@ -164,5 +171,11 @@ def _extract_step(b: TensorBuilder, sequence: Tensor, t: SSAValue) -> Tensor:
     return extract(b, sequence, (t, 0, 0), (1, *shape), shape)
 
 
-def _insert_step(b: TensorBuilder, value: Tensor, sequence: Tensor, t: SSAValue) -> Tensor:
-    return insert(b, value, sequence, (t, 0, 0), sizes=(1, *value.shape))
+def _insert_step(b: TensorBuilder, values: Sequence[Tensor], sequence: Tensor, t: SSAValue) -> Tensor:
+    """A matrix at step t of [T, N, H], or one per gate at step t of [T, N, 4, H]."""
+    n, hidden = values[0].shape
+    if len(values) == 1:
+        return insert(b, values[0], sequence, (t, 0, 0), sizes=(1, n, hidden))
+    for gate, value in enumerate(values):
+        sequence = insert(b, value, sequence, (t, 0, gate, 0), sizes=(1, n, 1, hidden))
+    return sequence

@@ -9,9 +9,9 @@ from xdsl.ir.affine import AffineExpr
 from cellc.dialects.nn.definition import TensorType
 from cellc.passes.convert_nn_to_linalg.casts import cast
 from cellc.passes.convert_nn_to_linalg.layout import reshape
-from cellc.passes.convert_nn_to_linalg.maps import dim
+from cellc.passes.convert_nn_to_linalg.maps import dim, dims
 from cellc.passes.convert_nn_to_linalg.rules import lowering_of
-from cellc.passes.convert_nn_to_linalg.scalars import Scalar, limits
+from cellc.passes.convert_nn_to_linalg.scalars import Scalar, is_float, limits
 from cellc.passes.convert_nn_to_linalg.tensors import Read, Tensor, TensorBuilder
 
 
@@ -67,33 +67,31 @@ for _name in COMBINE:
     _register(_name)
 
 
-def first_extreme(predicate: str, x: Scalar, best: Scalar, position: Scalar, index: Scalar) -> tuple[Scalar, Scalar]:
-    """Keeps (best, index) unless x is better: then (x, position). A NaN is the extreme and the first one stays."""
-    better = x.compare(predicate, best)
-    if x.dtype in ("f32", "f64"):
-        better = better | (x.is_nan() & best.eq(best))
-    return better.select(x, best), better.select(position, index)
-
-
 @lowering_of("argmax")
 def _argmax(b: TensorBuilder, result: TensorType, x: Tensor, *, axis: int) -> Tensor:
-    return _arg_extreme(b, x, axis, "gt", limits(x.dtype)[0])
+    return _first_position(b, x, axis, reduce_axes(b, x, [axis], COMBINE["reduce_max"], limits(x.dtype)[0]))
 
 
 @lowering_of("argmin")
 def _argmin(b: TensorBuilder, result: TensorType, x: Tensor, *, axis: int) -> Tensor:
-    return _arg_extreme(b, x, axis, "lt", limits(x.dtype)[1])
+    return _first_position(b, x, axis, reduce_axes(b, x, [axis], COMBINE["reduce_min"], limits(x.dtype)[1]))
 
 
-def _arg_extreme(b: TensorBuilder, x: Tensor, axis: int, predicate: str, initial: float) -> Tensor:
-    """A reduction of two results, the extreme and its position, in the order of the axis."""
+def _first_position(b: TensorBuilder, x: Tensor, axis: int, extreme: Tensor) -> Tensor:
+    """The least position whose element is the extreme; the order of the loop does not matter."""
     order, exprs = axes_last(len(x.shape), [axis])
     parallel = len(order) - 1
 
-    def body(element: Scalar, best: Scalar, index: Scalar) -> tuple[Scalar, Scalar]:
+    def body(element: Scalar, extreme: Scalar, least: Scalar) -> Scalar:
         position = cast(element.body.index(parallel), "i32")
-        return first_extreme(predicate, element, best, position, index)
+        return least.minimum(is_extreme(element, extreme).select(position, limits("i32")[1]))
 
+    reads = [Read(x, exprs), Read(extreme, dims(parallel))]
     loops = [x.shape[axis] for axis in order]
-    _, index = b.reduction(body, [Read(x, exprs)], loops, parallel, [(x.dtype, initial), ("i32", 0)])
-    return index
+    (position,) = b.reduction(body, reads, loops, parallel, [("i32", limits("i32")[1])])
+    return position
+
+
+def is_extreme(x: Scalar, extreme: Scalar) -> Scalar:
+    """Whether x is the maximum or minimum found, which is NaN where any element is."""
+    return x.eq(extreme) | x.is_nan() if is_float(x.dtype) else x.eq(extreme)

@@ -65,11 +65,16 @@ def ir_tensor_type(type_: TensorType) -> IRTensorType[Any]:
 
 
 class TensorBuilder:
-    """Appends ops of the linalg form to a block."""
+    """Appends ops of the linalg form to a block.
 
-    def __init__(self, block: Block, location: LocationAttr) -> None:
+    `used` tells a rule which results of its op anything uses. A generic's result that nothing uses would still
+    need memory, so a rule leaves out what is unused and gives `empty` for it.
+    """
+
+    def __init__(self, block: Block, location: LocationAttr, used: Sequence[bool] = ()) -> None:
         self.block = block
         self.location = location
+        self.used = used
 
     def emit(self, op_class: type[Operation], **parts: Any) -> Operation:
         op = op_class.create(location=self.location, **parts)

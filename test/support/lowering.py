@@ -22,21 +22,28 @@ from cellc.passes.rewriting import without_location
 LOCATION = location_attribute("model.py", 3, 8, "net.layer")
 
 
-def module_of(name: str, types: Sequence[TensorType], attributes: Mapping[str, Any]) -> ModuleOp:
-    """`@main` with one `nn` op on the arguments, whose results it returns."""
+def module_of(
+    name: str, types: Sequence[TensorType], attributes: Mapping[str, Any], results: Sequence[int] | None = None
+) -> ModuleOp:
+    """`@main` with one `nn` op on the arguments, whose results (all, or those of these numbers) it returns."""
     block = Block(arg_types=[ir_type(type_) for type_ in types])
     op = create(name, block.args, attributes, LOCATION)
-    block.add_ops([op, func.ReturnOp(*op.results)])
+    returned = op.results if results is None else [op.results[number] for number in results]
+    block.add_ops([op, func.ReturnOp(*returned)])
     block.last_op.location = LOCATION
-    function = func.FuncOp("main", ([arg.type for arg in block.args], list(op.result_types)), Region(block))
+    function = func.FuncOp(
+        "main", ([arg.type for arg in block.args], [value.type for value in returned]), Region(block)
+    )
     function.location = LOCATION
     return ModuleOp([function])
 
 
-def lowered(name: str, arrays: Sequence[np.ndarray], attributes: Mapping[str, Any]) -> ModuleOp:
+def lowered(
+    name: str, arrays: Sequence[np.ndarray], attributes: Mapping[str, Any], results: Sequence[int] | None = None
+) -> ModuleOp:
     """The linalg form of one op on arrays of these types; verified, with a location on every op."""
     types = [TensorType(array.shape, dtype_name(array.dtype)) for array in arrays]
-    module = module_of(name, types, attributes)
+    module = module_of(name, types, attributes, results)
     module.verify()
     ConvertNNToLinalgPass().apply(Context(), module)
     module.verify()

@@ -53,13 +53,16 @@ func.func @reduce(%x : tensor<2x3xf32>) -> tensor<1x3xf32> {
   func.return %0 : tensor<1x3xf32>
 }
 
-// Two results: the extreme and its position.
+// The maximum, then the least position that holds it.
 // CHECK-LABEL: func.func @argmax
 func.func @argmax(%x : tensor<2x3xf32>) -> tensor<2xi32> {
-  // CHECK: {{%.*}}, [[I:%.*]] = linalg.generic
+  // CHECK: [[M:%.*]] = linalg.generic {{.*}} ins(%x : tensor<2x3xf32>)
+  // CHECK:   arith.maximumf
+  // CHECK: linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]} ins(%x, [[M]] : tensor<2x3xf32>, tensor<2xf32>)
   // CHECK:   linalg.index 1 : index
-  // CHECK: } -> (tensor<2xf32>, tensor<2xi32>)
-  // CHECK: func.return [[I]]
+  // CHECK:   arith.cmpf oeq
+  // CHECK:   arith.minsi
+  // CHECK: } -> tensor<2xi32>
   %0 = nn.argmax %x {axis = 1} : (tensor<2x3xf32>) -> tensor<2xi32>
   func.return %0 : tensor<2xi32>
 }
