@@ -54,7 +54,7 @@ def require_axes(op: str, name: str, axes: Sequence[int], rank: int) -> None:
     for axis in axes:
         require_axis(op, name, axis, rank)
     if len(set(axes)) != len(axes):
-        raise InferenceError(f"{op}: {name} {list(axes)} repeats an axis")
+        raise InferenceError(f"{op}: {list(axes)} repeats an {name}")
 
 
 def require_shape(op: str, name: str, shape: Sequence[int]) -> None:

@@ -282,7 +282,7 @@ func.func @softmax(%x: tensor<2x3xf32>) {
 
 // -----
 
-// expected-error {{reduce_sum: axis [1, 1] repeats an axis}}
+// expected-error {{reduce_sum: [1, 1] repeats an axis}}
 func.func @reduce_sum(%x: tensor<2x3xf32>) {
   %0 = nn.reduce_sum %x {axes = [1, 1], keep_dims = false} : (tensor<2x3xf32>) -> tensor<2xf32>
   func.return

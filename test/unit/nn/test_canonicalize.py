@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from unit.nn.gradient_cases import CASES, Case, is_fixed
 from xdsl.context import Context
 
 from cellc.dialects.nn import TensorType
+from cellc.dialects.nn.arrays import dtype_name
 from cellc.passes.canonicalize_nn import CanonicalizeNNPass
+from cellc.passes.differentiate import DifferentiatePass
 from cellc.passes.rewriting import without_location
 from support.interpret_nn import interpret
 from support.nn_module import make_module, op_names
@@ -102,3 +105,25 @@ def test_unused_and_repeated_ops_go() -> None:
     module = make_module([MATRIX], body)
     CanonicalizeNNPass().apply(Context(), module)
     assert op_names(module) == ["sin", "mul", "reduce_sum"]
+
+
+@pytest.mark.parametrize("case", CASES[::4], ids=str)
+def test_gradients_keep_their_bits(case: Case) -> None:
+    """Differentiated modules are what the pass mostly sees."""
+    arrays = case.arrays(np.random.default_rng(5))
+    wrt = [index for index, operand in enumerate(case.operands) if not is_fixed(operand)]
+
+    def body(b, *operands):
+        results = getattr(b, case.op)(*operands, **case.attributes)
+        y = results[0] if isinstance(results, tuple) else results
+        gradients = b.gradient(y, y, *(operands[index] for index in wrt))
+        return [y, *(gradients if isinstance(gradients, tuple) else [gradients])]
+
+    module = make_module([TensorType(array.shape, dtype_name(array.dtype)) for array in arrays], body)
+    DifferentiatePass().apply(Context(), module)
+    before = interpret(module, arrays)
+    CanonicalizeNNPass().apply(Context(), module)
+    module.verify()
+    assert not without_location(module)
+    for old, new in zip(before, interpret(module, arrays), strict=True):
+        assert (old.tobytes(), old.shape) == (new.tobytes(), new.shape)
