@@ -27,6 +27,7 @@ from cellc.passes.linalg_analysis import (
     iterators,
     map_attributes,
     output_maps,
+    reads_whole_axes,
 )
 from cellc.passes.rewriting import location_of, set_location
 
@@ -237,7 +238,8 @@ def fused_parts(producer: GenericOp, consumer: GenericOp) -> Parts | None:
             return None
         values = inline_body(parts, first, producer, through)
         parts.replace_input(index, values[result])
-    if not covers_loops([*parts.input_maps, *parts.output_maps], len(parts.iterators)):
+    values, maps = [*parts.inputs, *parts.outputs], [*parts.input_maps, *parts.output_maps]
+    if not covers_loops(maps, len(parts.iterators)) or not reads_whole_axes(values, maps):
         return None
     return parts
 

@@ -78,6 +78,17 @@ def covers_loops(maps: Iterable[AffineMap], loops: int) -> bool:
     return {bare_dim(result) for map_ in maps for result in map_.results} >= set(range(loops))
 
 
+def reads_whole_axes(values: Sequence[SSAValue], maps: Sequence[AffineMap]) -> bool:
+    """Whether every loop has one extent: a bare loop runs over the whole axis of each operand."""
+    extents: dict[int, int] = {}
+    for value, map_ in zip(values, maps, strict=True):
+        for result, extent in zip(map_.results, shape_of(value), strict=True):
+            loop = bare_dim(result)
+            if loop is not None and extents.setdefault(loop, extent) != extent:
+                return False
+    return True
+
+
 def loop_extents(op: GenericOp) -> list[int]:
     """The number of iterations of each loop."""
     extents = [1] * len(op.iterator_types)

@@ -21,11 +21,13 @@ from xdsl.ir.affine import AffineExpr, AffineMap
 from cellc.passes.generic_rewrites import Parts, empty_like, erase, insert_before, replace_generic
 from cellc.passes.linalg_analysis import (
     RESHAPES,
+    bare_dim,
     bare_dims,
     covers_loops,
     input_maps,
     is_all_parallel,
     is_identity,
+    loop_extents,
     maps_of,
     output_maps,
     shape_of,
@@ -83,6 +85,8 @@ def _before_unit_reshape(value: SSAValue, map_: AffineMap) -> tuple[SSAValue, Af
     if not isinstance(op, RESHAPES) or not size_of(value):
         return None
     source, expanding = op.src, isinstance(op, tensor.ExpandShapeOp)
+    if not expanding and _is_prefix(source.owner):
+        return None
     expanded = shape_of(op.result if expanding else source)
     results: list[AffineExpr] = []
     if not reassociation(op):  # to or from rank 0
@@ -99,6 +103,15 @@ def _before_unit_reshape(value: SSAValue, map_: AffineMap) -> tuple[SSAValue, Af
             zero = AffineExpr.constant(0)
             results.extend(map_.results[outer] if dim == kept else zero for dim in group)
     return source, AffineMap(map_.num_dims, 0, tuple(results))
+
+
+def _is_prefix(op: object) -> bool:
+    """A slice that starts at 0 reads `d1 + d0`, d0 of one iteration: without d0 its map would say the whole axis."""
+    if not isinstance(op, GenericOp) or not is_all_parallel(op):
+        return False
+    unit = {loop for loop, extent in enumerate(loop_extents(op)) if extent == 1}
+    sums = (result for map_ in input_maps(op) for result in map_.results if bare_dim(result) is None)
+    return any(result.used_dims() & unit for result in sums)
 
 
 # -- generics move in front of reshapes ----------------------------------------

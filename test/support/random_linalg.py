@@ -25,7 +25,7 @@ class RandomProgram:
         for _ in range(size):
             self.random.choice(
                 [self.elementwise, self.elementwise, self.elementwise, self.transpose, self.broadcast, self.reduce,
-                 self.product, self.flatten, self.pad, self.two_results]
+                 self.product, self.flatten, self.pad, self.slice, self.two_results]
             )()  # fmt: skip
 
     def text(self) -> str:
@@ -134,6 +134,27 @@ class RandomProgram:
             text = f"{back} = tensor.expand_shape {flat} {groups} output_shape {list(shape)}"
             self._line(f"{text} : {_type(out)} into {_type(shape)}")
             self.values.append((back, shape))
+
+    def slice(self) -> None:
+        """A part of the first axis, maybe backwards; a prefix is read through an extra loop of one iteration."""
+        name, shape = self._pick()
+        if not shape or shape[0] < 2:
+            return
+        rest = [f"d{i}" for i in range(1, len(shape))]
+        start = self.random.randint(0, 1)
+        out = (shape[0] - 1, *shape[1:])
+        loops = _dims(range(len(shape)))
+        if start:
+            first = self.random.choice(["d0 + 1", f"{shape[0] - 1} - d0"])
+            self._generic([(name, shape, ", ".join([first, *rest]))], out, loops, len(shape), 0, "")
+            return
+        read = ", ".join(["d1 + d0", *(f"d{i + 1}" for i in range(1, len(shape)))])
+        rank = len(shape) + 1
+        self._generic([(name, shape, read)], (1, *out), _dims(range(rank)), rank, 0, "")
+        source, flat = self.values.pop()[0], self._name()
+        groups = [[0, 1]] + [[i] for i in range(2, rank)]
+        self._line(f"{flat} = tensor.collapse_shape {source} {groups} : {_type((1, *out))} into {_type(out)}")
+        self.values.append((flat, out))
 
     def pad(self) -> None:
         name, shape = self._pick()
