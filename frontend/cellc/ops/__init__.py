@@ -64,6 +64,9 @@ from cellc.ops._creation import ones_like as ones_like
 from cellc.ops._creation import range as range
 from cellc.ops._creation import zeros as zeros
 from cellc.ops._creation import zeros_like as zeros_like
+from cellc.ops._gradient import GradOperation as GradOperation
+from cellc.ops._gradient import grad as grad
+from cellc.ops._gradient import value_and_grad as value_and_grad
 from cellc.ops._indexing import gather as gather
 from cellc.ops._indexing import one_hot as one_hot
 from cellc.ops._math_classes import Abs as Abs
