@@ -1,22 +1,13 @@
 """Every row of the table: values, gradients, and that nothing but compiled code answers."""
 
-import os
-
 import numpy as np
 import pytest
-from conformance.table import ROWS
+from conformance.table import ROWS, inputs_of
 
 from cellc.dialects.nn.definition import definitions
-from support.cells import Gradients, assert_close, double, in_float64, leaves, parameters, tensors
+from support.cells import Gradients, assert_close, compiled_only, double, in_float64, leaves, parameters, tensors
 
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-compiled_only = pytest.mark.skipif(
-    os.environ.get("CELLC_TEST_REFERENCE") == "1", reason="the meanings themselves were asked for"
-)
-
-
-def _inputs(row):
-    return row.inputs(np.random.default_rng(sum(map(ord, row.name))))
 
 
 def test_names_are_unique():
@@ -25,7 +16,7 @@ def test_names_are_unique():
 
 @rows
 def test_forward(row):
-    cell, inputs = row.make().set_train(row.training), _inputs(row)
+    cell, inputs = row.make().set_train(row.training), inputs_of(row)
     truth = row.oracle(parameters(cell), *double(inputs))
     assert_close(cell(*tensors(inputs)), truth, row.tolerance)
 
@@ -33,7 +24,7 @@ def test_forward(row):
 @pytest.mark.parametrize("row", [row for row in ROWS if row.gradient], ids=lambda row: row.name)
 def test_gradient(row):
     """The compiled gradient in float64 against central differences of the oracle."""
-    cell, inputs = in_float64(row.make()).set_train(row.training), double(_inputs(row))
+    cell, inputs = in_float64(row.make()).set_train(row.training), double(inputs_of(row))
     p = parameters(cell)
     rng = np.random.default_rng(3)
     seeds = tuple(rng.standard_normal(np.shape(leaf)) for leaf in leaves(row.oracle(p, *inputs)))
@@ -65,7 +56,7 @@ def _differences(value, array, eps=1e-6):
 @rows
 def test_nothing_but_compiled_code_answers(row, monkeypatch):
     """The meanings of the ops and NumPy's functions raise while the compiled cell runs."""
-    cell, inputs = row.make().set_train(row.training), _inputs(row)
+    cell, inputs = row.make().set_train(row.training), inputs_of(row)
     arguments = tensors(inputs)
     cell(*arguments)
     truth = row.oracle(parameters(cell), *double(inputs))
