@@ -1,0 +1,133 @@
+"""Gradients of functions and Cells: which ones come back, in which form. They run compiled: only a pass differentiates."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cellc import Parameter, ParameterTuple, Tensor, context, nn, ops
+from cellc import compile as compiler
+
+
+@pytest.fixture(autouse=True)
+def real_compiler(reference: object) -> Iterator[None]:
+    previous = compiler.set_backend(None)
+    yield
+    compiler.set_backend(previous)
+
+
+class Net(nn.Cell):
+    """a * x + b * x * y."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = Parameter(Tensor([2.0]))
+        self.b = Parameter(Tensor([3.0]))
+
+    def construct(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.a * x + self.b * x * y
+
+
+X, Y = Tensor([5.0]), Tensor([7.0])
+
+
+def _values(nested: Any) -> Any:
+    return tuple(map(_values, nested)) if isinstance(nested, tuple) else nested.item()
+
+
+@pytest.mark.parametrize("mode", [context.GRAPH_MODE, context.PYNATIVE_MODE])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, 23),
+        ({"get_all": True}, (23, 15)),
+        ({"get_by_list": True}, (5, 35)),
+        ({"get_all": True, "get_by_list": True}, ((23, 15), (5, 35))),
+    ],
+)
+def test_grad_operation(mode: int, options: dict[str, bool], expected: Any) -> None:
+    context.set_context(mode=mode)
+    net = Net()
+    weights = ParameterTuple(net.trainable_params()) if "get_by_list" in options else None
+    assert _values(ops.GradOperation(**options)(net, weights)(X, Y)) == expected
+
+
+def test_sens() -> None:
+    gradient = ops.GradOperation(get_all=True, sens_param=True)(Net())
+    assert _values(gradient(X, Y, Tensor([10.0]))) == (230, 150)
+
+
+def test_value_and_grad() -> None:
+    net = Net()
+    value, (of_x, of_weights) = ops.value_and_grad(net, 0, net.trainable_params())(X, Y)
+    assert _values((value, of_x, of_weights)) == (115, 23, (5, 35))
+    value, gradients = ops.value_and_grad(net, (1, 0))(X, Y)
+    assert _values(gradients) == (15, 23)
+    assert _values(ops.value_and_grad(net, None, net.a)(X, Y)[1]) == 5
+
+
+def test_grad_with_auxiliary_outputs() -> None:
+    gradient, doubled = ops.grad(lambda x: (x * x, x * 2), has_aux=True)(X)
+    assert _values((gradient, doubled)) == (10, 10)
+
+
+def test_equal_inputs_are_independent() -> None:
+    assert _values(ops.GradOperation(get_all=True)(lambda x, y: x * x * y)(X, X)) == (50, 25)
+
+
+def test_integer_inputs_have_zero_gradients() -> None:
+    table = Tensor(np.ones((3, 2), np.float32))
+    of_table, of_row = ops.GradOperation(get_all=True)(lambda t, i: t[i].sum())(table, Tensor([1]))
+    assert of_table.asnumpy().tolist() == [[0, 0], [1, 1], [0, 0]]
+    assert of_row.asnumpy().tolist() == [0]
+
+
+def test_second_order() -> None:
+    cube = lambda x: x * x * x  # noqa: E731
+    assert ops.grad(ops.grad(cube))(X).item() == 30
+
+
+def test_an_input_computed_from_a_weight_is_cut() -> None:
+    class Step(nn.Cell):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = Net()
+            self.gradient = ops.GradOperation(get_by_list=True)
+
+        def construct(self, x: Tensor) -> Any:
+            return self.gradient(self.net, [self.net.a])(self.net.a * x, x)
+
+    assert _values(Step()(X)) == (10,)
+
+
+def test_the_gradient_is_taken_before_an_update() -> None:
+    class Updating(Net):
+        def construct(self, x: Tensor, y: Tensor) -> Tensor:
+            loss = self.a * x
+            self.a.set_data(self.a * 0)
+            return loss
+
+    net = Updating()
+    assert _values(ops.GradOperation(get_by_list=True)(net, [net.a])(X, Y)) == (5,)
+    assert net.a.asnumpy() == [0]
+
+
+def test_several_outputs_are_summed() -> None:
+    assert ops.grad(lambda x: (x * 2, {"k": x * x}))(X).item() == 12
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: ops.GradOperation(get_all=1), TypeError),
+        (lambda: ops.GradOperation(get_by_list=True)(lambda x: x), TypeError),
+        (lambda: ops.value_and_grad(Net(), None), ValueError),
+        (lambda: ops.grad(lambda x: x, 3)(X), ValueError),
+        (lambda: ops.grad(lambda x: x > 1)(X), TypeError),
+        (lambda: ops.grad(Net(), 0, [X]), TypeError),
+    ],
+)
+def test_misuse(call: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        call()
