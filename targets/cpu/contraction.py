@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, prod
 
-from xdsl.dialects.linalg import GenericOp
+from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block
 
 from cellc.targets.cpu.access import Access

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects import arith, func
-from xdsl.dialects.linalg import FillOp, GenericOp
 from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp
 from xdsl.ir import Operation, SSAValue
 
 from cellc.targets.cpu.access import Buffer, View, row_major
-from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.body import widest_item
+from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.nest import Nest, nest_of, shape_of
 from cellc.targets.cpu.vectors import ITEM_BYTES, literal
 from cellc.targets.cpu.writer import Writer

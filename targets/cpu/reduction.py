@@ -7,7 +7,7 @@ grows with the length divided by the number of partial sums, and their order dep
 from collections.abc import Callable, Sequence
 from math import prod
 
-from xdsl.dialects import linalg
+from xdsl.dialects.linalg import ops as linalg
 
 from cellc.targets.cpu.grid import Grid, make_grid
 from cellc.targets.cpu.nest import Nest

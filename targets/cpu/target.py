@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from xdsl.dialects import func, linalg
+from xdsl.dialects import func
+from xdsl.dialects.linalg import ops as linalg
 
 from cellc.targets.cpu.chain import write_reduction_kernel
 from cellc.targets.cpu.contraction import write_contraction_kernel
