@@ -1,0 +1,1 @@
+"""Command-line tools: `cellc` (main) and `cellc-opt` (opt)."""
