@@ -83,7 +83,7 @@ class GELU(Cell):
 
     Examples:
         >>> nn.GELU()(Tensor([0.0, 1.0])).asnumpy()
-        array([0.       , 0.841192], dtype=float32)
+        array([0.      , 0.841192], dtype=float32)
     """
 
     approximate: bool

@@ -11,7 +11,7 @@ from cellc.nn._cell import Cell
 from cellc.nn._optimizer import Optimizer
 from cellc.ops import _validate
 from cellc.tensor import Tensor
-from cellc.trace import gradient
+from cellc.trace import gradient, snapshot
 
 
 class WithLossCell(Cell):
@@ -112,11 +112,15 @@ class TrainOneStepCell(Cell):
         self.optimizer = optimizer
         self.weights = optimizer.parameters
         self.sens = sens
+        # For subclasses that write construct anew, as MindSpore's tutorials do.
+        self.grad = ops.GradOperation(get_by_list=True, sens_param=True)
+        self.grad_reducer = ops.identity
 
     def construct(self, *inputs: Any) -> Tensor:
+        weights = [snapshot(weight) for weight in self.weights]
         loss = self.network(*inputs)
         if not isinstance(loss, Tensor):
             kind = type(loss).__name__
             raise bad_argument(TypeError, f"For '{self.cls_name}', 'network' must return one Tensor, but got {kind}.")
-        gradients = gradient(loss, ops.fill(loss.dtype, loss.shape, self.sens), self.weights)
-        return ops.depend(loss, self.optimizer(gradients))
+        gradients = gradient(loss, ops.fill(loss.dtype, loss.shape, self.sens), weights)
+        return ops.depend(loss, self.optimizer(self.grad_reducer(gradients)))

@@ -360,3 +360,39 @@ def test_train_one_step_needs_one_loss():
     net = Two()
     with pytest.raises(TypeError, match="'network' must return one Tensor, but got tuple"):
         nn.TrainOneStepCell(net, nn.SGD(net.trainable_params()))(ops.ones((1,)))
+
+
+def test_train_one_step_written_anew_with_grad():
+    """As MindSpore's tutorials do; the step is the same."""
+
+    class Own(nn.TrainOneStepCell):
+        def construct(self, *inputs):
+            loss = self.network(*inputs)
+            sens = ops.fill(loss.dtype, loss.shape, self.sens)
+            gradients = self.grad_reducer(self.grad(self.network, self.weights)(*inputs, sens))
+            return ops.depend(loss, self.optimizer(gradients))
+
+    x, y = (Tensor(a.astype(np.float32)) for a in batches()[0])
+    trained = []
+    for step in (nn.TrainOneStepCell, Own):
+        net = Quadratic()
+        loss = step(net, nn.SGD(net.trainable_params(), 0.5))(x, y)
+        trained.append([loss.asnumpy(), *(p.asnumpy() for p in net.trainable_params())])
+    for ours, own in zip(*trained, strict=True):
+        np.testing.assert_allclose(ours, own, rtol=1e-6)
+
+
+def test_gradients_are_those_before_the_network_changes_its_parameters():
+    class Clamping(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.w = cellc.Parameter(Tensor([-1.0, 2.0]), name="w")
+
+        def construct(self, x):
+            y = ops.reduce_sum(self.w * x)
+            ops.assign(self.w, ops.relu(self.w))
+            return y
+
+    net = Clamping()
+    nn.TrainOneStepCell(net, nn.SGD(net.trainable_params(), 0.5))(Tensor([3.0, 4.0]))
+    assert net.w.asnumpy().tolist() == [-1.5, 0.0]
