@@ -26,7 +26,9 @@ def emit_ptx(module: ModuleOp, architecture: str = "sm_90") -> str:
         LoweringError: a kernel uses what has no lowering, or a math function while NVIDIA's libdevice is missing.
     """
     stream = StringIO()
-    Printer(stream, print_generic_format=True).print_op(module)
+    # Only the device's module: the host function calls kernels that exist on the device alone.
+    device = ModuleOp([op.clone() for op in module.ops if isinstance(op, gpu.ModuleOp)], dict(module.attributes))
+    Printer(stream, print_generic_format=True).print_op(device)
     ir_text = lower_gpu_to_llvm_ir(stream.getvalue())
     grids = {op.sym_name.data: grid_of(op) for op in module.walk() if isinstance(op, gpu.FuncOp)}
     # The block size is fixed, and two blocks to an SM, so that ptxas knows how many registers a thread may have.
