@@ -10,7 +10,7 @@ The binary `nn` ops take operands of one shape and dtype; this file brings them 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -26,13 +26,18 @@ if TYPE_CHECKING:
 Number = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
+def is_tensor(value: Any) -> TypeGuard[Tensor]:
+    """Whether `value` is a Tensor (`cellc.tensor` imports this module, so its class is not at hand here)."""
+    return isinstance(value, TensorBase)
+
+
 def as_tensor(value: Any, dtype: DType | None = None) -> Tensor:
     """`value` as a Tensor: tensors as they are, arrays and sequences as data, numbers as rank-0 constants.
 
     Raises:
         TypeError: `value` is not numeric.
     """
-    if isinstance(value, TensorBase):
+    if is_tensor(value):
         return value if dtype is None else cast(value, dtype)
     if isinstance(value, Number):
         return full((), value, dtype or dtype_of(type(_python(value))))
@@ -83,9 +88,9 @@ def broadcast_to(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def common_dtype(lhs: Any, rhs: Any) -> DType:
     """The dtype in which two operands meet; at least one is a Tensor."""
-    if isinstance(lhs, TensorBase) and isinstance(rhs, TensorBase):
+    if is_tensor(lhs) and is_tensor(rhs):
         return dtypes.promote(lhs.dtype, rhs.dtype)
-    tensor, number = (lhs, rhs) if isinstance(lhs, TensorBase) else (rhs, lhs)
+    tensor, number = (lhs, rhs) if is_tensor(lhs) else (rhs, lhs)
     number = _python(number)
     if isinstance(number, float) and not tensor.dtype.is_float:
         return dtypes.float32
@@ -108,11 +113,11 @@ def align(op: str, lhs: Any, rhs: Any, dtype: DType | None = None) -> tuple[Tens
         TypeError: an operand is neither a Tensor nor a number.
     """
     __tracebackhide__ = True
-    lhs = lhs if isinstance(lhs, Number) and isinstance(rhs, TensorBase) else as_tensor(lhs)
+    lhs = lhs if isinstance(lhs, Number) and is_tensor(rhs) else as_tensor(lhs)
     rhs = rhs if isinstance(rhs, Number) else as_tensor(rhs)
     dtype = dtype or common_dtype(lhs, rhs)
-    left_shape = lhs.shape if isinstance(lhs, TensorBase) else ()
-    right_shape = rhs.shape if isinstance(rhs, TensorBase) else ()
+    left_shape = lhs.shape if is_tensor(lhs) else ()
+    right_shape = rhs.shape if is_tensor(rhs) else ()
     shape = broadcast_shape(left_shape, right_shape)
     if shape is None:
         raise errors.shapes_do_not_broadcast(op, lhs, rhs)
@@ -129,10 +134,10 @@ def power(base: Any, exponent: Any) -> Tensor:
     """`base ** exponent`; a small integer exponent multiplies, which is exact for integers and quicker."""
     __tracebackhide__ = True
     whole = type(exponent) is int or (isinstance(exponent, float) and exponent.is_integer())
-    if isinstance(base, TensorBase) and whole and (0 < exponent <= 4 or (base.dtype.is_integer and exponent > 0)):
+    if is_tensor(base) and whole and (0 < exponent <= 4 or (base.dtype.is_integer and exponent > 0)):
         base = cast(base, common_dtype(base, exponent))
         return _repeated_product(base, int(exponent))
-    base = base if isinstance(base, Number) and isinstance(exponent, TensorBase) else as_tensor(base)
+    base = base if isinstance(base, Number) and is_tensor(exponent) else as_tensor(base)
     exponent = exponent if isinstance(exponent, Number) else as_tensor(exponent)
     dtype = common_dtype(base, exponent)
     if dtype.is_float:
@@ -152,7 +157,7 @@ def _repeated_product(base: Tensor, exponent: int) -> Tensor:
 def divide(lhs: Any, rhs: Any) -> Tensor:
     """True division; integers and bools divide in `float32`."""
     __tracebackhide__ = True
-    lhs = lhs if isinstance(lhs, Number) and isinstance(rhs, TensorBase) else as_tensor(lhs)
+    lhs = lhs if isinstance(lhs, Number) and is_tensor(rhs) else as_tensor(lhs)
     rhs = rhs if isinstance(rhs, Number) else as_tensor(rhs)
     dtype = common_dtype(lhs, rhs)
     return apply("div", *align("div", lhs, rhs, dtype if dtype.is_float else dtypes.float32))

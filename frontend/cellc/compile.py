@@ -7,7 +7,7 @@ locations, so two Cells that do the same share one program.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from cellc.graph import Graph
@@ -21,13 +21,12 @@ class Executable(Protocol):
     Attributes:
         slots: (`"input"` or `"output"`, number in the graph) -> position in the pointer table. Outputs that update a
             parameter have none.
+        run: runs once on the table of pointers.
     """
 
     slots: dict[tuple[str, int], int]
 
-    def run(self, pointers: ctypes.Array[ctypes.c_void_p]) -> None:
-        """Runs once on the table of pointers."""
-        ...
+    run: Callable[[ctypes.Array[ctypes.c_void_p]], None]
 
 
 class Backend(Protocol):

@@ -16,6 +16,7 @@ class CompiledFunction:
 
     def __init__(self, python: Callable[..., Any]) -> None:
         functools.update_wrapper(self, python)
+        self.__wrapped__ = python
         name = getattr(python, "__name__", type(python).__name__)
         self._function = Function(python, lambda: name, "function")
 

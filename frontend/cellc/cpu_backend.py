@@ -10,7 +10,7 @@ import functools
 import json
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,9 +72,7 @@ class CpuProgram:
         self.slots = binding_slots(graph)
         if len(self.slots) != self._module.binding_count:
             raise AssertionError(f"{len(self.slots)} values to bind, {self._module.binding_count} bindings")
-        self.run = self._module.run
-
-    run: object
+        self.run: Callable[[ctypes.Array[ctypes.c_void_p]], None] = self._module.run
 
     def pointer_array(self) -> ctypes.Array[ctypes.c_void_p]:
         """A table for the bindings' addresses."""

@@ -13,6 +13,7 @@ from cellc.trace import Trace
 
 if TYPE_CHECKING:
     from cellc.tensor import Tensor
+    from cellc.tensor_base import TensorBase
 
 _LONGEST = 512  # nodes; a loop that never asks for a value is cut into programs of this length
 
@@ -25,9 +26,9 @@ class EagerTrace(Trace):
 
     def __init__(self) -> None:
         super().__init__("eager operations")
-        self._live: list[weakref.ref[Tensor]] = []
+        self._live: list[weakref.ref[TensorBase]] = []
 
-    def track(self, tensor: Tensor) -> None:
+    def track(self, tensor: TensorBase) -> None:
         """Remembers a tensor whose value this graph will make."""
         self._live.append(weakref.ref(tensor))
 
@@ -36,13 +37,14 @@ class EagerTrace(Trace):
         self.track(tensor)
         return tensor
 
-    def _owner(self, tensor: Tensor) -> tuple[int, Tensor]:
+    def _owner(self, tensor: TensorBase) -> tuple[int, TensorBase]:
         # By storage, not by object: `t[0] = 1` gives `t` another value, but not the graph that read `t` before.
         from cellc.tensor import Tensor
 
-        return id(tensor._array), Tensor._wrap(tensor._array, tensor._type)
+        array = tensor._elements()
+        return id(array), Tensor._wrap(array, tensor._type)
 
-    def materialize(self, tensor: Tensor) -> None:
+    def materialize(self, tensor: TensorBase) -> None:
         """Runs everything pending, `tensor` included."""
         self.flush()
         if tensor._array is None:
@@ -60,7 +62,7 @@ class EagerTrace(Trace):
         from cellc.compile import run_once
 
         live = [tensor for ref in self._live if (tensor := ref()) is not None and tensor._trace is self]
-        graph = _without_unused_inputs(self.finish([tensor._value for tensor in live]))
+        graph = _without_unused_inputs(self.finish([self.value_of(tensor) for tensor in live]))
         self.__init__()
         arrays = run_once(graph, len(live))
         for tensor, array in zip(live, arrays, strict=True):

@@ -117,9 +117,7 @@ class Function:
     def trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
         """Runs the function on tracers of the arguments' types."""
         __tracebackhide__ = True
-        pending = current()
-        if pending.eager:
-            pending.flush()
+        current().flush()
         name = self._name()
         trace = Trace(name)
         leaves: list[TensorBase] = []

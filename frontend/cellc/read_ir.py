@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import FileLineColLoc, FusedLoc, ModuleOp, NameLoc, StringAttr
+from xdsl.dialects.builtin import FileLineColLoc, ModuleOp, NameLoc, StringAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
@@ -29,8 +29,6 @@ def _location(op: Operation) -> Location:
     while True:
         if isinstance(place, NameLoc):
             cell, place = place.desc.data, place.location
-        elif isinstance(place, FusedLoc) and place.locations.data:
-            place = place.locations.data[0]
         elif isinstance(place, FileLineColLoc):
             return Location(place.filename.data, place.line.data, max(place.column.data - 1, 0), cell)
         else:

@@ -39,7 +39,7 @@ def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 def address_of(array: np.ndarray) -> int:
     """The address of the first element; several times quicker than `array.ctypes.data` where that is possible."""
     try:
-        return ctypes.addressof(_Char.from_buffer(array))
+        return ctypes.addressof(_Char.from_buffer(array))  # pyright: ignore[reportArgumentType]
     except (TypeError, ValueError):  # read-only or empty, or a dtype that buffers do not know (bfloat16)
         return array.ctypes.data
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import cellc.dialects.nn  # noqa: F401  (registers the op definitions)
 from cellc import errors, tracebacks
@@ -22,6 +22,7 @@ from cellc.source_location import user_location
 if TYPE_CHECKING:
     from cellc.parameter import Parameter
     from cellc.tensor import Tensor
+    from cellc.tensor_base import TensorBase
 
 
 tracebacks.install()
@@ -65,10 +66,16 @@ class Trace:
 
         return Tensor._traced(value, self)
 
-    def track(self, tensor: Tensor) -> None:
+    def track(self, tensor: TensorBase) -> None:
         """Told of a tensor that took over a value of this trace; only the eager trace keeps count."""
 
-    def materialize(self, tensor: Tensor) -> None:
+    def flush(self) -> None:
+        """Runs what is pending; only the eager trace has something pending."""
+
+    def flush_if_long(self) -> None:
+        """Runs what is pending once it is long."""
+
+    def materialize(self, tensor: TensorBase) -> None:
         """A traced tensor has no elements.
 
         Raises:
@@ -76,12 +83,13 @@ class Trace:
         """
         raise errors.value_needed(tensor, "its value")
 
-    def value_of(self, tensor: Tensor) -> Value:
+    def value_of(self, tensor: TensorBase) -> Value:
         """The value a tensor has here; captures parameters and tensors made outside."""
         if tensor._trace is self and tensor._value is not None:
             return tensor._value
         if tensor.is_parameter:
-            return self._current.get(id(tensor)) or self._capture(tensor, "parameter", tensor.name)
+            name = cast("Parameter", tensor).name
+            return self._current.get(id(tensor)) or self._capture(tensor, "parameter", name)
         tensor._materialize()
         key, source = self._owner(tensor)
         found = self._captured.get(key)
@@ -89,11 +97,11 @@ class Trace:
 
     _capture_kind = "constant"
 
-    def _owner(self, tensor: Tensor) -> tuple[int, Tensor]:
+    def _owner(self, tensor: TensorBase) -> tuple[int, TensorBase]:
         """What identifies a captured tensor, and what to keep so that it lives as long as the graph."""
         return id(tensor), tensor
 
-    def _capture(self, source: Tensor, kind: str, name: str, key: int | None = None) -> Input:
+    def _capture(self, source: TensorBase, kind: str, name: str, key: int | None = None) -> Input:
         value = Input(source._type, kind, self._distinct(name), source)
         self.inputs.append(value)
         key = id(source) if key is None else key
@@ -102,7 +110,7 @@ class Trace:
             self._current[key] = value
         return value
 
-    def captured(self, tensor: Tensor) -> bool:
+    def captured(self, tensor: TensorBase) -> bool:
         """Whether the graph reads this tensor's data."""
         return id(tensor) in self._captured
 
@@ -183,8 +191,7 @@ def apply(op: str, *tensors: Tensor, **attributes: Any) -> Any:
     node = Node(op, values, attributes, types, user_location(cell_path()))
     trace.nodes.append(node)
     results = tuple([trace.tensor_of(value) for value in node.outputs])
-    if trace.eager:
-        trace.flush_if_long()
+    trace.flush_if_long()
     return results[0] if len(results) == 1 else results
 
 

@@ -244,7 +244,7 @@ class Cell:
                 found[name] = cell
         return found
 
-    def cells_and_names(self, cells: Any = None, name_prefix: str = "") -> Iterator[tuple[str, Cell]]:
+    def cells_and_names(self, cells: set[int] | None = None, name_prefix: str = "") -> Iterator[tuple[str, Cell]]:
         """Yields (path, cell) for this cell and all cells in it, parents first, each once."""
         seen = cells if cells is not None else set()
         if id(self) in seen:
