@@ -246,7 +246,7 @@ class LaunchOp(IRDLOperation):
     @classmethod
     def parse(cls, parser: Parser) -> LaunchOp:
         kernel = parser.parse_symbol_name()
-        buffers = parser.parse_comma_separated_list(parser.Delimiter.PAREN, parser.parse_operand)
+        buffers = parser.parse_comma_separated_list(parser.Delimiter.PAREN, lambda: _parse_buffer(parser))
         return cls(kernel.data, buffers)
 
     def print(self, printer: Printer) -> None:
@@ -301,9 +301,9 @@ class CopyOp(IRDLOperation):
 
     @classmethod
     def parse(cls, parser: Parser) -> CopyOp:
-        source = parser.parse_operand()
+        source = _parse_buffer(parser)
         parser.parse_keyword("to")
-        return cls(source, parser.parse_operand())
+        return cls(source, _parse_buffer(parser))
 
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
@@ -317,6 +317,15 @@ class CopyOp(IRDLOperation):
         owner = self.target.owner
         if isinstance(owner, BufferOp) and owner.kind.data in ("input", "constant"):  # 2
             raise VerifyException(f"writes a buffer of kind {owner.kind.data}")
+
+
+def _parse_buffer(parser: Parser) -> SSAValue:
+    """A buffer without its type: its definition comes first."""
+    operand = parser.parse_unresolved_operand()
+    values = parser.ssa_values.get(operand.operand_name, ())
+    if operand.index >= len(values):
+        parser.raise_error(f"%{operand.operand_name} is not defined", operand.span)
+    return values[operand.index]
 
 
 def _functions(module: ModuleOp) -> dict[str, func.FuncOp]:
