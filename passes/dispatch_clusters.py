@@ -19,7 +19,7 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from cellc.passes.generic_rewrites import Parts, empty_like, erase, insert_before, permute_loops
 from cellc.passes.linalg_analysis import (
-    RESHAPES,
+    Reshape,
     bare_dims,
     captured_values,
     input_maps,
@@ -63,7 +63,7 @@ class Cluster:
 
 def is_host_op(op: Operation) -> bool:
     """Reshapes and dense constants stay in the host function."""
-    return isinstance(op, RESHAPES) or (isinstance(op, arith.ConstantOp) and isinstance(op.result.type, TensorType))
+    return isinstance(op, Reshape) or (isinstance(op, arith.ConstantOp) and isinstance(op.result.type, TensorType))
 
 
 def is_material(op: object) -> bool:
@@ -116,13 +116,13 @@ class Clusters:
     def _source(self, value: SSAValue) -> Cluster | None:
         """The cluster that made the value, seen through reshapes."""
         owner = value.owner
-        while isinstance(owner, RESHAPES):
+        while isinstance(owner, Reshape):
             owner = owner.src.owner
         return self.of_op.get(owner) if isinstance(owner, Operation) else None
 
     def _allows(self, cluster: Cluster, op: Operation) -> bool:
         """Whether the op needs the cluster's results only directly, not through a reshape or a third cluster."""
-        if any(isinstance(v.owner, RESHAPES) and self._source(v) is cluster for v in values_read(op)):
+        if any(isinstance(v.owner, Reshape) and self._source(v) is cluster for v in values_read(op)):
             return False
         return all(cluster not in other.ancestors for other in self.producers(op) if other is not cluster)
 

@@ -57,7 +57,7 @@ from cellc.passes.linalg_analysis import (
 )
 from cellc.passes.merge_equal_ops import merge_equal_ops
 from cellc.passes.move_reshapes import fold_unit_reshapes, sink_reshapes
-from cellc.passes.program_order import can_sink, dependents_between, move_after
+from cellc.passes.program_order import can_sink, dependents_between, move_after, users_of
 
 MAX_OPERANDS = 16
 CHEAP_REPEATED = 8
@@ -162,18 +162,16 @@ def _fuse_vertically(block: Block, several_results: bool = False) -> None:
 
 def _users(op: Operation) -> list[Operation]:
     """Distinct using ops in the op's block, in program order."""
-    block = op.parent
-    assert block is not None
-    users: dict[Operation, None] = {}
-    for use in (use for result in op.results for use in result.uses):
-        user: Operation | None = use.operation
-        while user is not None and user.parent is not block:
-            user = user.parent_op()
-        if user is not None:
-            users[user] = None
+    users = users_of(op)
     if len(users) < 2:
-        return list(users)
-    return [candidate for candidate in block.ops if candidate in users]
+        return users
+    remaining, ordered, candidate = set(users), [], op.next_op
+    while remaining and candidate is not None:
+        if candidate in remaining:
+            remaining.remove(candidate)
+            ordered.append(candidate)
+        candidate = candidate.next_op
+    return ordered
 
 
 def _fuse_into_all(producer: GenericOp, users: list[Operation]) -> bool:
@@ -247,8 +245,9 @@ def _keeps_reduced_indices(contraction: GenericOp, producer: GenericOp) -> bool:
 def _merge_into_one(producer: GenericOp, users: list[Operation]) -> None:
     """Makes the producer's results extra results of the first user with the same iterations that can have them."""
     for user in users:
-        fits = isinstance(user, GenericOp) and is_all_parallel(user) and _same_iterations(producer, user)
-        if fits and _merge(producer, user) is not None:
+        if not isinstance(user, GenericOp) or not is_all_parallel(user) or not _same_iterations(producer, user):
+            continue
+        if _merge(producer, user) is not None:
             return
 
 
@@ -309,5 +308,4 @@ def _siblings(op: GenericOp) -> list[GenericOp]:
 
 
 def _independent(first: GenericOp, second: GenericOp) -> bool:
-    reached = {r for op in (first, *dependents_between(first, second)) for r in op.results}
-    return not reached & {*second.operands, *captured_values(second)}
+    return not any(second in users_of(op) for op in (first, *dependents_between(first, second)))

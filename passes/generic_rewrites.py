@@ -230,7 +230,7 @@ def fused_parts(producer: GenericOp, consumer: GenericOp) -> Parts | None:
     parts = Parts.of(consumer)
     first = parts.block.first_op
     assert first is not None
-    results = list(producer.results)
+    results: list[SSAValue] = list(producer.results)
     while (index := next((i for i, v in enumerate(parts.inputs) if v in results), None)) is not None:
         result = results.index(parts.inputs[index])
         through = producer_loops(producer, result, parts.input_maps[index])

@@ -21,7 +21,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Operation, SSAValue
 
-from cellc.passes.linalg_analysis import RESHAPES
+from cellc.passes.linalg_analysis import Reshape
 
 
 @dataclass(eq=False)
@@ -76,7 +76,7 @@ class HostFunction:
         return list(dict.fromkeys(self.storages.values()))
 
     def _visit(self, op: Operation) -> None:
-        if isinstance(op, RESHAPES):
+        if isinstance(op, Reshape):
             self.storages[op.result] = self.storages[op.src]
         elif isinstance(op, arith.ConstantOp) and isinstance(op.value, DenseIntOrFPElementsAttr):
             self.storages[op.result] = Storage(op.result, constant=op.value)

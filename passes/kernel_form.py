@@ -29,6 +29,7 @@ from cellc.passes.linalg_analysis import (
     loop_extents,
     output_maps,
     parallel_count,
+    result_index,
 )
 
 
@@ -115,7 +116,7 @@ def _check_reduction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
             producer = value.owner
             if not isinstance(producer, GenericOp):
                 continue
-            written = output_maps(producer)[list(producer.results).index(value)]
+            written = output_maps(producer)[result_index(value)]
             for used in (map_, written):
                 if [bare_dim(r) for r in used.results[:outer]] != list(range(outer)):
                     _fail(kernel, 3, "passes a tensor that is not indexed by the shared loops first")

@@ -13,10 +13,10 @@ from xdsl.dialects import arith, func, linalg, tensor
 from xdsl.dialects.builtin import AffineMapAttr, DenseIntOrFPElementsAttr, TensorType
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
-from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
-RESHAPES = (tensor.CollapseShapeOp, tensor.ExpandShapeOp)
+Reshape = tensor.CollapseShapeOp | tensor.ExpandShapeOp
 
 _FREE = {"linalg.index", "linalg.yield", "arith.constant", "arith.index_cast", "arith.bitcast"}
 _CASTS = {"extf", "truncf", "extsi", "extui", "trunci", "sitofp", "uitofp", "fptosi", "fptoui"}
@@ -106,6 +106,12 @@ def iterations(op: GenericOp) -> int:
 def shape_of(value: SSAValue) -> tuple[int, ...]:
     """The static shape of a tensor; () for a scalar."""
     return tuple(value.type.get_shape()) if isinstance(value.type, TensorType) else ()
+
+
+def result_index(value: SSAValue) -> int:
+    """The number of the result among its op's results."""
+    assert isinstance(value, OpResult)
+    return value.index
 
 
 def size_of(value: SSAValue) -> int:

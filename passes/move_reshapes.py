@@ -20,7 +20,7 @@ from xdsl.ir.affine import AffineExpr, AffineMap
 
 from cellc.passes.generic_rewrites import Parts, empty_like, erase, insert_before, replace_generic
 from cellc.passes.linalg_analysis import (
-    RESHAPES,
+    Reshape,
     bare_dim,
     bare_dims,
     covers_loops,
@@ -34,7 +34,6 @@ from cellc.passes.linalg_analysis import (
     size_of,
 )
 
-Reshape = tensor.CollapseShapeOp | tensor.ExpandShapeOp
 Groups = list[list[int]]
 
 
@@ -82,7 +81,7 @@ def fold_unit_reshapes(block: Block) -> None:
 
 def _before_unit_reshape(value: SSAValue, map_: AffineMap) -> tuple[SSAValue, AffineMap] | None:
     op = value.owner
-    if not isinstance(op, RESHAPES) or not size_of(value):
+    if not isinstance(op, Reshape) or not size_of(value):
         return None
     source, expanding = op.src, isinstance(op, tensor.ExpandShapeOp)
     if not expanding and _is_prefix(source.owner):
@@ -121,7 +120,7 @@ def sink_reshapes(block: Block) -> bool:
     """Computes elementwise generics in front of the reshapes they read; true if any moved."""
     moved = False
     for op in list(block.ops):
-        if isinstance(op, RESHAPES):
+        if isinstance(op, Reshape):
             _cancel(op)
     for op in list(block.ops):
         if op.parent is block and isinstance(op, GenericOp) and (index := _reshaped_input(op)) is not None:
@@ -132,7 +131,7 @@ def sink_reshapes(block: Block) -> bool:
 def _cancel(op: Reshape) -> None:
     """A reshape back to an earlier type is the earlier value."""
     source = op.src
-    while isinstance(source.owner, RESHAPES):
+    while isinstance(source.owner, Reshape):
         source = source.owner.src
         if source.type == op.result.type:
             op.result.replace_all_uses_with(source)
@@ -153,9 +152,9 @@ def _reshaped_input(op: GenericOp) -> int | None:
 
 
 def _is_private_reshape_of_generic(value: SSAValue) -> bool:
-    if not isinstance(value.owner, RESHAPES):
+    if not isinstance(value.owner, Reshape):
         return False
-    while isinstance(value.owner, RESHAPES):
+    while isinstance(value.owner, Reshape):
         if len({use.operation for use in value.uses}) != 1:
             return False
         value = value.owner.src
@@ -165,7 +164,7 @@ def _is_private_reshape_of_generic(value: SSAValue) -> bool:
 def _move_before_reshape(op: GenericOp, index: int) -> bool:
     parts = Parts.of(op)
     step = parts.inputs[index].owner
-    assert isinstance(step, RESHAPES)
+    assert isinstance(step, Reshape)
     groups, shape = reassociation(step), shape_of(step.src)
     collapsing = isinstance(step, tensor.CollapseShapeOp)
     change = _expand_map if collapsing else _collapse_map
@@ -185,7 +184,7 @@ def _move_before_reshape(op: GenericOp, index: int) -> bool:
         before.replace_all_uses_with(reshape(after, shape_of(before), groups, op, step))
     erase(op)
     for value in new.inputs:
-        if isinstance(value.owner, RESHAPES):
+        if isinstance(value.owner, Reshape):
             _cancel(value.owner)
     if not step.result.uses:
         erase(step)

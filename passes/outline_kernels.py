@@ -12,7 +12,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.printer import Printer
 
 from cellc.passes.dispatch_clusters import Cluster, is_material
-from cellc.passes.linalg_analysis import captured_values, input_maps, output_maps, values_read
+from cellc.passes.linalg_analysis import captured_values, input_maps, output_maps, result_index, values_read
 from cellc.passes.rewriting import location_of
 
 NAME = "kernel"
@@ -102,7 +102,7 @@ def in_place(
         op = result.owner
         if not isinstance(op, GenericOp) or any(kind.data != "parallel" for kind in op.iterator_types):
             continue
-        written = output_maps(op)[list(op.results).index(result)]
+        written = output_maps(op)[result_index(result)]
         for index, argument in enumerate(arguments):
             reads = [m for v, m in zip(op.inputs, input_maps(op), strict=False) if v is argument]
             alone = readers[argument] == [op] and argument not in captured_values(op)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from xdsl.ir import Operation, SSAValue
-
-from cellc.passes.linalg_analysis import values_read
+from xdsl.ir import Operation
 
 
-def depends_on(op: Operation, values: set[SSAValue]) -> bool:
-    return any(value in values for value in values_read(op))
+def users_of(op: Operation) -> list[Operation]:
+    """Ops of the op's block that use it, themselves or in a region; distinct, in no order."""
+    users: dict[Operation, None] = {}
+    for use in (use for result in op.results for use in result.uses):
+        user: Operation | None = use.operation
+        while user is not None and user.parent is not op.parent:
+            user = user.parent_op()
+        if user is not None:
+            users[user] = None
+    return list(users)
 
 
 def ops_between(first: Operation, last: Operation) -> list[Operation]:
@@ -23,20 +29,19 @@ def ops_between(first: Operation, last: Operation) -> list[Operation]:
 
 def dependents_between(first: Operation, last: Operation) -> list[Operation]:
     """Ops between the two that need `first`, directly or through others, in order."""
-    reached = set(first.results)
-    found: list[Operation] = []
-    for op in ops_between(first, last):
-        if depends_on(op, reached):
-            reached.update(op.results)
-            found.append(op)
-    return found
+    between = ops_between(first, last)
+    inside, found, pending = set(between), set(), [first]
+    while pending:
+        new = [user for user in users_of(pending.pop()) if user in inside and user not in found]
+        found.update(new)
+        pending.extend(new)
+    return [op for op in between if op in found]
 
 
 def can_sink(first: Operation, last: Operation) -> list[Operation] | None:
     """What must move behind `last` so that `first` can be computed there; None if `last` needs some of it."""
     dependents = dependents_between(first, last)
-    between = {result for op in dependents for result in op.results}
-    return None if depends_on(last, between) else dependents
+    return None if any(last in users_of(op) for op in dependents) else dependents
 
 
 def move_after(ops: list[Operation], point: Operation) -> None:
