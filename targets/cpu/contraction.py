@@ -257,13 +257,12 @@ class ProductWriter:
 
     def _finish_vector(self, value: str, dim: int, offsets: dict[int, int], valid: int) -> None:
         """The epilogue and store of `valid` lanes along loop `dim`, `offsets` from the tile's start."""
-        self._vectors.mask = self._vectors.first_lanes(valid) if valid < self._tiling.lanes else None
-        values = [value]
-        if self._product.epilogue is not None:
-            values = self._epilogue(self._product.epilogue, value, dim, offsets)
-        for result, access in zip(values, self._nest.outputs, strict=True):
-            self._vectors.store(result, self._moved(access, offsets), access.strides[dim])
-        self._vectors.mask = None
+        with self._vectors.masked(valid):
+            values = [value]
+            if self._product.epilogue is not None:
+                values = self._epilogue(self._product.epilogue, value, dim, offsets)
+            for result, access in zip(values, self._nest.outputs, strict=True):
+                self._vectors.store(result, self._moved(access, offsets), access.strides[dim])
 
     def _epilogue(self, body: Block, value: str, dim: int, offsets: dict[int, int]) -> list[str]:
         arguments = []

@@ -91,10 +91,12 @@ class MicroKernel:
 
     def load(self, factor: Factor, access: Access, dim: int, count: int | None = None) -> str:
         """A vector along loop `dim`, widened; the first `count` lanes only, if given."""
-        saved = self._vectors.mask
-        self._vectors.mask = self._vectors.first_lanes(count) if count is not None else saved
-        loaded = self._vectors.load(self._nest_writer.located(access), access.strides[dim])
-        self._vectors.mask = saved
+        located = self._nest_writer.located(access)
+        if count is None:
+            loaded = self._vectors.load(located, access.strides[dim])
+        else:
+            with self._vectors.masked(count):
+                loaded = self._vectors.load(located, access.strides[dim])
         return self._extended(factor, loaded, self._vectors.type(access.buffer.element), self._type)
 
     def broadcast(self, factor: Factor) -> str:

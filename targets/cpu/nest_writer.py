@@ -87,9 +87,8 @@ class NestWriter:
 
     def masked(self, count: int, inner: Callable[[], None]) -> None:
         """Runs `inner` with only the first `count` lanes active."""
-        self.vectors.mask = self.vectors.first_lanes(count)
-        inner()
-        self.vectors.mask = None
+        with self.vectors.masked(count):
+            inner()
 
     def located(self, access: Access) -> Access:
         """`access` at the current position."""

@@ -119,12 +119,10 @@ class ReductionWriter:
         start = self._vectors.constant(neutral(combiner, element), element)
         outer = [d for d in self._nest.reduced if d != dim]
         types = [self._vectors.type(element)] * PARTIALS
-        saved, self._vectors.mask = self._vectors.mask, None
         partials = self._nest_writer.carried_loops(outer, [start] * PARTIALS, types, lambda c: self._row(dim, c))
         while len(partials) > 1:
             partials = [self._combine(partials[i], partials[i + 1]) for i in range(0, len(partials), 2)]
         total = self._combine(self._initial(None)[0], self._horizontal(partials[0]))
-        self._vectors.mask = saved
         self._nest_writer.masked(1, lambda: self._nest_writer.store([total], None))
 
     def _combine(self, first: str, second: str) -> str:

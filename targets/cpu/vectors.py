@@ -1,13 +1,17 @@
 """Vectors in kernel text: constants, masks, loads and stores of any stride, shuffles."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import ml_dtypes
 import numpy as np
 
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.writer import Writer
+
+# Up to this stride, whole vectors are loaded and shuffled instead of gathered.
+_WOVEN = 4
 
 ITEM_BYTES = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "index": 8}
 
@@ -38,12 +42,16 @@ def literal(value: float | int | bool, element: str) -> str:
 
 
 class Vectors:
-    """Writes vector ops of a fixed number of lanes; `mask` is set while a tail is written."""
+    """Writes vector ops of a fixed number of lanes.
+
+    While a tail is written, `mask` is set, and `count` too where the number of its lanes is a constant.
+    """
 
     def __init__(self, writer: Writer, lanes: int) -> None:
         self.writer = writer
         self.lanes = lanes
         self.mask: str | None = None
+        self.count: int | None = None
 
     def type(self, element: str) -> str:
         """The vector type of `element`."""
@@ -60,6 +68,14 @@ class Vectors:
     def first_lanes(self, count: int) -> str:
         """The mask of the first `count` lanes."""
         return self.writer.pure(f"vector.constant_mask [{count}] : {self.type('i1')}")
+
+    @contextmanager
+    def masked(self, count: int) -> Iterator[None]:
+        """Only the first `count` lanes are loaded and stored inside; all of them where `count` is the lanes."""
+        saved = self.mask, self.count
+        self.mask, self.count = (self.first_lanes(count), count) if count < self.lanes else (None, None)
+        yield
+        self.mask, self.count = saved
 
     def active(self) -> str:
         """The current mask; all lanes where there is none."""
@@ -80,6 +96,8 @@ class Vectors:
         if stride == 0:
             scalar = self.writer.value(f"memref.load {access.buffer.name}[{base}] : {kind}")
             return self._from_storage(self.broadcast(scalar, storage), access)
+        if 1 < stride <= _WOVEN and (self.mask is None or self.count is not None):
+            return self._from_storage(self._unweave(access, base, stride), access)
         if stride != 1:
             return self.gather(access, self._lane_offsets(stride))
         vector = self.type(storage)
@@ -91,6 +109,37 @@ class Vectors:
                 f"{kind}, {self.type('i1')}, {vector} into {vector}"
             )
         return self._from_storage(loaded, access)
+
+    def _unweave(self, access: Access, base: str, stride: int) -> str:
+        """Every `stride`-th element, from vectors of all elements up to the last one."""
+        lanes, storage = self.lanes, access.buffer.storage
+        last = stride * ((lanes if self.count is None else self.count) - 1)
+        result = None
+        for number in range(last // lanes + 1):
+            # Where all lanes are read, the last vector ends with the last element.
+            start = min(number * lanes, last + 1 - lanes) if self.mask is None else number * lanes
+            piece = self._contiguous(access, self.writer.linear(start, [(base, 1)]), min(lanes, last + 1 - start))
+            taken = [stride * lane - start for lane in range(lanes)]
+            inside = [number * lanes <= stride * lane < (number + 1) * lanes for lane in range(lanes)]
+            if result is None:
+                picked = [t if i else 0 for t, i in zip(taken, inside, strict=True)]
+                result = self.shuffle(piece, piece, picked, storage)
+            else:
+                picked = [lanes + t if i else lane for lane, (t, i) in enumerate(zip(taken, inside, strict=True))]
+                result = self.shuffle(result, piece, picked, storage)
+        assert result is not None
+        return result
+
+    def _contiguous(self, access: Access, base: str, count: int) -> str:
+        """`count` elements in memory order."""
+        storage, kind = access.buffer.storage, access.buffer.type
+        vector = self.type(storage)
+        if count == self.lanes:
+            return self.writer.value(f"vector.load {access.buffer.name}[{base}] : {kind}, {vector}")
+        return self.writer.value(
+            f"vector.maskedload {access.buffer.name}[{base}], {self.first_lanes(count)}, {self.constant(1, storage)} : "
+            f"{kind}, {self.type('i1')}, {vector} into {vector}"
+        )
 
     def gather(self, access: Access, offsets: str, offset_type: str = "i64") -> str:
         """Elements at access + offsets[lane]."""
