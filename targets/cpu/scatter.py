@@ -34,15 +34,15 @@ def write_scatter_kernel(kernel: KernelWriter) -> None:
         return []
 
     writer.loop((lower, upper, 1), fill_row)
-    updates = kernel.view_of(op.updates).buffer
+    updates = kernel.view_of(op.updates)  # of one element with strides 0 when it is a fill
 
     def add(position: str, row: str) -> None:
         line = _line(kernel, Access(target, 0, (1,), ((row, width),)), width)
-        source = Access(updates, 0, (1,), ((position, width),))
+        source = Access(updates.buffer, updates.offset, updates.strides[1:], ((position, updates.strides[0]),))
         addition = "arith.addi" if element[0] == "i" else "arith.addf"
 
         def one_vector() -> None:
-            terms = [line.vectors.load(line.located(a), 1) for a in (*line.nest.outputs, source)]
+            terms = [line.vectors.load(line.located(a), a.strides[0]) for a in (*line.nest.outputs, source)]
             line.store([writer.value(f"{addition} {terms[0]}, {terms[1]} : {line.vectors.type(element)}")], 0)
 
         line.vector_loop(0, one_vector)
