@@ -31,12 +31,20 @@ def emit_ptx(module: ModuleOp, architecture: str = "sm_90") -> str:
     Printer(stream, print_generic_format=True).print_op(device)
     ir_text = lower_gpu_to_llvm_ir(stream.getvalue())
     grids = {op.sym_name.data: grid_of(op) for op in module.walk() if isinstance(op, gpu.FuncOp)}
-    # The block size is fixed, and two blocks to an SM, so that ptxas knows how many registers a thread may have.
+    # The block size is fixed, and one block to an SM enough, so that ptxas may give a thread the registers it needs.
     ir_text = _KERNEL.sub(
-        lambda found: f'{found[1]} "nvvm.reqntid"="{grids[found[2]][1]},1,1" "nvvm.minctasm"="2"', ir_text
+        lambda found: f'{found[1]} "nvvm.reqntid"="{grids[found[2]][1]},1,1" "nvvm.minctasm"="1"', ir_text
     )
     header = [f"// {name}: {blocks} blocks of {threads} threads" for name, (blocks, threads) in grids.items()]
     return "\n".join(header) + "\n" + _assemble(ir_text, architecture)
+
+
+def _device_text(module: ModuleOp) -> str:
+    """The `gpu.module` alone: the host function beside it calls kernels under the names they had."""
+    (device,) = (op for op in module.ops if isinstance(op, gpu.ModuleOp))
+    stream = StringIO()
+    Printer(stream, print_generic_format=True).print_op(device)
+    return f"module attributes {{gpu.container_module}} {{\n{stream.getvalue()}\n}}"
 
 
 def grid_of(op: gpu.FuncOp) -> tuple[int, int]:
