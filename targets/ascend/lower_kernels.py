@@ -57,7 +57,7 @@ class _Kernel:
         self.name = kernel.sym_name.data
         self.kernels: list[KernelOp] = []
         self.casts: list[str] = []
-        types = [_gm(type) for type in (*kernel.function_type.inputs, *kernel.function_type.outputs)]
+        types = [self.global_type(type) for type in (*kernel.function_type.inputs, *kernel.function_type.outputs)]
         self.host = func.FuncOp(self.name, (types, []), Region(Block(arg_types=types)))
         arguments = self.host.body.block.args
         count = len(kernel.function_type.inputs)
@@ -66,6 +66,15 @@ class _Kernel:
         assert isinstance(returned, func.ReturnOp)
         for value, buffer in zip(returned.arguments, arguments[count:], strict=True):
             self.buffers[value] = buffer
+
+    def global_type(self, type: Attribute) -> Attribute:
+        """The type of a tensor in global memory."""
+        assert isinstance(type, TensorType)
+        if not isinstance(type.element_type, AnyFloat):
+            raise UnsupportedKernelError(
+                f"ascend: kernel @{self.name}: tensors of {type.element_type} are not supported yet"
+            )
+        return buffer_type(type.get_shape(), type.element_type, "gm")
 
     def lower(self) -> None:
         if self.source.attributes["cellc.kind"] not in (StringAttr("elementwise"), StringAttr("contraction")):
@@ -117,13 +126,6 @@ class _Kernel:
 
     def fresh(self, hint: str) -> str:
         return f"{self.name}_{len(self.kernels)}_{hint}"
-
-
-def _gm(type: Attribute) -> Attribute:
-    assert isinstance(type, TensorType)
-    if not isinstance(type.element_type, AnyFloat):
-        raise UnsupportedKernelError(f"ascend: tensors of {type.element_type} are not supported yet")
-    return buffer_type(type.get_shape(), type.element_type, "gm")
 
 
 def _product(op: GenericOp) -> Product:
