@@ -40,8 +40,7 @@ def _word(op: GenericOp) -> str:
         return "move"
     names = [inner.name for inner in op.body.block.ops if inner.name not in ("linalg.yield", "arith.constant")]
     if not is_all_parallel(op):
-        word = _WORDS.get(names[-1].partition(".")[2], "reduce") if names else "reduce"
-        return "sum" if word == "add" else word
+        return _reduction_word(op, _WORDS.get(names[-1].partition(".")[2], "reduce") if names else "reduce")
     functions = [name.partition(".")[2] for name in names if name.startswith("math.")]
     if functions:
         return functions[-1]
@@ -49,6 +48,13 @@ def _word(op: GenericOp) -> str:
         return "relu"
     known = [_WORDS[name.partition(".")[2]] for name in names if name.partition(".")[2] in _WORDS]
     return "random" if known.count("random") > 4 else known[-1] if known else "fill"
+
+
+def _reduction_word(op: GenericOp, last: str) -> str:
+    word = {"add": "sum", "select": "max"}.get(last, last)
+    if any(bare_dims(map_) is None for map_ in input_maps(op)):
+        return f"{word}_pool"
+    return f"arg{word}" if len(op.results) > 1 else word
 
 
 def _is_relu(op: GenericOp) -> bool:

@@ -1,0 +1,95 @@
+"""Each rule of the kernel form is checked: a kernel that breaks it is refused."""
+
+from __future__ import annotations
+
+import pytest
+from xdsl.parser import Parser
+
+from cellc.passes.context import make_context
+from cellc.passes.kernel_form import KernelFormError, kernels_of, verify_kernel_form
+
+ID = "affine_map<(d0, d1) -> (d0, d1)>"
+SWAP = "affine_map<(d0, d1) -> (d1, d0)>"
+ROW = "affine_map<(d0, d1) -> (d0)>"
+COLUMN = "affine_map<(d0, d1) -> (d1)>"
+M = "tensor<4x4xf32>"
+V = "tensor<4xf32>"
+
+
+def _generic(
+    name: str, inputs: list[tuple[str, str, str]], output: tuple[str, str], body: str, kinds: str = "pp"
+) -> str:
+    maps = ", ".join([*(m for _, m, _ in inputs), output[0]])
+    iterators = ", ".join({"p": '"parallel"', "r": '"reduction"'}[kind] for kind in kinds)
+    names, types = ", ".join(n for n, _, _ in inputs), ", ".join(t for _, _, t in inputs)
+    arguments = ", ".join(f"%x{i}: f32" for i in range(len(inputs)))
+    return (
+        f"%e{name} = tensor.empty() : {output[1]}\n"
+        f"%{name} = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{iterators}]}} ins({names} : {types}) "
+        f"outs(%e{name} : {output[1]}) {{\n^bb0({arguments}, %o: f32):\n{body}\nlinalg.yield %r : f32\n}} -> {output[1]}\n"
+    )
+
+
+TWICE = "%r = arith.addf %x0, %x0 : f32"
+SUM = "%r = arith.addf %o, %x0 : f32"
+DOT = "%p = arith.mulf %x0, %x1 : f32\n%r = arith.addf %o, %p : f32"
+PRODUCT = _generic(
+    "m",
+    [
+        ("%a", "affine_map<(i, j, k) -> (i, k)>", M),
+        ("%b", "affine_map<(i, j, k) -> (k, j)>", M),
+    ],
+    ("affine_map<(i, j, k) -> (i, j)>", M),
+    DOT,
+    "ppr",
+)
+EPILOGUE = _generic("n", [("%m", ID, M)], (ID, M), TWICE)
+ROWS = _generic("s", [("%a", ID, M)], (ROW, V), SUM, "pr")
+
+
+def _verify(kind: str, body: str, result: str, type_: str, extra: str = "") -> None:
+    text = (
+        f'func.func private @k(%a: {M}, %b: {M}) -> {type_} attributes {{cellc.kind = "{kind}"{extra}}} {{\n'
+        f"{body}\nreturn {result} : {type_}\n}}"
+    )
+    module = Parser(make_context(), text).parse_module()
+    module.verify()
+    (kernel,) = kernels_of(module)
+    verify_kernel_form(kernel)
+
+
+def test_valid_kernels_pass() -> None:
+    _verify("elementwise", _generic("m", [("%a", SWAP, M)], (ID, M), TWICE), "%m", M)
+    _verify("contraction", PRODUCT + EPILOGUE, "%n", M)
+    spread = _generic("t", [("%a", ID, M), ("%s", ROW, V)], (ID, M), "%r = arith.subf %x0, %x1 : f32")
+    _verify("reduction", ROWS + spread, "%t", M, ", cellc.outer = 1 : i64, cellc.in_place = [[0, 0]]")
+
+
+ONE = EPILOGUE.replace("%m ", "%a ")
+TWO = ONE + ONE.replace("%n ", "%q ").replace("%en", "%eq")
+SWAPPED = _generic("n", [("%m", SWAP, M)], (ID, M), TWICE)
+ACROSS = _generic("n", [("%s", COLUMN, V)], (ID, M), TWICE)
+COPY = f"%n = tensor.insert_slice %a into %b[0, 0] [4, 4] [1, 1] : {M} into {M}"
+OUTER = ", cellc.outer = 1 : i64"
+
+REFUSED = {
+    "two generics": (1, "elementwise", TWO, "%n", M, ""),
+    "permuted output": (1, "elementwise", _generic("n", [("%a", ID, M)], (SWAP, M), TWICE), "%n", M, ""),
+    "no contraction": (2, "contraction", ROWS, "%s", V, ""),
+    "permuted read": (2, "contraction", PRODUCT + SWAPPED, "%n", M, ""),
+    "product escapes": (2, "contraction", PRODUCT + EPILOGUE, "%m", M, ""),
+    "no outer": (3, "reduction", ROWS, "%s", V, ""),
+    "reduced shared loop": (3, "reduction", ROWS, "%s", V, ", cellc.outer = 2 : i64"),
+    "other index first": (3, "reduction", ROWS + ACROSS, "%n", M, OUTER),
+    "unknown kind": (4, "sorting", ONE, "%n", M, ""),
+    "not a copy": (4, "copy", ONE, "%n", M, ""),
+    "foreign op": (5, "elementwise", COPY, "%n", M, ""),
+    "types differ": (6, "reduction", ROWS, "%s", V, OUTER + ", cellc.in_place = [[0, 1]]"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_broken_kernel_is_refused(name: str) -> None:
+    rule, *arguments = REFUSED[name]
+    with pytest.raises(KernelFormError, match=rf"kernel @k .*rule {rule}\)"):
+        _verify(*arguments)
