@@ -1,18 +1,21 @@
 """Reduction kernels: a single reduction, or a chain of nests that share their outer loops."""
 
-from collections.abc import Mapping
-from math import prod
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil, prod
 
-from xdsl.dialects.linalg import ops as linalg
+from xdsl.dialects import linalg
 
-from cellc.targets.cpu.access import View, row_major
+from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
-from cellc.targets.cpu.nest import Nest, loop_extents, shape_of
+from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter, open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter
 from cellc.targets.target import UnsupportedKernelError
+
+# Vectors of outer indices that a chain with lanes along its last outer loop does at a time.
+_VECTORS = 4
 
 
 def write_reduction_kernel(kernel: KernelWriter) -> None:
@@ -23,21 +26,7 @@ def write_reduction_kernel(kernel: KernelWriter) -> None:
         return
     outer = kernel.attribute("outer") or 0
     assert isinstance(outer, int)
-    extents = loop_extents(generics[0])[:outer]
-    inner = sum(prod(loop_extents(op)[outer:]) for op in generics)
-    grid = make_grid(extents, inner)
-    kernel.blocks = grid.blocks
-    _place(kernel, generics, outer)
-    order = range(len(grid.extents))
-    ranges = dict(zip(order, grid.ranges(kernel.writer, BLOCK), strict=True))
-    shell = NestWriter(kernel.writer, Nest(extents, (False,) * outer, (), (), generics[0].body.block), 1)
-
-    def one_index() -> None:
-        fixed = {d: index for d, index in enumerate(shell.position) if index is not None}
-        for op in generics:
-            write_generic(kernel, op, fixed)
-
-    shell.loops(list(range(outer)), ranges, one_index)
+    ChainWriter(kernel, generics, outer).write()
 
 
 def _write_single(kernel: KernelWriter, op: linalg.GenericOp) -> None:
@@ -49,19 +38,102 @@ def _write_single(kernel: KernelWriter, op: linalg.GenericOp) -> None:
     kernel.blocks = grid.blocks
 
 
-def _place(kernel: KernelWriter, generics: list[linalg.GenericOp], outer: int) -> None:
-    """Gives each intermediate tensor scratch memory for one outer index."""
-    for op in generics:
-        for value in op.results:
-            if value not in kernel.views and value.first_use is not None:
-                shape = shape_of(value)
-                buffer = kernel.scratch(element_of(value), prod(shape[outer:]))
-                kernel.views[value] = View(buffer, shape, (0,) * outer + row_major(shape[outer:]))
+class ChainWriter:
+    """Writes a chain for some indices of its outer loops at a time, with intermediate tensors in scratch.
+
+    That is one index, or a few vectors of them along the last outer loop where memory is contiguous along it.
+    """
+
+    def __init__(self, kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer: int) -> None:
+        self._kernel = kernel
+        self._writer = kernel.writer
+        self._generics = generics
+        self._outer = outer
+        self._extents = loop_extents(generics[0])[:outer]
+        self._scratch: dict[tuple[int, int], Buffer] = {}
+        self._chunk = 1
+        if outer and self._lanes_outside():
+            lanes = min(kernel.level.lanes(4), self._extents[-1])
+            self._chunk = min(self._extents[-1], lanes * _VECTORS)
+
+    def _lanes_outside(self) -> bool:
+        """Whether more operands are contiguous along the last outer loop than along inner loops."""
+        outside = inside = 0
+        for op in self._generics:
+            for value, indexing in zip(op.operands, op.indexing_maps, strict=True):
+                if value not in self._kernel.views:
+                    continue
+                strides = self._kernel.views[value].access(indexing.data).strides
+                extents = loop_extents(op)
+                outside += strides[self._outer - 1] == 1 and extents[self._outer - 1] > 1
+                inside += any(s == 1 and e > 1 for s, e in zip(strides[self._outer :], extents[self._outer :], strict=True))
+        return outside > inside
+
+    def write(self) -> None:
+        """Writes one block and sets the kernel's number of blocks."""
+        inner = sum(prod(loop_extents(op)[self._outer :]) for op in self._generics)
+        extents = self._extents
+        if self._outer:
+            extents = (*extents[:-1], ceil(extents[-1] / self._chunk))
+        grid = make_grid(extents, inner * self._chunk)
+        self._kernel.blocks = grid.blocks
+        ranges = dict(enumerate(grid.ranges(self._writer, BLOCK)))
+        body = self._generics[0].body.block
+        shell = NestWriter(self._writer, Nest(extents, (False,) * self._outer, (), (), body), 1)
+        shell.loops(list(range(self._outer)), ranges, lambda: self._indices(shell.position))
+
+    def _indices(self, position: Sequence[str | None]) -> None:
+        """All ops at one index of each outer loop (a chunk of the last one)."""
+        fixed = {d: index for d, index in enumerate(position) if index is not None}
+        if self._chunk == 1:
+            self._all(fixed, None, 1)
+            return
+        chunk = fixed.pop(self._outer - 1)
+        full, rest = divmod(self._extents[-1], self._chunk)
+        lower = self._writer.linear(0, [(chunk, self._chunk)])
+        if not rest:
+            self._all(fixed, lower, self._chunk)
+            return
+        bound = self._writer.index(full)
+        for predicate, count in (("slt", self._chunk), ("sge", rest)):
+            condition = self._writer.pure(f"arith.cmpi {predicate}, {chunk}, {bound} : index")
+            self._writer.branch(condition, self._part(fixed, lower, count))
+
+    def _part(self, fixed: Mapping[int, str], lower: str, count: int) -> Callable[[], None]:
+        return lambda: self._all(fixed, lower, count)
+
+    def _all(self, fixed: Mapping[int, str], lower: str | None, count: int) -> None:
+        """All ops with the loops in `fixed` at given indices, and the last outer loop at `count` from `lower` on."""
+        self._place(lower)
+        for op in self._generics:
+            nest = self._kernel.nest_of(op)
+            if lower is not None:
+                nest = restrict(nest, self._outer - 1, lower, count)
+            write_nest(self._kernel, op, nest, fixed)
+
+    def _place(self, lower: str | None) -> None:
+        """Gives each intermediate tensor scratch memory for what is done at a time, contiguous along the chunk."""
+        results = self._kernel.results
+        for number, op in enumerate(self._generics):
+            for value in op.results:
+                if value in results or value.first_use is None:
+                    continue
+                inner = shape_of(value)[self._outer :]
+                strides = [0] * self._outer + [self._chunk * s for s in row_major(inner)]
+                if lower is not None:
+                    strides[self._outer - 1] = 1
+                buffer = self._buffer((number, value.index), element_of(value), prod(inner) * self._chunk)
+                terms = () if lower is None else ((lower, -1),)
+                self._kernel.views[value] = View(buffer, shape_of(value), tuple(strides), 0, terms)
+
+    def _buffer(self, key: tuple[int, int], element: str, size: int) -> Buffer:
+        if key not in self._scratch:
+            self._scratch[key] = self._kernel.scratch(element, size)
+        return self._scratch[key]
 
 
-def write_generic(kernel: KernelWriter, op: linalg.GenericOp, fixed: Mapping[int, str]) -> None:
-    """Writes all iterations of a generic with the loops in `fixed` at given indices."""
-    nest = kernel.nest_of(op)
+def write_nest(kernel: KernelWriter, op: linalg.GenericOp, nest: Nest, fixed: Mapping[int, str]) -> None:
+    """Writes all iterations of `nest`, which is that of `op`, with the loops in `fixed` at given indices."""
     nest_writer = open_nest(kernel.writer, nest, kernel.lanes(nest), fixed)
     if nest.reduced:
         ReductionWriter(nest_writer, initial_of(kernel, op, nest_writer)).write({})

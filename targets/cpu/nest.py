@@ -21,7 +21,8 @@ ViewOf = Callable[[SSAValue], View]
 class Nest:
     """`inputs[i]` is None where the body does not use argument i.
 
-    `captured` and `scalars` say where tensors and scalars from outside the body are.
+    `captured` and `scalars` say where tensors and scalars from outside the body are; `starts` where
+    loops start, for bodies that ask for loop indices.
     """
 
     extents: tuple[int, ...]
@@ -31,6 +32,7 @@ class Nest:
     body: Block
     captured: Mapping[SSAValue, View] = field(default_factory=dict)
     scalars: Mapping[SSAValue, str] = field(default_factory=dict)
+    starts: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def accesses(self) -> list[Access]:
@@ -150,4 +152,5 @@ def copy_nest(extents: Sequence[int], source: Access, target: Access) -> Nest:
 def restrict(nest: Nest, dim: int, lower: str, count: int) -> Nest:
     """`count` iterations of loop `dim` from `lower` on."""
     extents = [count if d == dim else extent for d, extent in enumerate(nest.extents)]
-    return nest.with_loops(extents, nest.reductions, lambda a: a.at(dim, lower))
+    restricted = nest.with_loops(extents, nest.reductions, lambda a: a.at(dim, lower))
+    return replace(restricted, starts={dim: lower})

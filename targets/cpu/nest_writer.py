@@ -128,6 +128,8 @@ class NestWriter:
     def loop_index(self, asked: int, dim: int | None) -> str:
         """The values of loop `asked`, one per lane."""
         start = self.position[asked] or self.writer.index(0)
+        if asked in self.nest.starts:
+            start = self.writer.add(start, self.nest.starts[asked])
         if asked == dim:
             return self.vectors.lane_indices(start)
         return self.vectors.broadcast(start, "index")

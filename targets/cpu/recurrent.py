@@ -14,7 +14,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr
 
 from cellc.targets.cpu.access import Access, View
-from cellc.targets.cpu.chain import initial_of
+from cellc.targets.cpu.chain import write_nest
 from cellc.targets.cpu.contraction import ProductWriter
 from cellc.targets.cpu.copy import inserted_piece, offset_view
 from cellc.targets.cpu.elementwise import write_parallel
@@ -23,7 +23,6 @@ from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, single
 from cellc.targets.cpu.nest import Nest, copy_nest, restrict, shape_of
 from cellc.targets.cpu.nest_writer import open_nest
 from cellc.targets.cpu.product import product_of
-from cellc.targets.cpu.reduction import ReductionWriter
 from cellc.targets.cpu.tiling import choose_tiling
 from cellc.targets.target import UnsupportedKernelError
 
@@ -123,17 +122,13 @@ class RecurrentWriter:
                 ProductWriter(self._kernel, product, tiling).write_all()
                 return
         nest = self._rows_of(self._kernel.nest_of(op), 0)
-        nest_writer = open_nest(self._writer, nest, self._kernel.lanes(nest))
-        if nest.reduced:
-            ReductionWriter(nest_writer, initial_of(self._kernel, op, nest_writer)).write({})
-        else:
-            write_parallel(nest_writer, {})
+        write_nest(self._kernel, op, nest, {})
 
     def _rows_of(self, nest: Nest, dim: int) -> Nest:
         """The block's rows of a nest whose loop `dim` runs over the batch."""
         if self._batch == self._rows:
             return nest
-        if nest.uses_index or nest.extents[dim] != self._batch or nest.outputs[0].strides[dim] == 0:
+        if nest.extents[dim] != self._batch or nest.outputs[0].strides[dim] == 0:
             raise UnsupportedKernelError(f"kernel {self._kernel.name}: a loop that does not run over the batch first")
         return restrict(nest, dim, self._first, self._rows)
 
