@@ -48,7 +48,7 @@ def _uninitialised(type: Attribute) -> np.ndarray:
 
 _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "addi": lambda a, b: a + b,
-    "subi": lambda a, b: a - b,
+    "subi": lambda a, b: (a - b) % 2**64,
     "muli": lambda a, b: a * b,
     "divui": lambda a, b: a // b,
     "remui": lambda a, b: a % b,

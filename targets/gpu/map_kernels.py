@@ -20,19 +20,26 @@ from xdsl.passes import ModulePass
 
 from cellc.passes.linalg_analysis import bare_dims, is_all_parallel, loop_extents, output_maps, reduction_loops
 from cellc.passes.rewriting import set_location
+from cellc.targets.gpu.copy import is_copy, map_copy
 from cellc.targets.gpu.matmul import map_matmul, matrix_product, shared_tiles
-from cellc.targets.gpu.scalar_code import ThreadBuilder, X, initial_value, memory_type, zero
+from cellc.targets.gpu.scalar_code import (
+    THREADS,
+    ThreadBuilder,
+    block_count,
+    global_thread,
+    initial_value,
+    memory_type,
+    zero,
+)
 from cellc.targets.target import UnsupportedKernelError
-
-THREADS = 256
 
 
 @dataclass(frozen=True)
 class MapKernelsToGPUPass(ModulePass):
     """Replaces every private function with `cellc.kind` by a `gpu.func` in the module @kernels.
 
-    Accepts the kinds `elementwise`, `contraction`, and `reduction` with one reduction; raises UnsupportedKernelError,
-    which names the kernel, for the others.
+    Accepts the kinds `elementwise`, `contraction`, `copy`, and `reduction` with one reduction; raises
+    UnsupportedKernelError, which names the kernel, for the others.
     """
 
     name = "map-kernels-to-gpu"
@@ -55,24 +62,33 @@ class MapKernelsToGPUPass(ModulePass):
 
 def _map_kernel(kernel: func.FuncOp) -> list[Operation]:
     """The kernel's function, and the shared memory it uses."""
-    parts = _Parts(kernel)
     types = [memory_type(type) for type in (*kernel.function_type.inputs, *kernel.function_type.outputs)]
     block = Block(arg_types=types)
     builder = ThreadBuilder(block)
     count = len(kernel.function_type.inputs)
     builder.memory = dict(zip(kernel.body.block.args, block.args, strict=False))
     outputs = list(block.args[count:])
-    product = matrix_product(parts.root)
     shared: list[Operation] = []
+    if is_copy(kernel):
+        threads, blocks = THREADS, map_copy(builder, kernel, outputs[0])
+        return [_function(kernel, builder, block, threads, blocks)]
+    parts = _Parts(kernel)
+    product = matrix_product(parts.root)
     if product is not None and prod(product.extents):
         shared += shared_tiles(parts.name)
         threads, blocks = map_matmul(builder, parts.name, parts.root, product, parts.epilogue, outputs)
     else:
         threads, blocks = _map_elements(builder, parts, outputs)
+    return [*shared, _function(kernel, builder, block, threads, blocks)]
+
+
+def _function(kernel: func.FuncOp, builder: ThreadBuilder, block: Block, threads: int, blocks: int) -> gpu.FuncOp:
+    """The `gpu.func` of a block of code, with its grid."""
     builder.insert(gpu.ReturnOp([]))
-    mapped = gpu.FuncOp(kernel.sym_name.data, (types, []), Region(block), kernel=True, known_block_size=[threads, 1, 1])
+    types = (list(block.arg_types), [])
+    mapped = gpu.FuncOp(kernel.sym_name.data, types, Region(block), kernel=True, known_block_size=[threads, 1, 1])
     mapped.attributes["cellc.blocks"] = IntegerAttr(blocks, i64)
-    return [*shared, mapped]
+    return mapped
 
 
 class _Parts:
@@ -101,9 +117,7 @@ def _map_elements(builder: ThreadBuilder, parts: _Parts, outputs: Sequence[SSAVa
         raise UnsupportedKernelError(f"gpu: kernel @{parts.name} writes through the map {output_maps(root)[0]}")
     extents = loop_extents(root)
     shape = [extents[loop] for loop in written]
-    thread = builder.insert(gpu.ThreadIdOp(X)).result
-    block = builder.insert(gpu.BlockIdOp(X)).result
-    flat = builder.add(builder.mul(block, builder.index(THREADS)), thread)
+    flat = global_thread(builder)
 
     def element() -> None:
         at = builder.delinearize(flat, shape)
@@ -117,7 +131,7 @@ def _map_elements(builder: ThreadBuilder, parts: _Parts, outputs: Sequence[SSAVa
             builder.store(value, target, at)
 
     builder.when(builder.less(flat, builder.index(prod(shape))), element)
-    return THREADS, max(1, -(-prod(shape) // THREADS))
+    return THREADS, block_count(prod(shape))
 
 
 def _reduce(builder: ThreadBuilder, op: GenericOp, dims: list[SSAValue], extents: list[int]) -> list[SSAValue]:

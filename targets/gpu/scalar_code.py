@@ -36,6 +36,13 @@ def memory_type(type: Attribute) -> MemRefType:
 
 
 X = gpu.DimensionAttr(gpu.DimensionEnum.X)
+THREADS = 256
+"""Threads a block where each thread computes one element."""
+
+
+def block_count(elements: int) -> int:
+    """Blocks of `THREADS` threads for one thread an element."""
+    return max(1, -(-elements // THREADS))
 
 
 def zero(builder: Builder, type: Attribute) -> SSAValue:
@@ -52,6 +59,13 @@ def initial_value(builder: Builder, output: SSAValue) -> SSAValue:
     if not isinstance(fill, FillOp) or not isinstance(fill.inputs[0].owner, arith.ConstantOp):
         raise UnsupportedKernelError("gpu: a reduction must start from a constant")
     return builder.insert(fill.inputs[0].owner.clone()).results[0]
+
+
+def global_thread(builder: ThreadBuilder) -> SSAValue:
+    """The number of the thread among all of the grid."""
+    thread = builder.insert(gpu.ThreadIdOp(X)).result
+    block = builder.insert(gpu.BlockIdOp(X)).result
+    return builder.add(builder.mul(block, builder.index(THREADS)), thread)
 
 
 class ThreadBuilder(Builder):
@@ -146,6 +160,9 @@ class ThreadBuilder(Builder):
         value = op.inputs[operand]
         if not isinstance(value.type, TensorType):
             return self.memory[value]
+        if isinstance(value.owner, tensor.EmptyOp):
+            # Only its shape matters (the window of a pooling): its elements are never used.
+            return zero(self, value.type.element_type)
         map_ = op.indexing_maps.data[operand].data
         indices = [self.evaluate(result, dims) for result in map_.results]
         return self.load(self.memory[value], indices, value.type.element_type)

@@ -76,3 +76,16 @@ def conv2d(n, c, h, w, k, r, s):
       }} -> tensor<{out}>
       return %o : tensor<{out}>
     }}"""
+
+
+def pad(h, w):
+    """A border of one 7 around every second element: a pad with interior, one kernel."""
+    out = f"{2 * h + 1}x{2 * w + 2}xf32"
+    return f"""
+    func.func private @pad(%x: tensor<{h}x{w}xf32>) -> tensor<{out}> attributes {{cellc.kind = "copy"}} {{
+      %seven = arith.constant 7.0 : f32
+      %e = tensor.empty() : tensor<{out}>
+      %f = linalg.fill ins(%seven : f32) outs(%e : tensor<{out}>) -> tensor<{out}>
+      %o = tensor.insert_slice %x into %f[1, 2] [{h}, {w}] [2, 2] : tensor<{h}x{w}xf32> into tensor<{out}>
+      return %o : tensor<{out}>
+    }}"""

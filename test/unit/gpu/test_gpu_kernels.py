@@ -14,7 +14,7 @@ from cellc.targets.gpu.emit_ptx import emit_ptx
 from cellc.targets.gpu.interpreter import run_kernel
 from cellc.targets.gpu.map_kernels import MapKernelsToGPUPass
 from cellc.targets.target import UnsupportedKernelError
-from support.kernels import conv2d, dense, row_sum
+from support.kernels import conv2d, dense, pad, row_sum
 
 
 def mapped(text):
@@ -86,8 +86,27 @@ def test_convolution_takes_a_thread_an_element():
     assert np.allclose(out, np.einsum("nchwrs,kcrs->nkhw", windows, w), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("text", [dense(70, 33, 100), dense(64, 784, 512, "d2, d1"), row_sum(5, 7),
-                                  conv2d(1, 2, 5, 6, 3, 3, 3), dense(7, 20, 10, activation="math.exp %q")])  # fmt: skip
+def test_copy_finds_where_its_element_comes_from():
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    out = np.full((5, 8), np.nan, np.float32)
+    run(pad(2, 3), x, out)
+    expected = np.full((5, 8), 7, np.float32)
+    expected[1::2, 2::2] = x
+    assert np.array_equal(out, expected)
+
+
+KERNELS = [
+    dense(70, 33, 100),
+    dense(64, 784, 512, "d2, d1"),
+    dense(7, 20, 10, activation="math.exp %q"),
+    dense(7, 33, 10),
+    row_sum(5, 7),
+    conv2d(1, 2, 5, 6, 3, 3, 3),
+    pad(2, 3),
+]
+
+
+@pytest.mark.parametrize("text", KERNELS)
 def test_ptxas_accepts_without_spills(text, tmp_path):
     said = ptxas(emit_ptx(mapped(text)), tmp_path)
     assert "0 bytes spill stores, 0 bytes spill loads" in said
