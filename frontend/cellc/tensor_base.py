@@ -53,8 +53,8 @@ def aligned_copy(data: Any, dtype: np.dtype) -> np.ndarray:
 
 
 def _default_dtype(data: Any, array: np.ndarray) -> DType:
-    """Python floats are float32 (as in MindSpore since 1.9); arrays and NumPy scalars keep their dtype."""
-    if array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):
+    """Python floats are float32 (as in MindSpore since 1.9); arrays, NumPy scalars and tensors keep their dtype."""
+    if array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic | TensorBase):
         return dtypes.float32
     return dtype_of(array.dtype)
 

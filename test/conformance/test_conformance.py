@@ -21,6 +21,14 @@ def test_forward(row):
     assert_close(cell(*tensors(inputs)), truth, row.tolerance)
 
 
+@rows
+def test_forward_in_float64(row):
+    """Constants and functions keep their precision."""
+    cell, inputs = in_float64(row.make()).set_train(row.training), double(inputs_of(row))
+    truth = row.oracle(parameters(cell), *inputs)
+    assert_close(cell(*tensors(inputs)), truth, 1e-14)
+
+
 @pytest.mark.parametrize("row", [row for row in ROWS if row.gradient], ids=lambda row: row.name)
 def test_gradient(row):
     """The compiled gradient in float64 against central differences of the oracle."""

@@ -69,6 +69,7 @@ def in_float64(cell: nn.Cell) -> nn.Cell:
             array = parameter.asnumpy()
             array = array.astype(np.float64) if array.dtype.kind == "f" else array
             made[id(parameter)] = cellc.Parameter(cellc.Tensor(array), parameter.name, parameter.requires_grad)
+            assert made[id(parameter)].dtype.numpy == array.dtype
         return made[id(parameter)]
 
     for _, child in cell.cells_and_names():
