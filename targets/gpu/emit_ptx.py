@@ -39,14 +39,6 @@ def emit_ptx(module: ModuleOp, architecture: str = "sm_90") -> str:
     return "\n".join(header) + "\n" + _assemble(ir_text, architecture)
 
 
-def _device_text(module: ModuleOp) -> str:
-    """The `gpu.module` alone: the host function beside it calls kernels under the names they had."""
-    (device,) = (op for op in module.ops if isinstance(op, gpu.ModuleOp))
-    stream = StringIO()
-    Printer(stream, print_generic_format=True).print_op(device)
-    return f"module attributes {{gpu.container_module}} {{\n{stream.getvalue()}\n}}"
-
-
 def grid_of(op: gpu.FuncOp) -> tuple[int, int]:
     """Blocks, and threads a block, of a mapped kernel."""
     blocks = op.attributes["cellc.blocks"]
