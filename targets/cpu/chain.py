@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil, prod
 
-from xdsl.dialects import linalg
+from xdsl.dialects.linalg import ops as linalg
 
 from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.elementwise import write_parallel
