@@ -269,7 +269,9 @@ def _also_yield(op: GenericOp, value: SSAValue) -> GenericOp:
 
 def _shared_outer(members: list[Operation], outer: int, op: GenericOp) -> list[int] | None:
     """The op's loops that become the shared outer loops when it joins the chain, as many as possible."""
-    produced = {result: (member, i) for member in members for i, result in enumerate(member.results)}
+    produced: dict[SSAValue, tuple[Operation, int]] = {
+        result: (member, i) for member in members for i, result in enumerate(member.results)
+    }
     if any(value in produced for value in (*op.outputs, *captured_values(op))):
         return None
     reads = [(v, m) for v, m in zip(op.inputs, input_maps(op), strict=False) if v in produced]

@@ -40,7 +40,7 @@ def to_program(program: ProgramOp, kernels: Sequence[KernelInfo]) -> Program:
     constants, offsets = pack_constants([_bytes(op.value) for op in ops if op.value is not None])
     offset_of = dict(zip((op for op in ops if op.value is not None), offsets, strict=True))
     buffers = tuple(_buffer(op, offset_of.get(op, 0)) for op in ops)
-    number = {op.result: i for i, op in enumerate(ops)}
+    number: dict[SSAValue, int] = {op.result: i for i, op in enumerate(ops)}
     kernel_number = {kernel.name: i for i, kernel in enumerate(kernels)}
     commands = tuple(_command(command, number, kernel_number) for command in program.commands)
     return Program(

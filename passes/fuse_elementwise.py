@@ -185,6 +185,8 @@ def _fuse_into_all(producer: GenericOp, users: list[Operation]) -> bool:
         parts = fused_parts(producer, user)
         if parts is None or len(parts.inputs) + len(parts.outputs) > MAX_OPERANDS:
             return False
+        if is_contraction(user) and len({frozenset(map_.used_dims()) for map_ in parts.input_maps}) < 2:
+            return False  # it would be a reduction
         fused.append((user, parts))
     renamed: dict[SSAValue, SSAValue] = {}  # one user may read another
     for user, parts in fused:

@@ -62,5 +62,5 @@ def _is_relu(op: GenericOp) -> bool:
     last = yielded.operands[0].owner if yielded is not None else None
     if not isinstance(last, Operation) or last.name != "arith.maximumf":
         return False
-    constants = [v.owner.properties["value"] for v in last.operands if getattr(v.owner, "name", "") == "arith.constant"]
+    constants = [v.owner.value for v in last.operands if isinstance(v.owner, arith.ConstantOp)]
     return any(getattr(getattr(c, "value", None), "data", None) == 0.0 for c in constants)

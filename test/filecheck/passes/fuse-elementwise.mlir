@@ -162,3 +162,75 @@ func.func @main(%x: tensor<2x3x4xf32>) -> tensor<2x12xf32> {
   } -> tensor<2x12xf32>
   return %twice : tensor<2x12xf32>
 }
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+
+// Two readers of one tensor become one generic with two results.
+// CHECK-LABEL: func.func @main
+// CHECK: %{{.*}}, %{{.*}} = linalg.generic
+// CHECK-SAME: ins({{.*}} : tensor<8xf32>, tensor<8xf32>, tensor<8xf32>)
+// CHECK-NOT: linalg.generic
+func.func @main(%x: tensor<8xf32>, %y: tensor<8xf32>, %z: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+  %e = tensor.empty() : tensor<8xf32>
+  %a = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%x, %y : tensor<8xf32>, tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %s = arith.addf %i, %j : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  %b = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]}
+      ins(%x, %z : tensor<8xf32>, tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %s = arith.mulf %i, %j : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  return %a, %b : tensor<8xf32>, tensor<8xf32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+
+// An expensive value of two readers is computed once; a cheap one is computed in each.
+// CHECK-LABEL: func.func @main
+// CHECK: math.exp
+// CHECK: linalg.generic {{.*}}"reduction"
+// CHECK-NOT: math.exp
+// CHECK: arith.negf
+// CHECK: linalg.generic {{.*}}"reduction"
+// CHECK: arith.negf
+func.func @main(%x: tensor<8xf32>, %y: tensor<8xf32>) -> (tensor<f32>, tensor<f32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8xf32>
+  %exp = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%x : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %s = math.exp %i : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  %neg = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%y : tensor<8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %s = arith.negf %i : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  %e0 = tensor.empty() : tensor<f32>
+  %f = linalg.fill ins(%zero : f32) outs(%e0 : tensor<f32>) -> tensor<f32>
+  %sum = linalg.generic {indexing_maps = [#id, #id, affine_map<(d0) -> ()>], iterator_types = ["reduction"]}
+      ins(%neg, %exp : tensor<8xf32>, tensor<8xf32>) outs(%f : tensor<f32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %t = arith.mulf %i, %j : f32
+    %s = arith.addf %o, %t : f32
+    linalg.yield %s : f32
+  } -> tensor<f32>
+  %max = linalg.generic {indexing_maps = [#id, #id, affine_map<(d0) -> ()>], iterator_types = ["reduction"]}
+      ins(%neg, %exp : tensor<8xf32>, tensor<8xf32>) outs(%f : tensor<f32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %t = arith.mulf %i, %j : f32
+    %s = arith.maximumf %o, %t : f32
+    linalg.yield %s : f32
+  } -> tensor<f32>
+  return %sum, %max : tensor<f32>, tensor<f32>
+}

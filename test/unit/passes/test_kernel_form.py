@@ -25,8 +25,10 @@ def _generic(
     arguments = ", ".join(f"%x{i}: f32" for i in range(len(inputs)))
     return (
         f"%e{name} = tensor.empty() : {output[1]}\n"
-        f"%{name} = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{iterators}]}} ins({names} : {types}) "
-        f"outs(%e{name} : {output[1]}) {{\n^bb0({arguments}, %o: f32):\n{body}\nlinalg.yield %r : f32\n}} -> {output[1]}\n"
+        f"%{name} = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{iterators}]}} "
+        f"ins({names} : {types}) "
+        f"outs(%e{name} : {output[1]}) {{\n^bb0({arguments}, %o: f32):\n{body}\n"
+        f"linalg.yield %r : f32\n}} -> {output[1]}\n"
     )
 
 
