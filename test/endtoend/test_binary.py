@@ -11,10 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-import cellc
-from cellc import nn
-from cellc.archive import weights_to_bytes
 from endtoend.helpers import (
     CLASSIFIERS,
     EXAMPLES,
@@ -26,6 +22,10 @@ from endtoend.helpers import (
     run_binary,
     tensors,
 )
+
+import cellc
+from cellc import nn
+from cellc.archive import weights_to_bytes
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: cc is not installed")
 
@@ -166,7 +166,7 @@ def test_the_c_example_answers_as_the_cell(tmp_path: Path):
 
 def test_a_network_without_weights(tmp_path: Path):
     source = tmp_path / "square.py"
-    source.write_text("from cellc import nn\nclass Square(nn.Cell):\n    def construct(self, x):\n        return x * x\n")
+    source.write_text("from cellc import nn\n\nclass Square(nn.Cell):\n    def construct(self, x): return x * x\n")
     assert cli("compile", f"{source}:Square", "--input", "x:7xf64", "-o", tmp_path / "square") == 0
     x = np.linspace(-1, 1, 7)
     assert_same_bits(run_binary(tmp_path / "square", [x], 1), [x * x])
