@@ -186,29 +186,33 @@ def where(condition: Any, on_true: Any, on_false: Any) -> Tensor:
     return apply("select", *(broadcast_to(tensor, shape) for tensor in (condition, on_true, on_false)))
 
 
-def matmul(lhs: Any, rhs: Any) -> Tensor:
+def matmul(lhs: Any, rhs: Any, transpose_lhs: bool = False, transpose_rhs: bool = False) -> Tensor:
     """Matrix product over the last two axes; batch axes broadcast, rank 1 works as in `numpy.matmul`.
+
+    `transpose_lhs` and `transpose_rhs` exchange the last two axes of an operand without moving its data.
 
     Raises:
         ValueError: the inner extents differ or the batch axes do not broadcast.
-        TypeError: an operand is a number or not a tensor.
+        TypeError: an operand is a number or not a tensor, or the dtypes differ.
     """
     __tracebackhide__ = True
     if isinstance(lhs, Number) or isinstance(rhs, Number):
         raise errors.bad_argument(TypeError, "matmul takes tensors of rank 1 or more, got a number")
     lhs, rhs = as_tensor(lhs), as_tensor(rhs)
-    if not lhs.shape or not rhs.shape or lhs.shape[-1] != rhs.shape[-2 if rhs.ndim > 1 else 0]:
-        raise errors.matmul_does_not_fit(lhs, rhs)
-    dtype = dtypes.promote(lhs.dtype, rhs.dtype)
-    left, right = cast(lhs, dtype), cast(rhs, dtype)
-    left = left.reshape((1, *left.shape)) if left.ndim == 1 else left
-    right = right.reshape((*right.shape, 1)) if right.ndim == 1 else right
+    if lhs.dtype is not rhs.dtype:
+        raise errors.matmul_dtypes_differ(lhs, rhs)
+    if not lhs.ndim or not rhs.ndim:
+        raise errors.matmul_does_not_fit(lhs, rhs, transpose_lhs, transpose_rhs)
+    vectors = [at for at, tensor in ((-2, lhs), (-1, rhs)) if tensor.ndim == 1]
+    left = lhs.reshape((1, -1)) if lhs.ndim == 1 else lhs
+    right = rhs.reshape((-1, 1)) if rhs.ndim == 1 else rhs
+    columns, rows = left.shape[-2 if transpose_lhs else -1], right.shape[-1 if transpose_rhs else -2]
     batch = broadcast_shape(left.shape[:-2], right.shape[:-2])
-    if batch is None:
-        raise errors.matmul_does_not_fit(lhs, rhs)
+    if columns != rows or batch is None:
+        raise errors.matmul_does_not_fit(lhs, rhs, transpose_lhs, transpose_rhs)
     left = broadcast_to(left, (*batch, *left.shape[-2:]))
     right = broadcast_to(right, (*batch, *right.shape[-2:]))
-    result = apply("matmul", left, right, transpose_lhs=False, transpose_rhs=False)
-    rows = () if lhs.ndim == 1 else (lhs.shape[-2],)
-    columns = () if rhs.ndim == 1 else (rhs.shape[-1],)
-    return result.reshape((*batch, *rows, *columns))
+    result = apply("matmul", left, right, transpose_lhs=transpose_lhs, transpose_rhs=transpose_rhs)
+    for axis in vectors:
+        result = result.squeeze(axis)
+    return result

@@ -148,16 +148,33 @@ def shapes_do_not_broadcast(op: str, lhs: TensorBase, rhs: TensorBase) -> CellcE
     )
 
 
-def matmul_does_not_fit(lhs: TensorBase, rhs: TensorBase) -> CellcError:
+def matmul_dtypes_differ(lhs: TensorBase, rhs: TensorBase) -> CellcError:
+    """What `matmul` raises for operands of two dtypes: weights and data are not converted behind the user's back."""
+    return error_at_user(
+        DTypeError,
+        f"matmul: the operands must have one dtype, but got {lhs.dtype} and {rhs.dtype}",
+        [f"lhs: {describe(lhs)}", f"rhs: {describe(rhs)}"],
+        "convert one of them with .astype",
+    )
+
+
+def matmul_does_not_fit(
+    lhs: TensorBase, rhs: TensorBase, transpose_lhs: bool = False, transpose_rhs: bool = False
+) -> CellcError:
     """What `matmul` raises when the inner extents differ or the batch axes do not broadcast."""
+    details = [
+        f"{name}: {describe(tensor)}{', transposed' if transposed else ''}"
+        for name, tensor, transposed in (("lhs", lhs, transpose_lhs), ("rhs", rhs, transpose_rhs))
+    ]
     hint = ""
-    if rhs.ndim > 1 and lhs.ndim and lhs.shape[-1] == rhs.shape[-1]:
+    plain = not transpose_lhs and not transpose_rhs
+    if plain and rhs.ndim > 1 and lhs.ndim and lhs.shape[-1] == rhs.shape[-1]:
         hint = "the right operand looks transposed: swap its last two axes (`.T` for a matrix)"
     return error_at_user(
         ShapeError,
-        f"matmul: shapes {lhs.shape} and {rhs.shape} do not fit: the last axis of the left operand must equal "
-        "the second-last of the right, and batch axes must broadcast",
-        [f"lhs: {describe(lhs)}", f"rhs: {describe(rhs)}"],
+        f"matmul: shapes {lhs.shape} and {rhs.shape} do not fit: the left operand must have as many columns as "
+        "the right has rows, and leading axes must broadcast",
+        details,
         hint,
     )
 

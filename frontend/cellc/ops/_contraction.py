@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cellc import arithmetic, dtype
-from cellc.arithmetic import as_tensor, cast
+from cellc import arithmetic
+from cellc.arithmetic import as_tensor
 from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.ops._arithmetic import Operand, add
-from cellc.ops._shape import expand_dims, reshape, squeeze
+from cellc.ops._shape import reshape
 from cellc.ops._windows import window_padding
 from cellc.tensor import Tensor
 from cellc.trace import apply
@@ -21,33 +21,9 @@ def matmul(x1: Operand, x2: Operand, transpose_a: bool = False, transpose_b: boo
 
     Raises:
         ValueError: an operand has rank 0, or the shapes do not fit.
+        TypeError: the dtypes differ.
     """
-    lhs, rhs = as_tensor(x1), as_tensor(x2)
-    if lhs.ndim == 0 or rhs.ndim == 0:
-        raise bad_argument(
-            ValueError, f"For 'matmul', 'x1' and 'x2' must have an axis, but got shapes {lhs.shape} and {rhs.shape}."
-        )
-    vectors = [at for at, tensor in ((-2, lhs), (-1, rhs)) if tensor.ndim == 1]
-    lhs = expand_dims(lhs, 0) if lhs.ndim == 1 else lhs
-    rhs = expand_dims(rhs, 1) if rhs.ndim == 1 else rhs
-    met = dtype.promote(lhs.dtype, rhs.dtype)
-    lhs, rhs = _equal_batches(cast(lhs, met), cast(rhs, met))
-    product = apply("matmul", lhs, rhs, transpose_lhs=transpose_a, transpose_rhs=transpose_b)
-    for at in vectors:
-        product = squeeze(product, at)
-    return product
-
-
-def _equal_batches(lhs: Tensor, rhs: Tensor) -> tuple[Tensor, Tensor]:
-    batch = arithmetic.broadcast_shape(lhs.shape[:-2], rhs.shape[:-2])
-    if batch is None:
-        raise bad_argument(
-            ValueError, f"For 'matmul', the leading axes of {lhs.shape} and {rhs.shape} do not broadcast."
-        )
-    return (
-        arithmetic.broadcast_to(lhs, (*batch, *lhs.shape[-2:])),
-        arithmetic.broadcast_to(rhs, (*batch, *rhs.shape[-2:])),
-    )
+    return arithmetic.matmul(x1, x2, transpose_a, transpose_b)
 
 
 def bias_add(input_x: Operand, bias: Operand) -> Tensor:
@@ -82,19 +58,20 @@ def conv2d(
 
     Raises:
         ValueError: `pad` is not 0 although `pad_mode` is not "pad", or the shapes do not fit.
+        TypeError: the dtypes differ.
     """
     tensor, kernel = as_tensor(x), as_tensor(weight)
+    _validate.one_dtype("conv2d", x=tensor, weight=kernel)
     strides, dilations = _validate.pair("stride", stride, "conv2d"), _validate.pair("dilation", dilation, "conv2d")
     if tensor.ndim != 4 or kernel.ndim != 4:
         raise bad_argument(
             ValueError, f"For 'conv2d', 'x' and 'weight' must have rank 4, but got {tensor.shape} and {kernel.shape}."
         )
     sides = window_padding(pad_mode, pad, tensor.shape[2:], kernel.shape[2:], strides, dilations, "conv2d")
-    met = dtype.promote(tensor.dtype, kernel.dtype)
     return apply(
         "conv2d",
-        cast(tensor, met),
-        cast(kernel, met),
+        tensor,
+        kernel,
         strides=strides,
         padding=sides,
         dilation=dilations,

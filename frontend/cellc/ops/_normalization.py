@@ -28,6 +28,7 @@ def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: T
 
     Computed in float32 (float64 for float64), returned in the dtype of x.
     """
+    _validate.float_tensor("x", x, "batch_norm")
     channels = (gamma.shape[0],) + (1,) * (x.ndim - 2)
     wide = _wide(x)
     scale = mul(cast(gamma, wide.dtype), rsqrt(add(cast(variance, wide.dtype), epsilon)))
@@ -54,7 +55,7 @@ def layer_norm(
     Raises:
         ValueError: `gamma` or `beta` does not have that shape.
     """
-    tensor = as_tensor(input_x)
+    tensor = _validate.float_tensor("input_x", as_tensor(input_x), "layer_norm")
     first = _validate.axis_in("begin_norm_axis", begin_norm_axis, tensor.ndim, "layer_norm")
     params = _validate.axis_in("begin_params_axis", begin_params_axis, tensor.ndim, "layer_norm")
     for name, parameter in (("gamma", gamma), ("beta", beta)):

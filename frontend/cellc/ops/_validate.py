@@ -135,3 +135,26 @@ def element_type(name: str, value: Any, owner: str) -> DType:
         return dtype_of(value)
     except TypeError as error:
         raise bad_argument(TypeError, f"For '{owner}', '{name}': {error}") from None
+
+
+def float_tensor(name: str, tensor: Any, owner: str) -> Any:
+    """`tensor`, of a float dtype."""
+    if not tensor.dtype.is_float:
+        raise bad_argument(
+            TypeError,
+            f"For '{owner}', '{name}' must be a float tensor, but got {tensor.dtype}.",
+            f"convert it: {name}.astype(cellc.float32)",
+        )
+    return tensor
+
+
+def one_dtype(owner: str, **tensors: Any) -> None:
+    """Tensors that must have one dtype: weights and data are not converted behind the user's back."""
+    if len({tensor.dtype for tensor in tensors.values()}) > 1:
+        names = " and ".join(f"'{name}'" for name in tensors)
+        raise bad_argument(
+            TypeError,
+            f"For '{owner}', {names} must have one dtype, but got "
+            f"{' and '.join(str(tensor.dtype) for tensor in tensors.values())}.",
+            "convert one of them with .astype",
+        )
