@@ -43,34 +43,38 @@ class LoweredForCpu:
 
 
 def lower_for_cpu(
-    graph: Graph, level: CpuLevel, after_pass: Callable[[str, ModuleOp], None] | None = None
+    graph: Graph,
+    level: CpuLevel,
+    after_pass: Callable[[str, ModuleOp], None] | None = None,
+    pipeline: Sequence[str] = PIPELINES["cpu"],
 ) -> LoweredForCpu:
-    """Runs the `cpu` pipeline and writes the kernels' text.
+    """Runs a pipeline and writes the kernels' text.
 
     Args:
         graph: what to compile.
         level: vector width and instructions.
         after_pass: called with each pass's name and the module after it.
+        pipeline: names of passes, another list than the default to see what a pass changes.
 
     Raises:
         CompileError: a pass failed; the message names the reproducer.
     """
     module = build_module(graph)
     try:
-        run_pipeline(module, PIPELINES["cpu"], make_context(), print_after=after_pass)
+        run_pipeline(module, pipeline, make_context(), print_after=after_pass)
     except PassError as error:
-        raise _with_reproducer(graph, error) from error
+        raise _with_reproducer(graph, pipeline, error) from error
     functions = [op for op in module.ops if isinstance(op, FuncOp)]
     kernels = CpuTarget(level).emit(functions)
     (host,) = (op for op in module.ops if isinstance(op, ProgramOp))
     return LoweredForCpu(module, to_program(host, kernels), kernels)
 
 
-def _with_reproducer(graph: Graph, error: PassError) -> CompileError:
+def _with_reproducer(graph: Graph, pipeline: Sequence[str], error: PassError) -> CompileError:
     """Runs the pipeline once more, now keeping the IR before each pass: printing it always would cost too much."""
     directory = os.environ.get("CELLC_REPRODUCERS") or tempfile.mkdtemp(prefix="cellc-reproducer-")
     try:
-        run_pipeline(build_module(graph), PIPELINES["cpu"], make_context(), reproducer_dir=Path(directory))
+        run_pipeline(build_module(graph), pipeline, make_context(), reproducer_dir=Path(directory))
     except PassError as again:
         return CompileError(f"cellc could not compile this: {again}")
     return CompileError(f"cellc could not compile this: {error}")
