@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 from conformance.table import ROWS, inputs_of
 
+import cellc
 from cellc.dialects.nn.definition import definitions
-from support.cells import Gradients, assert_close, compiled_only, double, in_float64, leaves, parameters, tensors
+from support.cells import (
+    Gradients,
+    assert_close,
+    compiled_only,
+    converted,
+    double,
+    in_dtype,
+    leaves,
+    parameters,
+    tensors,
+)
 
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 
@@ -24,15 +35,27 @@ def test_forward(row):
 @rows
 def test_forward_in_float64(row):
     """Constants and functions keep their precision."""
-    cell, inputs = in_float64(row.make()).set_train(row.training), double(inputs_of(row))
+    cell, inputs = in_dtype(row.make(), np.float64).set_train(row.training), double(inputs_of(row))
     truth = row.oracle(parameters(cell), *inputs)
     assert_close(cell(*tensors(inputs)), truth, 1e-14)
+
+
+@pytest.mark.parametrize("dtype", [cellc.float16, cellc.bfloat16], ids=str)
+@rows
+def test_forward_in_half_precision(row, dtype):
+    """Sums run in float32, so the error is that of rounding inputs, intermediate and final results."""
+    inputs = converted(inputs_of(row), dtype.numpy)
+    cell = in_dtype(row.make(), dtype.numpy).set_train(row.training)
+    truth = row.oracle(parameters(cell), *double(inputs))
+    result = cell(*tensors(inputs))
+    assert all(leaf.dtype is dtype or not leaf.dtype.is_float for leaf in leaves(result))
+    assert_close(result, truth, {"Float16": 5e-3, "BFloat16": 4e-2}[dtype.name])
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.gradient], ids=lambda row: row.name)
 def test_gradient(row):
     """The compiled gradient in float64 against central differences of the oracle."""
-    cell, inputs = in_float64(row.make()).set_train(row.training), double(inputs_of(row))
+    cell, inputs = in_dtype(row.make(), np.float64).set_train(row.training), double(inputs_of(row))
     p = parameters(cell)
     rng = np.random.default_rng(3)
     seeds = tuple(rng.standard_normal(np.shape(leaf)) for leaf in leaves(row.oracle(p, *inputs)))

@@ -50,9 +50,19 @@ def tensors(value: Any) -> Any:
     return mapped(cellc.Tensor, value)
 
 
+def converted(value: Any, dtype: Any) -> Any:
+    """Float arrays in nested tuples in another dtype."""
+    return mapped(lambda array: array.astype(dtype) if is_float(array) else array, value)
+
+
+def is_float(array: np.ndarray) -> bool:
+    """Whether the elements are floats, those of ml_dtypes included."""
+    return array.dtype.kind == "f" or array.dtype.name == "bfloat16"
+
+
 def double(value: Any) -> Any:
     """Float arrays in nested tuples as float64."""
-    return mapped(lambda array: array.astype(np.float64) if array.dtype.kind == "f" else array, value)
+    return converted(value, np.float64)
 
 
 def leaves(value: Any) -> list[Any]:
@@ -60,24 +70,24 @@ def leaves(value: Any) -> list[Any]:
     return [leaf for item in value for leaf in leaves(item)] if isinstance(value, tuple) else [value]
 
 
-def in_float64(cell: nn.Cell) -> nn.Cell:
-    """`cell` with its float parameters replaced by float64 ones of the same names and values."""
+def in_dtype(cell: nn.Cell, dtype: Any) -> nn.Cell:
+    """`cell` with its float parameters replaced by ones of another NumPy dtype and the same names."""
     made: dict[int, cellc.Parameter] = {}
 
-    def wide(parameter: cellc.Parameter) -> cellc.Parameter:
+    def replaced(parameter: cellc.Parameter) -> cellc.Parameter:
         if id(parameter) not in made:
             array = parameter.asnumpy()
-            array = array.astype(np.float64) if array.dtype.kind == "f" else array
+            array = converted(array, dtype)
             made[id(parameter)] = cellc.Parameter(cellc.Tensor(array), parameter.name, parameter.requires_grad)
             assert made[id(parameter)].dtype.numpy == array.dtype
         return made[id(parameter)]
 
     for _, child in cell.cells_and_names():
         for name, parameter in child._params.items():
-            child._params[name] = wide(parameter)
+            child._params[name] = replaced(parameter)
         for name, value in vars(child).items():
             if isinstance(value, cellc.ParameterTuple):
-                object.__setattr__(child, name, cellc.ParameterTuple(wide(parameter) for parameter in value))
+                object.__setattr__(child, name, cellc.ParameterTuple(replaced(parameter) for parameter in value))
     return cell
 
 

@@ -75,7 +75,8 @@ class Embedding(Cell):
             return ops.gather(self.embedding_table, ids, 0)
         one, zero = ops.ones((), self.dtype), ops.zeros((), self.dtype)
         rows = ops.one_hot(ops.reshape(ids, (-1,)), self.vocab_size, one, zero)
-        return ops.reshape(ops.matmul(rows, self.embedding_table), (*ids.shape, self.embedding_size))
+        product = ops.matmul(rows.astype(self.embedding_table.dtype), self.embedding_table)
+        return ops.reshape(product, (*ids.shape, self.embedding_size))
 
     def extend_repr(self) -> str:
         return (
