@@ -17,11 +17,12 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
-from cellc.passes.dispatch_clusters import Cluster, Clusters, is_host_op, scheduled
+from cellc.passes.dispatch_clusters import Cluster, Clusters, is_host_op
 from cellc.passes.fuse_elementwise import prepare, remove_dead
 from cellc.passes.generic_rewrites import capture_constants, empty_like, erase, insert_before
 from cellc.passes.kernel_form import kernels_of, verify_kernel_form
 from cellc.passes.kernel_names import kernel_hint
+from cellc.passes.kernel_order import scheduled
 from cellc.passes.linalg_analysis import (
     iterator_attributes,
     loop_extents,

@@ -1,0 +1,46 @@
+"""The order of the host function: kernels and host ops after what they need, else as in the program."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+from xdsl.ir import Block, Operation
+
+from cellc.passes.dispatch_clusters import Cluster, Clusters, is_host_op, is_material
+from cellc.passes.linalg_analysis import values_read
+
+
+def scheduled(clusters: Clusters, block: Block) -> list[Cluster | Operation]:
+    """Clusters and host ops in an order that respects their uses, else as in the program."""
+    position = {op: i for i, op in enumerate(block.ops)}
+    nodes: list[Cluster | Operation] = [*clusters.all, *(op for op in block.ops if is_host_op(op))]
+    rank = {
+        node: max(position[op] for op in node.ops) if isinstance(node, Cluster) else position[node] for node in nodes
+    }
+    waiting: dict[Cluster | Operation, int] = {}
+    users: dict[Cluster | Operation, list[Cluster | Operation]] = {node: [] for node in nodes}
+    for node in nodes:
+        needed = {clusters.of_op.get(o, o) for o in _defining_ops(node)} - {node}
+        waiting[node] = len(needed)
+        for other in needed:
+            users[other].append(node)
+    ready = [(rank[node], i) for i, node in enumerate(nodes) if not waiting[node]]
+    ready.sort()
+    number = {node: i for i, node in enumerate(nodes)}
+    order: list[Cluster | Operation] = []
+    while ready:
+        node = nodes[heappop(ready)[1]]
+        order.append(node)
+        for user in users[node]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                heappush(ready, (rank[user], number[user]))
+    if len(order) < len(nodes):
+        raise ValueError("kernels depend on each other in a circle")
+    return order
+
+
+def _defining_ops(node: Cluster | Operation) -> list[Operation]:
+    ops = node.ops if isinstance(node, Cluster) else [node]
+    owners = (value.owner for op in ops for value in values_read(op))
+    return [owner for owner in owners if isinstance(owner, Operation) and not is_material(owner)]

@@ -1,0 +1,92 @@
+"""Merging all-parallel generics over the same iterations into one with several results."""
+
+from __future__ import annotations
+
+from math import prod
+
+from xdsl.dialects.linalg.ops import GenericOp
+from xdsl.ir import Block, Operation
+from xdsl.ir.affine import AffineMap
+
+from cellc.passes.generic_rewrites import erase, merged_parts
+from cellc.passes.linalg_analysis import (
+    bare_dims,
+    captured_values,
+    input_maps,
+    is_all_parallel,
+    loop_extents,
+    size_of,
+)
+from cellc.passes.program_order import can_sink, dependents_between, move_after, users_of
+
+MAX_OPERANDS = 16
+"""Inputs and outputs of one generic; beyond, registers and address streams run out."""
+
+
+def merge_into_one(producer: GenericOp, users: list[Operation]) -> None:
+    """Makes the producer's results extra results of the first user with the same iterations that can have them."""
+    for user in users:
+        if not isinstance(user, GenericOp) or not is_all_parallel(user) or not _same_iterations(producer, user):
+            continue
+        if _merge(producer, user) is not None:
+            return
+
+
+def _same_iterations(producer: GenericOp, user: GenericOp) -> bool:
+    """Whether the user reads each result only at the index the producer writes in the same iteration."""
+    if loop_extents(producer) != loop_extents(user) or set(producer.results) & set(captured_values(user)):
+        return False
+    reads = [m for v, m in zip(user.inputs, input_maps(user), strict=False) if v in producer.results]
+    return all(bare_dims(m) == list(range(m.num_dims)) for m in reads)
+
+
+def _merge(first: GenericOp, second: GenericOp) -> GenericOp | None:
+    """One generic in the place of `second`; None if too wide or if another op stands between them."""
+    shared = len(set(first.inputs) & set(second.inputs)) + len(set(first.results) & set(second.inputs))
+    if len(first.operands) + len(second.operands) - shared > MAX_OPERANDS:
+        return None
+    dependents = can_sink(first, second)
+    if dependents is None:
+        return None
+    parts = merged_parts(first, second, AffineMap.identity(len(second.iterator_types)))
+    merged = parts.build(first, second)
+    assert second.parent is not None
+    second.parent.insert_op_before(merged, second)
+    for before, after in zip((*first.results, *second.results), merged.results, strict=True):
+        before.replace_all_uses_with(after)
+        after.name_hint = before.name_hint
+    erase(second)
+    erase(first)
+    move_after(dependents, merged)
+    return merged
+
+
+def fuse_siblings(block: Block) -> None:
+    """Merges independent generics over equal iterations that read one tensor at the same index."""
+    for op in list(block.ops):
+        if isinstance(op, GenericOp) and op.parent is block and is_all_parallel(op):
+            current: GenericOp | None = op
+            while current is not None:
+                current = next(
+                    (m for sibling in _siblings(current) if (m := _merge(current, sibling)) is not None), None
+                )
+
+
+def _siblings(op: GenericOp) -> list[GenericOp]:
+    """Later all-parallel generics with an input of full size in common, and no path from this one."""
+    extents = loop_extents(op)
+    found: dict[GenericOp, None] = {}
+    for value, map_ in zip(op.inputs, input_maps(op), strict=False):
+        if size_of(value) < prod(extents) or size_of(value) < 2:
+            continue
+        for use in value.uses:
+            user = use.operation
+            if not isinstance(user, GenericOp) or user is op or not is_all_parallel(user):
+                continue
+            if use.index < len(user.inputs) and input_maps(user)[use.index] == map_ and loop_extents(user) == extents:
+                found[user] = None
+    return [sibling for sibling in found if op.is_before_in_block(sibling) and _independent(op, sibling)]
+
+
+def _independent(first: GenericOp, second: GenericOp) -> bool:
+    return not any(second in users_of(op) for op in (first, *dependents_between(first, second)))
