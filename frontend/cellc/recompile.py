@@ -8,9 +8,10 @@ are compared with the present ones.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from cellc.dialects.nn.definition import TensorType
 from cellc.running import state
@@ -18,29 +19,35 @@ from cellc.running import state
 _WATCHED: list[type] = []
 
 
-def watched(cls: type) -> type:
+_Class = TypeVar("_Class", bound=type)
+
+
+def watched(cls: _Class) -> _Class:
     """Class decorator: reads of the instances' attributes are recorded while something is traced."""
     _WATCHED.append(cls)
     return cls
 
 
 _active = 0
+_installing = threading.Lock()
 
 
 @contextmanager
 def watching() -> Iterator[None]:
     """Installs the recording `__getattribute__`; outside tracing, attribute access runs at full speed."""
     global _active
-    _active += 1
-    for cls in _WATCHED:
-        cls.__getattribute__ = _recording_getattribute  # type: ignore[method-assign]
+    with _installing:
+        _active += 1
+        for cls in _WATCHED:
+            cls.__getattribute__ = _recording_getattribute  # type: ignore[method-assign]
     try:
         yield
     finally:
-        _active -= 1
-        if _active == 0:
-            for cls in _WATCHED:
-                del cls.__getattribute__
+        with _installing:
+            _active -= 1
+            if _active == 0:
+                for cls in _WATCHED:
+                    del cls.__getattribute__
 
 
 _MISSING = object()

@@ -153,6 +153,10 @@ class Cell:
         object.__delattr__(self, name)
         context.touch()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copying and pickling: all but the compiled programs."""
+        return {**self.__dict__, "_function": None}
+
     def __dir__(self) -> Iterable[str]:
         return sorted({*super().__dir__(), *self._params, *self._cells})
 

@@ -1,5 +1,8 @@
 """Cell: names, children, flags, printing, and values of any structure."""
 
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -225,6 +228,26 @@ def test_new_storage_is_bound_again() -> None:
     net.weight.set_data(Tensor([1.0]), slice_shape=True)
     net.weight.set_data(Tensor([4.0, 4.0]), slice_shape=True)
     assert net(x).asnumpy().tolist() == [4, 4]
+
+
+def test_copies_are_independent() -> None:
+    net = Pair()
+    x = Tensor([1.0, 2.0])
+    net(x)
+    for clone in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        clone.first.weight.set_data(Tensor([5.0, 5.0]))
+        assert clone(x).asnumpy().tolist() == [5, 10]
+        assert net(x).asnumpy().tolist() == [1, 2]
+
+
+def test_cells_of_several_threads() -> None:
+    def run(number: int) -> float:
+        net = Pair()
+        net.first.bias.set_data(Tensor([float(number)] * 2))
+        return net(Tensor([1.0, 1.0]) * 2)[0].item()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(run, range(16))) == [2 + number for number in range(16)]
 
 
 def test_dtype_names_and_lazy_attributes() -> None:

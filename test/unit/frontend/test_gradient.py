@@ -1,4 +1,4 @@
-"""Gradients of functions and Cells: which ones come back, in which form. They run compiled: only a pass differentiates."""
+"""Gradients of functions and Cells, and the forms they come in. They run compiled: only a pass differentiates."""
 
 from collections.abc import Iterator
 from typing import Any
