@@ -66,18 +66,25 @@ class NestWriter:
         """Loops over `dims` around `inner`, which maps the carried values to the next ones."""
         if not dims:
             return inner(initial)
-        dim = dims[0]
-        lower, upper = self.whole(dim)
+        rest = dims[1:]
+        return self.carried_loop(
+            dims[0], self.whole(dims[0]), initial, types, lambda carried: self.carried_loops(rest, carried, types, inner)
+        )
+
+    def carried_loop(
+        self, dim: int, bounds: Range, initial: list[str], types: list[str], inner: Callable[[list[str]], list[str]]
+    ) -> list[str]:
+        """A loop over `dim` around `inner`."""
 
         def body(index: str, carried: list[str]) -> list[str]:
             saved, self.position[dim] = self.position[dim], index
-            following = self.carried_loops(dims[1:], carried, types, inner)
+            following = inner(carried)
             self.position[dim] = saved
             return following
 
         if self.nest.extents[dim] == 1:
-            return body(lower, initial)
-        return self.writer.loop((lower, upper, 1), body, initial, types)
+            return body(bounds[0], initial)
+        return self.writer.loop((*bounds, 1), body, initial, types)
 
     def at(self, dim: int, index: str, inner: Callable[[], None]) -> None:
         """Runs `inner` with loop `dim` at `index`."""

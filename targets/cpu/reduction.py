@@ -1,7 +1,8 @@
 """Reductions: one generic with reduction loops, lanes along a parallel or a reduction loop.
 
-Sums along contiguous memory keep `PARTIALS` vectors of partial sums, joined by a fixed tree; so their error
-grows with the length divided by the number of partial sums, and their order depends on the shape alone.
+Sums along contiguous memory keep `PARTIALS` vectors of partial sums, joined by a fixed tree; and
+long ones are sums of sums of `_PIECE` terms. So their error grows far slower than their length, and their
+order depends on the shape alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +30,11 @@ _NEUTRAL = {
     "arith.xori": 0,
 }
 
+# Terms of a partial sum, after which it joins a sum of such sums.
+_PIECE = 64
+
+# Writes a loop from a start to an end over carried values.
+Steps = Callable[[str, str, list[str]], list[str]]
 # Writes the initial vectors of all accumulators at the current position.
 Initial = Callable[[int | None], list[str]]
 
@@ -109,8 +115,36 @@ class ReductionWriter:
         def step(carried: list[str]) -> list[str]:
             return self._nest_writer.body(dim, self._nest_writer.arguments(dim, carried))
 
-        totals = self._nest_writer.carried_loops(self._nest.reduced, self._initial(dim), types, step)
+        if not self._nest.reduced:
+            self._nest_writer.store(step(self._initial(dim)), dim)
+            return
+        *outer, last = self._nest.reduced
+        extent = self._nest.extents[last]
+
+        def row(carried: list[str]) -> list[str]:
+            def steps(start: str, end: str, values: list[str]) -> list[str]:
+                return self._nest_writer.carried_loop(last, (start, end), values, types, step)
+
+            return self._in_pieces(extent, 1, carried, steps)
+
+        totals = self._nest_writer.carried_loops(outer, self._initial(dim), types, row)
         self._nest_writer.store(totals, dim)
+
+    def _in_pieces(self, extent: int, step: int, carried: list[str], steps: Steps) -> list[str]:
+        """`steps(start, end, carried)` from 0 to `extent`; long sums as a sum of sums of `_PIECE` terms each."""
+        writer, size = self._nest_writer.writer, _PIECE * step
+        main = extent - extent % size
+        if self._combiner != "arith.addf" or main <= size:
+            return steps(writer.index(0), writer.index(extent), carried)
+        zeros = [self._vectors.constant(0, self._nest.element_type)] * len(carried)
+
+        def piece(start: str, totals: list[str]) -> list[str]:
+            sums = steps(start, writer.linear(size, [(start, 1)]), zeros)
+            return [self._combine(total, part) for total, part in zip(totals, sums, strict=True)]
+
+        types = [self._vectors.type(self._nest.element_type)] * len(carried)
+        carried = writer.loop((writer.index(0), writer.index(main), size), piece, carried, types)
+        return steps(writer.index(main), writer.index(extent), carried) if main < extent else carried
 
     def _along(self) -> None:
         """Lanes are partial results of one reduction."""
@@ -147,9 +181,12 @@ class ReductionWriter:
         unrolled, full = extent - extent % step, extent - extent % lanes
         carried = list(carried)
         if unrolled:
-            bounds = (writer.index(0), writer.index(unrolled), step)
             types = [self._vectors.type(self._nest.element_type)] * PARTIALS
-            carried = writer.loop(bounds, lambda i, c: self._steps(dim, i, c, PARTIALS), carried, types)
+
+            def steps(start: str, end: str, values: list[str]) -> list[str]:
+                return writer.loop((start, end, step), lambda i, c: self._steps(dim, i, c, PARTIALS), values, types)
+
+            carried = self._in_pieces(unrolled, step, carried, steps)
         count = (full - unrolled) // lanes
         if count:
             carried = self._steps(dim, writer.index(unrolled), carried, count)

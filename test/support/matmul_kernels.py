@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from kernels import Operand, empty, filled, generic, kernel
+from support.cpu_kernels import Operand, empty, filled, generic, kernel
 
 MULTIPLY_ADD = """%p = arith.mulf %i0, %i1 : {t}
 %s = arith.addf %o0, %p : {t}
@@ -72,6 +72,10 @@ linalg.yield %q : {self.element}"""
             ),
         ]  # fmt: skip
         return kernel("contraction", inputs, ops, [("%q", self.result, self.element)])
+
+    def magnitude(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """The product of absolute values, which bounds rounding errors."""
+        return Matmul(self.m, self.n, self.k, self.batch, self.transpose_lhs, self.transpose_rhs).expected(abs(a), abs(b))
 
     def expected(self, a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
         """The result in f64."""

@@ -1,6 +1,5 @@
 """Compiles a kernel function given as text, and runs it on NumPy arrays."""
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,12 +9,13 @@ from xdsl.context import Context
 from xdsl.dialects import arith, builtin, func, linalg, math, scf, tensor
 from xdsl.parser import Parser
 
+from cellc.passes.mlir import lower_to_llvm_ir
 from cellc.targets.cpu.emit_object import assembly_from_ir, compile_kernel
 from cellc.targets.cpu.jit import load
 from cellc.targets.cpu.level import CpuLevel, native_level
 from cellc.targets.cpu.target import CpuTarget
 from cellc.targets.target import KernelCode
-from cellc.passes.mlir import lower_to_llvm_ir
+from support.kernel_calls import call
 
 DTYPES = {
     "f32": np.float32, "f64": np.float64, "f16": np.float16, "bf16": ml_dtypes.bfloat16, "i1": np.bool_,
@@ -115,19 +115,22 @@ class CompiledKernel:
     address: int
     results: list[tuple[tuple[int, ...], type]]
 
-    def __call__(self, *inputs: np.ndarray) -> list[np.ndarray]:
-        """Runs every block, last one first: blocks must not depend on each other."""
+    def __call__(self, *inputs: np.ndarray, in_place: bool = False) -> list[np.ndarray]:
+        """Runs every block, last one first: blocks must not depend on each other.
+
+        `in_place` gives the first result the first input's memory.
+        """
         arrays = [np.ascontiguousarray(a) for a in inputs]
         outputs = [guarded(shape, dtype) for shape, dtype in self.results]
-        pointers = [a.ctypes.data for a in arrays] + [o.ctypes.data for o in outputs]
-        scratch = np.zeros(self.code.scratch_bytes + 64, np.uint8)
-        aligned = scratch.ctypes.data + (-scratch.ctypes.data) % 64
-        entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)(self.address)
-        table = (ctypes.c_void_p * len(pointers))(*pointers)
+        if in_place:
+            outputs[0][...] = arrays[0]
+            arrays[0] = outputs[0]
+        scratch = guarded((self.code.scratch_bytes + 64,), np.uint8)
+        aligned = scratch[-scratch.ctypes.data % 64 :][: self.code.scratch_bytes]
         for block in reversed(range(self.code.blocks)):
-            entry(table, None, block, aligned)
-        for output in outputs:
-            check_guard(output)
+            call(self.address, [*arrays, *outputs], block, aligned)
+        for memory in (*outputs, scratch):
+            check_guard(memory)
         return outputs
 
 

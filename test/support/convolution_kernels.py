@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from kernels import Operand, filled, generic, kernel
-from matmuls import MULTIPLY_ADD
+from support.cpu_kernels import Operand, filled, generic, kernel
+from support.matmul_kernels import MULTIPLY_ADD
 
 
 @dataclass(frozen=True)

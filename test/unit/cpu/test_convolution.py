@@ -1,0 +1,60 @@
+"""Convolutions and their gradients against einsum in f64."""
+
+import numpy as np
+import pytest
+
+from cellc.targets.cpu.level import LEVELS, native_level
+from support.convolution_kernels import Convolution
+from support.cpu_kernels import compile_text
+
+CASES = [
+    Convolution(2, 3, 9, 11, 5, 3, 3),
+    Convolution(2, 3, 9, 11, 5, 3, 2, 2),
+    Convolution(3, 17, 9, 8, 33, 3, 3),
+    Convolution(1, 1, 7, 7, 1, 2, 2),
+    Convolution(2, 20, 8, 8, 40, 1, 1),
+    Convolution(3, 1, 28, 28, 6, 5, 5),
+    Convolution(2, 90, 5, 5, 33, 3, 3),
+    Convolution(1, 3, 19, 19, 16, 7, 7, 2),
+]
+LEVEL_NAMES = [name for name in LEVELS if name in ("v3", native_level().name)]
+
+
+def compare(result: np.ndarray, expected: np.ndarray, terms: int) -> None:
+    """Inputs are normal: products are below 25, and a partial sum's error grows with the number of terms."""
+    np.testing.assert_allclose(result, expected, rtol=0, atol=25 * terms * np.finfo(np.float32).eps)
+
+
+def random(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(len(shape)).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_forward(case: Convolution, level: str) -> None:
+    x, w = random(case.x), random(case.weight)
+    result = compile_text(case.forward(), LEVELS[level])(x, w)[0]
+    expected = np.einsum("ncijrs,kcrs->nkij", case.windows(x), w.astype(np.float64))
+    compare(result, expected, case.c * case.r * case.s)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_weight_gradient(case: Convolution) -> None:
+    x, g = random(case.x), random(case.y)
+    result = compile_text(case.weight_gradient())(x, g)[0]
+    expected = np.einsum("ncijrs,nkij->kcrs", case.windows(x), g.astype(np.float64))
+    compare(result, expected, case.n * case.y[2] * case.y[3])
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.stride == 1], ids=str)
+def test_input_gradient(case: Convolution) -> None:
+    w, g = random(case.weight), random(case.y)
+    padded = np.zeros((case.n, case.k, case.h + case.r - 1, case.w + case.s - 1), np.float32)
+    padded[:, :, case.r - 1 : case.h, case.s - 1 : case.w] = g
+    expected = np.zeros(case.x)
+    height, width = case.y[2:]
+    for i in range(case.r):
+        for j in range(case.s):
+            tap = np.einsum("nkij,kc->ncij", g.astype(np.float64), w[:, :, i, j].astype(np.float64))
+            expected[:, :, i : i + height, j : j + width] += tap
+    compare(compile_text(case.input_gradient())(padded, w)[0], expected, case.k * case.r * case.s)

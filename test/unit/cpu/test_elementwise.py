@@ -1,0 +1,109 @@
+"""Elementwise kernels against NumPy: strides, tails, types, in place."""
+
+import numpy as np
+import pytest
+
+from cellc.targets.cpu.level import LEVELS, native_level
+from support.cpu_kernels import DTYPES, Operand, compile_text, empty, generic, kernel
+
+SHAPES = [(), (1,), (7,), (16,), (17,), (3, 5), (4, 16), (2, 3, 33), (5, 1, 4), (40000,), (3, 20011)]
+
+
+def loops(shape: tuple[int, ...]) -> str:
+    return ", ".join(f"d{i}" for i in range(len(shape)))
+
+
+def elementwise(inputs: list[Operand], shape: tuple[int, ...], body: str, elements: tuple[str, ...] = ("f32",)) -> str:
+    """One generic with a result of each element type."""
+    outputs = [Operand(f"%e{i}", shape, element, loops(shape)) for i, element in enumerate(elements)]
+    result = "%r0" if len(elements) == 1 else f"%r:{len(elements)}"
+    results = [("%r0" if len(elements) == 1 else f"%r#{i}", shape, element) for i, element in enumerate(elements)]
+    ops = [empty(o.name, shape, o.element) for o in outputs] + [generic(result, "p" * len(shape), inputs, outputs, body)]
+    return kernel("elementwise", [(i.name, i.shape, i.element) for i in inputs], ops, results)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_two_results_with_a_scalar_operand(shape: tuple[int, ...]) -> None:
+    body = "%s = arith.mulf %i0, %i1 : f32\n%c = arith.cmpf olt, %s, %i0 : f32\nlinalg.yield %s, %c : f32, i1"
+    inputs = [Operand("%x", shape, "f32", loops(shape)), Operand("%y", (), "f32", "")]
+    compiled = compile_text(elementwise(inputs, shape, body, ("f32", "i1")))
+    x, y = np.random.default_rng(0).standard_normal(shape).astype(np.float32), np.asarray(1.7, np.float32)
+    product, less = compiled(x, y)
+    np.testing.assert_array_equal(product, x * y)
+    np.testing.assert_array_equal(less, x * y < x)
+
+
+@pytest.mark.parametrize(
+    ("indexing", "operand"),
+    [("d1, d0", (35, 9)), ("d0", (9,)), ("d1", (35,)), ("d0, d1 * 2", (9, 69)), ("d0, d1 * 3 + 1", (9, 104)),
+     ("d0, d1 * 5", (9, 171)), ("d0, d1 * -1 + 34", (9, 35)), ("d0 * 2 + 1, d1 + 3", (18, 38))],
+)  # fmt: skip
+def test_operand_read_at(indexing: str, operand: tuple[int, ...]) -> None:
+    shape = (9, 35)
+    inputs = [Operand("%a", shape, "f32", "d0, d1"), Operand("%x", operand, "f32", indexing)]
+    compiled = compile_text(elementwise(inputs, shape, "%s = arith.addf %i0, %i1 : f32\nlinalg.yield %s : f32"))
+    x, a = np.arange(np.prod(operand), dtype=np.float32).reshape(operand), np.ones(shape, np.float32)
+    rows, columns = np.indices(shape)
+    expected = x[eval(f"lambda d0, d1: ({indexing},)")(rows, columns)]
+    np.testing.assert_array_equal(compiled(a, x)[0], expected + a)
+
+
+@pytest.mark.parametrize("element", list(DTYPES))
+@pytest.mark.parametrize("level", [level for level in LEVELS if level in ("v2", "v3", native_level().name)])
+def test_types_are_copied_and_selected(element: str, level: str) -> None:
+    shape = (5, 13)
+    inputs = [Operand("%c", shape, "i1", "d0, d1"), Operand("%x", shape, element, "d0, d1"),
+              Operand("%y", (13,), element, "d1")]  # fmt: skip
+    body = f"%s = arith.select %i0, %i1, %i2 : {element}\nlinalg.yield %s : {element}"
+    rng = np.random.default_rng(1)
+    condition = rng.integers(0, 2, shape).astype(bool)
+    x, y = (rng.integers(0, 2 if element == "i1" else 100, s).astype(DTYPES[element]) for s in (shape, (13,)))
+    compiled = compile_text(elementwise(inputs, shape, body, (element,)), LEVELS[level])
+    np.testing.assert_array_equal(compiled(condition, x, y)[0], np.where(condition, x, y))
+
+
+@pytest.mark.parametrize("element", ["f16", "bf16"])
+@pytest.mark.parametrize("level", [level for level in LEVELS if level in ("v2", "v3", native_level().name)])
+def test_narrow_floats_round_to_nearest_even(element: str, level: str) -> None:
+    bits = np.random.default_rng(2).integers(0, 1 << 32, 5000, dtype=np.uint32)
+    x = np.concatenate([bits.view(np.float32), np.array([0, -0.0, np.inf, -np.inf, np.nan, 65520, 1e-8], np.float32)])
+    inputs = [Operand("%x", x.shape, "f32", "d0")]
+    body = f"%s = arith.truncf %i0 : f32 to {element}\nlinalg.yield %s : {element}"
+    result = compile_text(elementwise(inputs, x.shape, body, (element,)), LEVELS[level])(x)[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = x.astype(DTYPES[element])
+    np.testing.assert_array_equal(np.isnan(result), np.isnan(x))
+    np.testing.assert_array_equal(result[~np.isnan(x)].view(np.uint16), expected[~np.isnan(x)].view(np.uint16))
+
+
+def test_loop_indices_and_gathers() -> None:
+    shape, table = (3, 37), (40, 3)
+    body = """%r = linalg.index 0 : index
+%c = linalg.index 1 : index
+%e = tensor.extract %t[%c, %r] : tensor<40x3xf32>
+%n = arith.index_cast %c : index to i32
+%f = arith.sitofp %n : i32 to f32
+%s = arith.addf %e, %f : f32
+%q = arith.addf %s, %i0 : f32
+linalg.yield %q : f32"""
+    inputs = [Operand("%x", shape, "f32", "d0, d1"), Operand("%t", table, "f32", "d1, d0")]
+    text = elementwise(inputs[:1], shape, body).replace("%x: tensor<3x37xf32>", "%x: tensor<3x37xf32>, %t: tensor<40x3xf32>")
+    x, t = np.ones(shape, np.float32), np.arange(120, dtype=np.float32).reshape(table)
+    np.testing.assert_array_equal(compile_text(text)(x, t)[0], t.T[:, :37] + np.arange(37) + 1)
+
+
+def test_division_by_zero_is_not_met_in_tails() -> None:
+    shape = (5,)
+    inputs = [Operand("%x", shape, "i32", "d0"), Operand("%y", shape, "i32", "d0")]
+    text = elementwise(inputs, shape, "%s = arith.divsi %i0, %i1 : i32\nlinalg.yield %s : i32", ("i32",))
+    np.testing.assert_array_equal(compile_text(text)(np.full(5, 9, np.int32), np.full(5, 3, np.int32))[0], 3)
+
+
+def test_a_result_may_share_an_operands_memory() -> None:
+    shape = (3, 20011)
+    inputs = [Operand("%x", shape, "f32", "d0, d1"), Operand("%y", (20011,), "f32", "d1")]
+    compiled = compile_text(elementwise(inputs, shape, "%s = arith.subf %i0, %i1 : f32\nlinalg.yield %s : f32"))
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal(shape).astype(np.float32), rng.standard_normal(20011).astype(np.float32)
+    assert compiled.code.blocks > 1
+    np.testing.assert_array_equal(compiled(x, y, in_place=True)[0], x - y)

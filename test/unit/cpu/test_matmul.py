@@ -1,0 +1,71 @@
+"""Matrix products against NumPy in f64, within a bound that follows from the number of additions."""
+
+import numpy as np
+import pytest
+
+from cellc.targets.cpu.level import LEVELS, native_level
+from support.cpu_kernels import compile_text
+from support.matmul_kernels import Matmul
+
+NATIVE = native_level()
+LEVEL_NAMES = [name for name in LEVELS if name in ("v2", "v3", NATIVE.name)]
+SIZES = [
+    (1, 1, 1), (1, 1, 70), (1, 7, 3), (5, 17, 33), (13, 47, 100), (50, 1, 70), (50, 2, 70), (1, 100, 129),
+    (2, 40, 64), (14, 32, 16), (15, 33, 17), (13, 31, 15), (128, 10, 84), (300, 130, 20), (64, 64, 64), (5, 17, 0),
+]  # fmt: skip
+
+
+def check(matmul: Matmul, level: str = NATIVE.name) -> None:
+    rng = np.random.default_rng(0)
+    dtype = {"f32": np.float32, "f64": np.float64}[matmul.element]
+    a, b, bias = (rng.standard_normal(s).astype(dtype) for s in (matmul.lhs, matmul.rhs, (matmul.n,)))
+    inputs = (a, b, bias) if matmul.epilogue else (a, b)
+    result = compile_text(matmul.text(), LEVELS[level])(*inputs)[0]
+    # |error| <= (k + 2) eps |a| |b| for any order of the sum.
+    magnitude = matmul.magnitude(a, b) + 10
+    bound = (matmul.k + 2) * np.finfo(dtype).eps * magnitude
+    assert (np.abs(result - matmul.expected(*inputs)) <= bound).all()
+
+
+@pytest.mark.parametrize("flags", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("size", SIZES)
+def test_sizes_around_tiles(size: tuple[int, int, int], flags: tuple[bool, bool]) -> None:
+    check(Matmul(*size, transpose_lhs=flags[0], transpose_rhs=flags[1]))
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("transpose_rhs", [False, True])
+def test_levels(level: str, transpose_rhs: bool) -> None:
+    check(Matmul(33, 41, 27, transpose_rhs=transpose_rhs, epilogue=True), level)
+
+
+@pytest.mark.parametrize("transpose_rhs", [False, True])
+def test_long_sums_run_in_pieces(transpose_rhs: bool) -> None:
+    check(Matmul(13, 47, 1601, (3,), transpose_rhs=transpose_rhs, epilogue=True))
+    check(Matmul(37, 70, 2048, transpose_rhs=transpose_rhs))
+
+
+@pytest.mark.parametrize("batch", [(1,), (5,), (2, 3)])
+def test_batches(batch: tuple[int, ...]) -> None:
+    check(Matmul(5, 17, 33, batch, epilogue=True))
+    check(Matmul(1, 65, 33, batch, transpose_rhs=True))
+
+
+def test_epilogue_of_one_row() -> None:
+    check(Matmul(1, 100, 100, transpose_rhs=True, epilogue=True))
+    check(Matmul(1, 100, 100, epilogue=True))
+
+
+def test_f64() -> None:
+    check(Matmul(40, 41, 43, element="f64", transpose_rhs=True))
+
+
+def test_the_host_does_not_change_the_text() -> None:
+    """Levels alone decide: the text for v3 is the same wherever it is written."""
+    from cellc.targets.cpu.target import CpuTarget
+    from support.cpu_kernels import parse_kernel
+
+    kernel = parse_kernel(Matmul(33, 41, 27).text())
+    texts = {CpuTarget(LEVELS["v3"]).emit([kernel])[0].text for _ in range(2)}
+    assert len(texts) == 1
+    assert "vector<8xf32>" in texts.pop()

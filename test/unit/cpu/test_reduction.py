@@ -1,0 +1,95 @@
+"""Reductions along contiguous and other loops, chains, and the accuracy of long sums."""
+
+import numpy as np
+import pytest
+
+from cellc.targets.cpu.level import LEVELS, native_level
+from support.cpu_kernels import Operand, compile_text, empty, filled, generic, kernel
+
+ADD = "%s = arith.addf %o0, %i0 : f32\nlinalg.yield %s : f32"
+LEVEL_NAMES = [name for name in LEVELS if name in ("v2", "v3", native_level().name)]
+
+
+def reduction(shape: tuple[int, ...], loops: str, body: str = ADD, initial: str = "0.0") -> str:
+    """x reduced over the loops marked r."""
+    kept = [i for i, letter in enumerate(loops) if letter == "p"]
+    result = [shape[i] for i in kept]
+    source = Operand("%x", shape, "f32", ", ".join(f"d{i}" for i in range(len(shape))))
+    target = Operand("%f", result, "f32", ", ".join(f"d{i}" for i in kept))
+    ops = [filled("%f", result, "f32", initial), generic("%r", loops, [source], [target], body)]
+    return kernel("reduction", [("%x", shape, "f32")], ops, [("%r", result, "f32")], 0)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize(
+    ("shape", "loops"),
+    [((7,), "r"), ((1,), "r"), ((1000,), "r"), ((5, 137), "pr"), ((137, 5), "rp"), ((64, 70), "rp"), ((3, 5, 7), "prp"),
+     ((3, 5, 70), "rpr"), ((20, 1, 3), "prr"), ((300, 200), "pr"), ((2, 40, 40), "rrp"), ((6, 0), "pr")],
+)  # fmt: skip
+def test_sums(shape: tuple[int, ...], loops: str, level: str) -> None:
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    axes = tuple(i for i, letter in enumerate(loops) if letter == "r")
+    count = int(np.prod([shape[a] for a in axes]))
+    result = compile_text(reduction(shape, loops), LEVELS[level])(x)[0]
+    bound = (count + 1) * np.finfo(np.float32).eps * (np.abs(x.astype(np.float64)).sum(axes) + 1)
+    assert (np.abs(result - x.astype(np.float64).sum(axes)) <= bound).all()
+
+
+@pytest.mark.parametrize(("op", "initial", "reference"), [
+    ("arith.maximumf", "0xFF800000", np.max), ("arith.minimumf", "0x7F800000", np.min), ("arith.mulf", "1.0", np.prod),
+])  # fmt: skip
+def test_other_reductions(op: str, initial: str, reference: object) -> None:
+    x = np.random.default_rng(0).uniform(-1.5, 1.5, (9, 77)).astype(np.float32)
+    body = f"%s = {op} %o0, %i0 : f32\nlinalg.yield %s : f32"
+    result = compile_text(reduction(x.shape, "pr", body, initial))(x)[0]
+    np.testing.assert_allclose(result, reference(x, axis=1), rtol=1e-5)
+
+
+def test_a_sum_that_does_not_start_at_zero() -> None:
+    x = np.ones((3, 50), np.float32)
+    np.testing.assert_array_equal(compile_text(reduction((3, 50), "pr", ADD, "5.0"))(x)[0], 55)
+
+
+def test_long_sums_are_more_accurate_than_one_accumulator() -> None:
+    x = np.full(10_000_000, 0.1, np.float32)
+    result = compile_text(reduction(x.shape, "r"))(x)[0]
+    exact = float(np.float32(0.1)) * x.size
+    assert abs(result - exact) / exact < 1e-4
+    assert abs(np.add.accumulate(x)[-1] - exact) / exact > 1e-2
+
+
+def test_sums_are_the_same_wherever_memory_lies() -> None:
+    x = np.random.default_rng(0).standard_normal(1237).astype(np.float32)
+    compiled = compile_text(reduction(x.shape, "r"))
+    memory = np.zeros(1300, np.float32)
+    results = set()
+    for offset in range(5):
+        memory[offset : offset + 1237] = x
+        results.add(float(compiled(memory[offset : offset + 1237])[0]))
+    assert len(results) == 1
+
+
+def centred(shape: tuple[int, int], axis: int) -> str:
+    """x - sum over an axis, a chain whose outer loop is the other axis."""
+    rows = shape[1 - axis]
+    inner = shape[axis]
+    read = "d0, d1" if axis == 1 else "d1, d0"
+    ops = [
+        filled("%f", (rows,), "f32", "0.0"),
+        generic("%s", "pr", [Operand("%x", shape, "f32", read)], [Operand("%f", (rows,), "f32", "d0")], ADD),
+        empty("%e", (rows, inner), "f32"),
+        generic("%d", "pp", [Operand("%x", shape, "f32", read), Operand("%s", (rows,), "f32", "d0")],
+                [Operand("%e", (rows, inner), "f32", "d0, d1")],
+                "%v = arith.subf %i0, %i1 : f32\nlinalg.yield %v : f32"),
+        empty("%e2", shape, "f32"),
+        generic("%r", "pp", [Operand("%d", (rows, inner), "f32", "d0, d1")], [Operand("%e2", shape, "f32", read)],
+                "%v = arith.addf %i0, %i0 : f32\nlinalg.yield %v : f32"),
+    ]  # fmt: skip
+    return kernel("reduction", [("%x", shape, "f32")], ops, [("%r", shape, "f32")], 1)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("shape", [(5, 7), (37, 201), (128, 70), (1, 9), (9, 1), (64, 64)])
+def test_chains_with_lanes_inside_and_outside(shape: tuple[int, int], axis: int) -> None:
+    x = np.random.default_rng(0).integers(-9, 9, shape).astype(np.float32)
+    np.testing.assert_array_equal(compile_text(centred(shape, axis))(x)[0], 2 * (x - x.sum(axis, keepdims=True)))
