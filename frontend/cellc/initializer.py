@@ -6,6 +6,7 @@ values do not depend on when a lazily initialised parameter is first used.
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -287,9 +288,18 @@ def initializer(init: Any, shape: Any = None, dtype: DType = dtypes.float32) -> 
         init = _BY_NAME[init.lower()]()
     elif isinstance(init, int | float | np.generic) and not isinstance(init, bool):
         init = Constant(init)
-    elif not isinstance(init, Initializer):
+    elif isinstance(init, Initializer):
+        init = _with_own_generator(init)
+    else:
         raise TypeError(f"init must be a Tensor, str, number or Initializer, got {init!r} ({type(init).__name__})")
     return Tensor(shape=shape, dtype=dtype_of(dtype), init=init)
+
+
+def _with_own_generator(init: Initializer) -> Initializer:
+    """A copy for one tensor: tensors that share an initializer would draw in the order of their first use."""
+    own = copy.copy(init)
+    own._generator = initializer_generator()
+    return own
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...] | None:
