@@ -25,6 +25,8 @@ test: $(VENV)/.test.stamp  ## install with the test extras and run every test
 check: $(VENV)/.check.stamp  ## lint, format check, types, import contracts, C format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	rm -rf build/types && mkdir -p build/types && cp -rs $(CURDIR)/frontend/cellc build/types
+	cp -rs $(addprefix $(CURDIR)/,dialects passes runtime targets) build/types/cellc
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from xdsl.dialects.builtin import AnyFloat, IntegerAttr, MemRefType, StringAttr, UnitAttr, f16, f32, i1, i64
-from xdsl.ir import SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AnyAttr,
     IRDLOperation,
@@ -81,7 +81,7 @@ class MmadL1Op(IRDLOperation):
         transpose_b: bool = False,
     ):
         m, k, n = (IntegerAttr(extent, i64) for extent in extents)
-        properties = {"m": m, "k": k, "n": n}
+        properties: dict[str, Attribute] = {"m": m, "k": k, "n": n}
         if transpose_a:
             properties["transpose_a"] = UnitAttr()
         if transpose_b:

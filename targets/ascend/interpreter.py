@@ -80,7 +80,8 @@ class _Core:
             case arith.AddiOp() | arith.MuliOp() | arith.DivUIOp() | arith.RemUIOp() | arith.CmpiOp():
                 self.values[op.results[0]] = _index(op, *inputs)
             case scf.ForOp():
-                for number in range(*inputs):  # pyright: ignore[reportArgumentType]
+                lower, upper, step = (int(bound) for bound in inputs)
+                for number in range(lower, upper, step):
                     self.values[op.body.block.args[0]] = number
                     self.run(op.body.block)
             case scf.YieldOp():

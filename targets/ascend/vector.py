@@ -183,8 +183,8 @@ class _Elementwise(TileBuilder):
         elif type(op) in _UNARY:
             self.insert(VUnaryOp(_UNARY[type(op)], self.buffer(op.operands[0]), target))
         elif type(op) in _BINARY:
-            self.binary(_BINARY[type(op)], *op.operands, target)
-        elif isinstance(op, arith.NegfOp):
+            self.binary(_BINARY[type(op)], op.operands[0], op.operands[1], target)
+        elif isinstance(op, arith.NegfOp) and isinstance(result.type, AnyFloat):
             minus = self.insert(arith.ConstantOp(FloatAttr(-1.0, result.type))).result
             self.insert(VBinaryOp("mul", self.buffer(op.operand), minus, target))
         else:

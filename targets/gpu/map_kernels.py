@@ -52,7 +52,9 @@ class MapKernelsToGPUPass(ModulePass):
             for part in new:
                 set_location(part, kernel.location)
             contents += new
-        mapped = gpu.ModuleOp(StringAttr("kernels"), contents)
+        # A symbol's name is a StringAttr; xDSL annotates a reference to it.
+        name = StringAttr("kernels")
+        mapped = gpu.ModuleOp(name, Region(Block(contents)))  # pyright: ignore[reportArgumentType]
         for kernel in kernels:
             kernel.detach()
             kernel.erase(safe_erase=False)

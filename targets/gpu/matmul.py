@@ -14,6 +14,7 @@ from typing import NamedTuple
 from xdsl.dialects import arith, gpu, memref
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, StringAttr, UnitAttr, f32, i64
 from xdsl.dialects.linalg.ops import GenericOp
+from xdsl.dialects.utils.fast_math import FastMathFlag
 from xdsl.ir import SSAValue
 
 from cellc.passes.linalg_analysis import bare_dims, input_maps, is_contraction, loop_extents, output_maps
@@ -26,7 +27,7 @@ SIDE = TILE // EACH
 THREADS = SIDE * SIDE
 # NVPTX's number for shared memory.
 SHARED = IntegerAttr(3, i64)
-CONTRACT = arith.FastMathFlagsAttr([arith.FastMathFlag.ALLOW_CONTRACT])
+CONTRACT = arith.FastMathFlagsAttr([FastMathFlag.ALLOW_CONTRACT])
 
 
 class MatrixProduct(NamedTuple):

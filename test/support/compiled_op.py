@@ -46,15 +46,13 @@ def run_compiled(
     return outputs
 
 
-def check_compiled(name: str, *arrays: np.ndarray, **attributes: Any) -> None:
+def check_compiled(name: str, *arrays: np.ndarray, level: CpuLevel | None = None, **attributes: Any) -> None:
     """The compiled op gives what `evaluate` does: bits for integers and bool, else nearly."""
     expected = definition_of(name).evaluate(*arrays, **attributes)
     expected = expected if isinstance(expected, tuple) else (expected,)
-    for result, wanted in zip(run_compiled(name, arrays, attributes), expected, strict=True):
+    for result, wanted in zip(run_compiled(name, arrays, attributes, level), expected, strict=True):
         if wanted.dtype.name not in TOLERANCE:
             np.testing.assert_array_equal(result, wanted)
             continue
         tolerance = TOLERANCE[wanted.dtype.name]
-        np.testing.assert_allclose(
-            result.astype(np.float64), wanted.astype(np.float64), rtol=tolerance, atol=tolerance
-        )
+        np.testing.assert_allclose(result.astype(np.float64), wanted.astype(np.float64), rtol=tolerance, atol=tolerance)

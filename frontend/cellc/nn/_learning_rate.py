@@ -80,7 +80,7 @@ def checked_rate(value: Any, owner: str) -> float | Tensor | LearningRateSchedul
 
 def stored_rate(rate: float | Tensor | LearningRateSchedule, name: str) -> Parameter | LearningRateSchedule:
     """A rate as an optimizer keeps it: a Parameter that users may set, or a Cell that is asked at each step."""
-    if isinstance(rate, float):
+    if isinstance(rate, float | int):
         return Parameter(Tensor(rate, float32), name)
     if isinstance(rate, Tensor):
         return Parameter(rate, name) if rate.ndim == 0 else IteratorLearningRate(rate, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from cellc import ops
 from cellc.dtype import int32
@@ -48,6 +48,8 @@ class Optimizer(Cell):
 
     parameters: ParameterTuple
     global_step: Parameter
+    learning_rate: Any  # a Parameter or schedule; with a rate for each group a ParameterTuple or CellList
+    weight_decay: Any  # a number or Cell; a tuple of them in groups
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class Optimizer(Cell):
         elif self.dynamic_lr:
             self.learning_rate = CellList(_as_schedules(settings), auto_prefix=False)
         else:
-            self.learning_rate = ParameterTuple(setting.learning_rate for setting in settings)
+            self.learning_rate = ParameterTuple(cast(Parameter, setting.learning_rate) for setting in settings)
         decays = [setting.weight_decay for setting in settings]
         if self.is_group:
             self.decay_flags = tuple(isinstance(decay, Cell) or decay > 0 for decay in decays)

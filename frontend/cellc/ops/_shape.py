@@ -63,8 +63,9 @@ def squeeze(input_x: Operand, axis: int | Sequence[int] = ()) -> Tensor:
     Raises:
         ValueError: an axis that is named has another extent than 1.
     """
-    every = not isinstance(axis, int) and len(axis) == 0
-    return as_tensor(input_x).squeeze(None if every else axis)
+    if isinstance(axis, int):
+        return as_tensor(input_x).squeeze(axis)
+    return as_tensor(input_x).squeeze(tuple(axis) or None)
 
 
 def concat(input_x: Sequence[Tensor], axis: int = 0) -> Tensor:

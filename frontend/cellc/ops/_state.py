@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from cellc import arithmetic, trace
 from cellc.arithmetic import as_tensor
@@ -10,6 +10,8 @@ from cellc.errors import bad_argument
 from cellc.ops._arithmetic import Operand, add, sub
 from cellc.parameter import Parameter
 from cellc.tensor import Tensor
+
+_T = TypeVar("_T")
 
 
 def assign(variable: Parameter, value: Operand) -> Tensor:
@@ -53,6 +55,6 @@ def stop_gradient(value: Operand) -> Tensor:
     return trace.apply("stop_gradient", as_tensor(value))
 
 
-def identity(x: Tensor) -> Tensor:
-    """x itself."""
+def identity(x: _T) -> _T:
+    """x itself, whatever it is (what MindSpore calls a gradient reducer that reduces nothing)."""
     return x
