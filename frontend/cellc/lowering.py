@@ -21,10 +21,11 @@ from cellc.graph import Graph
 from cellc.passes.context import make_context
 from cellc.passes.emit_program import to_program
 from cellc.passes.pipelines import PIPELINES, PassError, run_pipeline
+from cellc.passes.user_lines import user_line
 from cellc.runtime.program import Program
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.target import CpuTarget
-from cellc.targets.target import KernelCode
+from cellc.targets.target import KernelCode, UnsupportedKernelError
 
 
 @dataclass
@@ -57,24 +58,38 @@ def lower_for_cpu(
         pipeline: names of passes, another list than the default to see what a pass changes.
 
     Raises:
-        CompileError: a pass failed; the message names the reproducer.
+        CompileError: a pass failed or a kernel could not be written; the message names what reproduces it.
     """
     module = build_module(graph)
     try:
         run_pipeline(module, pipeline, make_context(), print_after=after_pass)
     except PassError as error:
         raise _with_reproducer(graph, pipeline, error) from error
-    functions = [op for op in module.ops if isinstance(op, FuncOp)]
-    kernels = CpuTarget(level).emit(functions)
+    target = CpuTarget(level)
+    kernels = [_emit(target, op) for op in module.ops if isinstance(op, FuncOp)]
     (host,) = (op for op in module.ops if isinstance(op, ProgramOp))
     return LoweredForCpu(module, to_program(host, kernels), kernels)
 
 
+def _emit(target: CpuTarget, kernel: FuncOp) -> KernelCode:
+    try:
+        return target.emit([kernel])[0]
+    except UnsupportedKernelError as error:
+        path = _reproducers() / f"{kernel.sym_name.data}.mlir"
+        path.write_text(str(kernel) + "\n")
+        where = user_line(kernel.location)
+        raise CompileError(f"cellc could not compile this: {error}\n  --> {where}\n  kernel: {path}") from error
+
+
+def _reproducers() -> Path:
+    """The folder for what a failure leaves behind."""
+    return Path(os.environ.get("CELLC_REPRODUCERS") or tempfile.mkdtemp(prefix="cellc-reproducer-"))
+
+
 def _with_reproducer(graph: Graph, pipeline: Sequence[str], error: PassError) -> CompileError:
     """Runs the pipeline once more, now keeping the IR before each pass: printing it always would cost too much."""
-    directory = os.environ.get("CELLC_REPRODUCERS") or tempfile.mkdtemp(prefix="cellc-reproducer-")
     try:
-        run_pipeline(build_module(graph), pipeline, make_context(), reproducer_dir=Path(directory))
+        run_pipeline(build_module(graph), pipeline, make_context(), reproducer_dir=_reproducers())
     except PassError as again:
         return CompileError(f"cellc could not compile this: {again}")
     return CompileError(f"cellc could not compile this: {error}")

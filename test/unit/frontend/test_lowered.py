@@ -14,6 +14,8 @@ from cellc.errors import CompileError
 from cellc.listing import Listing, strip_locations
 from cellc.passes import pass_registry
 from cellc.passes.canonicalize_nn import CanonicalizeNNPass
+from cellc.targets.cpu.target import CpuTarget
+from cellc.targets.target import UnsupportedKernelError
 
 
 class Net(nn.Cell):
@@ -94,3 +96,18 @@ def test_a_failing_pass_leaves_a_reproducer(monkeypatch: pytest.MonkeyPatch, tmp
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     assert pass_registry.get_pass("canonicalize-nn") is CanonicalizeNNPass
+
+
+def test_a_kernel_that_cannot_be_written_names_the_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(self: CpuTarget, kernel: object) -> None:
+        raise UnsupportedKernelError("no such loop")
+
+    monkeypatch.setenv("CELLC_REPRODUCERS", str(tmp_path))
+    monkeypatch.setenv("CELLC_CACHE", "0")
+    monkeypatch.setattr(CpuTarget, "emit_kernel", refuse)
+    compiler.set_backend(None)
+    with pytest.raises(CompileError, match=rf"no such loop\n  --> .*{HERE}:\d+\n  kernel: ") as caught:
+        Net()(X)
+    (kernel,) = tmp_path.glob("*.mlir")
+    assert str(kernel) in str(caught.value)
+    assert "linalg.generic" in kernel.read_text()
