@@ -1,6 +1,7 @@
 #include "module.h"
 
 #include <string.h>
+#include <time.h>
 
 static void destroy(cellc_module_t *module) {
   cellc_runtime_t *runtime = module->runtime;
@@ -171,25 +172,63 @@ static cellc_status_t run_command(cellc_module_t *module, uint32_t index) {
   return driver->fill(device, target, command->pattern, command->pattern_size, size);
 }
 
-static cellc_status_t run_locked(cellc_module_t *module, void *const *bindings) {
-  cellc_runtime_t *runtime = module->runtime;
+static cellc_status_t synchronize(cellc_runtime_t *runtime) {
+  return runtime->driver->synchronize ? runtime->driver->synchronize(runtime->device) : CELLC_OK;
+}
+
+static cellc_status_t run_commands(cellc_module_t *module) {
   cellc_status_t status = CELLC_OK;
-  bind(module, bindings);
   for (uint32_t i = 0; i < module->program.command_count && status == CELLC_OK; i++)
     status = run_command(module, i);
-  if (status == CELLC_OK && runtime->driver->synchronize)
-    status = runtime->driver->synchronize(runtime->device);
+  return status == CELLC_OK ? synchronize(module->runtime) : status;
+}
+
+static uint64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+// Each command is waited for, so that a device's queue hides nothing.
+static cellc_status_t profile_commands(cellc_module_t *module, uint64_t *out_nanoseconds) {
+  cellc_status_t status = CELLC_OK;
+  for (uint32_t i = 0; i < module->program.command_count && status == CELLC_OK; i++) {
+    uint64_t start = now();
+    status = run_command(module, i);
+    if (status == CELLC_OK)
+      status = synchronize(module->runtime);
+    out_nanoseconds[i] = now() - start;
+  }
+  return status;
+}
+
+// `out_nanoseconds` is NULL for a run that is not timed.
+static cellc_status_t run_checked(cellc_module_t *module, void *const *bindings, size_t count,
+                                  uint64_t *out_nanoseconds) {
+  cellc_status_t status = check_bindings(module, bindings, count);
+  if (status != CELLC_OK)
+    return status;
+  pthread_mutex_lock(&module->runtime->lock);
+  bind(module, bindings);
+  status = out_nanoseconds ? profile_commands(module, out_nanoseconds) : run_commands(module);
+  pthread_mutex_unlock(&module->runtime->lock);
   return status;
 }
 
 cellc_status_t cellc_module_run(cellc_module_t *module, void *const *bindings, size_t count) {
   if (!module)
     return cellci_fail(CELLC_INVALID_ARGUMENT, "module is NULL");
-  cellc_status_t status = check_bindings(module, bindings, count);
-  if (status != CELLC_OK)
-    return status;
-  pthread_mutex_lock(&module->runtime->lock);
-  status = run_locked(module, bindings);
-  pthread_mutex_unlock(&module->runtime->lock);
-  return status;
+  return run_checked(module, bindings, count, NULL);
+}
+
+size_t cellc_module_command_count(const cellc_module_t *module) { return module->program.command_count; }
+
+cellc_status_t cellc_module_profile(cellc_module_t *module, void *const *bindings, size_t count,
+                                    uint64_t *out_nanoseconds, size_t command_count) {
+  if (!module || !out_nanoseconds)
+    return cellci_fail(CELLC_INVALID_ARGUMENT, "module or out_nanoseconds is NULL");
+  if (command_count != module->program.command_count)
+    return cellci_fail(CELLC_INVALID_ARGUMENT, "room for %zu times, the program has %u commands", command_count,
+                       (unsigned)module->program.command_count);
+  return run_checked(module, bindings, count, out_nanoseconds);
 }

@@ -51,6 +51,27 @@ static void running_allocates_nothing(void) {
   close_sample();
 }
 
+static void a_profile_is_a_run_with_times(void) {
+  open_sample(2);
+  float x[8] = {1}, w[8] = {1}, y[8] = {0}, z[8];
+  void *bindings[] = {x, w, y, z};
+  size_t count = cellc_module_command_count(module);
+  uint64_t times[8];
+  CHECK(count == 5);
+  memset(times, 0xff, sizeof times);
+  uint64_t before = cellc_allocation_count();
+  CHECK_OK(cellc_module_profile(module, bindings, 4, times, count));
+  CHECK(cellc_allocation_count() == before);
+  CHECK(w[0] == 2 && y[0] == 2 && z[0] == 0.5f);
+  for (size_t i = 0; i < count; i++)
+    CHECK(times[i] < 1000000000u);
+  CHECK(times[count] == UINT64_MAX); // nothing is written past the end
+  CHECK_FAILS(cellc_module_profile(module, bindings, 4, times, 4), CELLC_INVALID_ARGUMENT, "5 commands");
+  CHECK_FAILS(cellc_module_profile(module, bindings, 4, NULL, count), CELLC_INVALID_ARGUMENT, "NULL");
+  CHECK_FAILS(cellc_module_profile(module, NULL, 0, times, count), CELLC_INVALID_ARGUMENT, "bindings");
+  close_sample();
+}
+
 static void bindings_are_described(void) {
   open_sample(1);
   CHECK(cellc_module_binding_count(module) == 4);
@@ -215,6 +236,7 @@ int main(void) {
   sample_blob(&blob);
   RUN(a_run_computes);
   RUN(running_allocates_nothing);
+  RUN(a_profile_is_a_run_with_times);
   RUN(bindings_are_described);
   RUN(wrong_bindings_are_refused);
   RUN(embedded_weights_stand_in);

@@ -36,6 +36,14 @@ CELLC_API void cellc_module_release(cellc_module_t *module);
 // Fails with INVALID_ARGUMENT, DEVICE_FAILURE.
 CELLC_API cellc_status_t cellc_module_run(cellc_module_t *module, void *const *bindings, size_t count);
 
+// How many commands (launches, copies, fills) a run goes through.
+CELLC_API size_t cellc_module_command_count(const cellc_module_t *module);
+
+// A run that also writes how long each command took, by the calling thread's clock. `out_nanoseconds`
+// has room for `command_count` numbers. Otherwise as cellc_module_run, which measures nothing.
+CELLC_API cellc_status_t cellc_module_profile(cellc_module_t *module, void *const *bindings, size_t count,
+                                              uint64_t *out_nanoseconds, size_t command_count);
+
 typedef enum cellc_binding_kind {
   CELLC_BINDING_INPUT = 0,
   CELLC_BINDING_OUTPUT = 1,
