@@ -135,3 +135,13 @@ def test_python_arguments_are_constants() -> None:
     assert net(Tensor([3.0]), 2).item() == 119
     assert net(Tensor([3.0]), 3).item() == 155
     assert net(Tensor([3.0]), power=2).item() == 119
+
+
+def test_the_environment_asks_for_reasons_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CELLC_LOG", "recompile")
+    net = Net()
+    net(ONE)
+    net(Tensor([1.0, 2.0, 3.0]))
+    assert capsys.readouterr().err == "cellc: compiling net again: x was f32[1], is f32[3]\n"
