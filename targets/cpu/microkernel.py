@@ -8,8 +8,9 @@ from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.tiling import Tiling
 
-# The innermost reduction loop is written out where it is this short.
-_UNROLLED = 4
+# The innermost reduction loop is written out where it is this short; with few registers, what is then loaded
+# ahead would push sums out of them.
+_UNROLLED, _MANY_REGISTERS = 4, 32
 
 
 class MicroKernel:
@@ -25,6 +26,7 @@ class MicroKernel:
         self._product = product
         self._tiling = tiling
         self._type = self._vectors.type(product.element)
+        self._unrolled = _UNROLLED if tiling.registers >= _MANY_REGISTERS else 1
 
     def sums(
         self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str], ranges: dict[int, Range]
@@ -49,7 +51,7 @@ class MicroKernel:
             self._nest_writer.position[dim] = saved
             return following
 
-        if dim not in ranges and len(dims) == 1 and extent <= _UNROLLED:
+        if dim not in ranges and len(dims) == 1 and extent <= self._unrolled:
             for i in range(extent):
                 carried = body(self._writer.index(i), carried)
             return carried

@@ -1,6 +1,6 @@
 """How a product is cut: the loop for lanes, the register tile, the blocks. Shapes and the level decide alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, prod
 
 from cellc.targets.cpu.level import CpuLevel
@@ -13,7 +13,8 @@ KC, KC_LIMIT = 512, 768
 # Bytes of the broadcast factor that a block reads again for each panel.
 _ROWS_BYTES, _FEWEST_ROWS = 1 << 19, 256
 _BLOCK_STEPS, _ENOUGH_BLOCKS, _MOST_PANELS = 1 << 18, 32, 8
-_FMA_LATENCY, _FMAS_PER_CYCLE = 4, 2
+# Cycles until a sum can be added to again, with one to spare.
+_FMA_LATENCY, _FMAS_PER_CYCLE = 5, 2
 _FEW = 4
 
 
@@ -28,6 +29,7 @@ class Tiling:
     tile: int
     vectors: int
     vector_factor: int
+    registers: int
     dot_dim: int | None = None
 
     @property
@@ -59,7 +61,7 @@ def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> l
                 continue
             rows = nest.extents[tile_dim] if tile_dim is not None else 1
             most = max(1, min(rows, (level.registers - 2 - vectors) // vectors))
-            found += [Tiling(lanes, lane_dim, tile_dim, tile, vectors, factor) for tile in range(1, most + 1)]
+            found += [Tiling(lanes, lane_dim, tile_dim, tile, vectors, factor, level.registers) for tile in range(1, most + 1)]
     return found
 
 
@@ -103,7 +105,7 @@ def _as_dot(product: Product, tiling: Tiling) -> Tiling | None:
     along = [d for d in nest.reduced if vector.strides[d] == 1 and nest.extents[d] >= 2 * tiling.lanes]
     if vector.strides[lane_dim] == 1 or uses > 4 or not along or scalar.strides[along[-1]] not in (0, 1):
         return None
-    return Tiling(tiling.lanes, lane_dim, tiling.tile_dim, 1, 1, tiling.vector_factor, along[-1])
+    return replace(tiling, tile=1, vectors=1, dot_dim=along[-1])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""Copies with strides and gaps; scatter in the order of the indices."""
+
+import numpy as np
+import pytest
+
+from support.compiled_op import check_compiled, run_compiled
+from support.cpu_kernels import compile_text, empty, filled, kernel, tensor_type
+
+
+def insert(result: str, source: tuple, target: tuple, offsets: str, strides: str) -> str:
+    (name, shape), (into, whole) = source, target
+    sizes = ", ".join(map(str, shape))
+    kinds = f"{tensor_type(shape, 'f32')} into {tensor_type(whole, 'f32')}"
+    return f"{result} = tensor.insert_slice {name} into {into}[{offsets}] [{sizes}] [{strides}] : {kinds}"
+
+
+def test_pieces_with_strides_over_a_fill() -> None:
+    ops = [
+        filled("%f", (2, 7, 9), "f32", "1.5"),
+        insert("%i", ("%x", (2, 3, 5)), ("%f", (2, 7, 9)), "0, 1, 2", "1, 2, 1"),
+        insert("%j", ("%y", (2, 2, 1)), ("%i", (2, 7, 9)), "0, 2, 8", "1, 3, 1"),
+    ]
+    compiled = compile_text(
+        kernel("copy", [("%x", (2, 3, 5), "f32"), ("%y", (2, 2, 1), "f32")], ops, [("%j", (2, 7, 9), "f32")])
+    )
+    x, y = np.arange(30, dtype=np.float32).reshape(2, 3, 5), np.arange(4, dtype=np.float32).reshape(2, 2, 1)
+    expected = np.full((2, 7, 9), 1.5, np.float32)
+    expected[:, 1:6:2, 2:7], expected[:, 2:6:3, 8:] = x, y
+    np.testing.assert_array_equal(compiled(x, y)[0], expected)
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (1, 300, 200), (1, 1, 3)])
+def test_blocks_own_rows_of_a_concatenation(shape: tuple[int, ...]) -> None:
+    """Nothing is filled that is not asked for: the pieces cover the result."""
+    whole, ones = (*shape[:-2], 2 * shape[-2], shape[-1]), ", ".join("1" for _ in shape)
+    zeros = ["0"] * len(shape)
+    ops = [
+        empty("%e", whole, "f32"),
+        insert("%i", ("%x", shape), ("%e", whole), ", ".join(zeros), ones),
+        insert("%j", ("%y", shape), ("%i", whole), ", ".join([*zeros[:-2], str(shape[-2]), "0"]), ones),
+    ]
+    compiled = compile_text(kernel("copy", [("%x", shape, "f32"), ("%y", shape, "f32")], ops, [("%j", whole, "f32")]))
+    x, y = (np.random.default_rng(i).standard_normal(shape).astype(np.float32) for i in range(2))
+    assert (compiled.code.blocks > 1) == (max(shape) > 100)
+    np.testing.assert_array_equal(compiled(x, y)[0], np.concatenate([x, y], axis=-2))
+
+
+@pytest.mark.parametrize(("rows", "width", "count"), [(1, 1, 5), (7, 3, 40), (100, 33, 257), (40, 1, 1000), (3, 16, 1)])
+def test_scatter_add(rows: int, width: int, count: int) -> None:
+    rng = np.random.default_rng(0)
+    indices = rng.integers(-2, rows + 2, count).astype(np.int32)
+    updates = rng.integers(-9, 9, (count, width)).astype(np.float32)
+    check_compiled("scatter_add", indices, updates, rows=rows)
+
+
+def test_scatter_adds_in_the_order_of_the_indices() -> None:
+    """1e8 + 1 - 1e8 is 0 in f32, and 1 in another order."""
+    indices, updates = np.zeros(3, np.int32), np.array([[1e8], [1], [-1e8]], np.float32)
+    assert run_compiled("scatter_add", (indices, updates), {"rows": 20})[0][0, 0] == 0

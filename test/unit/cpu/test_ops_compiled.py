@@ -1,0 +1,83 @@
+"""nn ops through the whole pipeline to machine code give what `evaluate` does, on every level of this machine."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cellc.dialects.nn import definition_of
+from cellc.targets.cpu.level import LEVELS, native_level
+from support.check_lowering import values
+from support.compiled_op import check_compiled
+
+LEVEL_NAMES = [name for name in LEVELS if name in ("v2", "v3", native_level().name)]
+WINDOW = {"kernel": (2, 2), "strides": (2, 2), "padding": (0, 0, 0, 0)}
+PADDED = {"kernel": (3, 3), "strides": (2, 1), "padding": (1, 0, 1, 1)}
+CONVOLUTION = {"strides": (2, 1), "padding": (1, 0, 2, 1), "dilation": (1, 2), "groups": 3}
+DEPTHWISE = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1), "groups": 6}
+
+
+def case(name: str, *arrays: np.ndarray, **attributes: Any) -> Any:
+    return pytest.param(name, arrays, attributes, id=f"{name}-{'-'.join(map(str, arrays[0].shape))}-{arrays[0].dtype}")
+
+
+def image(channels: int, dtype: str = "f32") -> np.ndarray:
+    return values((2, channels, 9, 21), dtype, scale=0.5)
+
+
+CASES = [
+    *[case("softmax", values(shape, dtype), axis=axis) for dtype in ("f32", "bf16")
+      for shape, axis in (((5, 37), 1), ((37, 5), 0), ((2, 19, 33), 1), ((3, 1000), 1))],
+    case("log_softmax", values((7, 130)), axis=1),
+    case("argmax", values((5, 37)), axis=1), case("argmax", values((37, 45)), axis=0),
+    case("argmin", values((1000,)), axis=0),
+    *[case("transpose", values(shape, dtype), permutation=order) for dtype in ("f32", "f64", "i8")
+      for shape, order in (((33, 47), (1, 0)), ((3, 17, 18), (0, 2, 1)), ((3, 17, 18), (2, 0, 1)))],
+    case("max_pool2d", image(3), **WINDOW), case("max_pool2d", image(2), **PADDED),
+    case("avg_pool2d", image(3), **WINDOW, count_include_pad=True),
+    case("avg_pool2d", image(3), **PADDED, count_include_pad=False),
+    case("conv2d", image(6), values((9, 2, 3, 2), seed=1), **CONVOLUTION),
+    case("conv2d", image(6, "bf16"), values((9, 2, 3, 2), "bf16", seed=1), **CONVOLUTION),
+    case("conv2d", image(6), values((6, 1, 3, 3), seed=1, scale=0.5), **DEPTHWISE),
+    case("take", values((50, 17)), np.array([[0, 49, 7], [-1, 50, 3]], np.int32)),
+    case("reduce_sum", values((300, 70), scale=0.1), axes=(0,), keep_dims=False),
+    case("reduce_any", values((30, 70), "bool"), axes=(1,), keep_dims=True),
+    case("concat", values((5, 7)), values((5, 30), seed=1), axis=1),
+    case("reverse", values((5, 37)), axes=(1,)),
+    case("reverse_sequence", values((9, 4, 5)), np.array([0, 9, 3, 1], np.int32), time_axis=0, batch_axis=1),
+    case("random_uniform", np.array([7, 3], np.int64), shape=(33, 5), dtype="f32", stream=2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize(("name", "arrays", "attributes"), CASES)
+def test_op(name: str, arrays: tuple[np.ndarray, ...], attributes: dict[str, Any], level: str) -> None:
+    check_compiled(name, *arrays, level=LEVELS[level], **attributes)
+
+
+@pytest.mark.parametrize("attributes", [CONVOLUTION, DEPTHWISE], ids=["grouped", "depthwise"])
+def test_convolution_gradients(attributes: dict[str, Any]) -> None:
+    x, weight = image(6), values((6, 6 // attributes["groups"], 3, 3), seed=1, scale=0.5)
+    gradient = values(definition_of("conv2d").evaluate(x, weight, **attributes).shape, seed=2, scale=0.1)
+    check_compiled("conv2d_input_gradient", gradient, weight, **attributes, input_shape=x.shape)
+    check_compiled("conv2d_weight_gradient", x, gradient, **attributes, weight_shape=weight.shape)
+
+
+@pytest.mark.parametrize("attributes", [WINDOW, PADDED], ids=["side-by-side", "overlapping"])
+def test_max_pool_gradient(attributes: dict[str, Any]) -> None:
+    x = values((2, 3, 10, 24))
+    result, index = definition_of("max_pool2d").evaluate(x, **attributes)
+    check_compiled("max_pool2d_gradient", values(result.shape, seed=1), index, **attributes, input_shape=x.shape)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize(("steps", "batch", "hidden"), [(3, 1, 5), (4, 24, 20), (2, 13, 33)])
+def test_lstm_and_its_gradient(steps: int, batch: int, hidden: int, level: str) -> None:
+    """24 rows are 3 blocks, 13 are one."""
+    gates_x, w = values((steps, batch, 4 * hidden), scale=0.5), values((4 * hidden, hidden), scale=0.1)
+    h0, c0 = (values((batch, hidden), seed=i, scale=0.5) for i in range(2))
+    lengths = np.arange(batch, dtype=np.int32) % (steps + 1)
+    check_compiled("lstm", gates_x, w, h0, c0, lengths, level=LEVELS[level])
+    _, c, gates = definition_of("lstm").evaluate(gates_x, w, h0, c0, lengths)
+    dh, dc = (values(c.shape, seed=i, scale=0.5) for i in range(2, 4))
+    check_compiled("lstm_gradient", gates, c, w, c0, lengths, dh, dc, level=LEVELS[level])
