@@ -36,6 +36,7 @@ _NAMES = {
     "jit": "cellc.compiled_function",
     "export": "cellc.cellir",
     "load": "cellc.cellir",
+    "profile": "cellc.profiling",
 }
 
 

@@ -1,4 +1,4 @@
-"""`cellc`: compile networks, look into files, check the installation."""
+"""`cellc`: compile and profile networks, look into files, check the installation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from cellc.tools import compile as compile_command
 from cellc.tools import doctor, inspect
+from cellc.tools import profile as profile_command
 from cellc.tools.sources import UsageError
 
 
@@ -17,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cellc", description="The cellc compiler.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (compile_command, inspect, doctor):
+    for command in (compile_command, profile_command, inspect, doctor):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:
