@@ -19,16 +19,19 @@ FLOAT_PREDICATES = (
 INTEGER_PREDICATES = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge")
 
 _CASTS = frozenset(
-    f"arith.{name}"
-    for name in ("extf", "truncf", "sitofp", "uitofp", "fptosi", "fptoui", "extsi", "extui", "trunci", "bitcast")
-    + ("index_cast", "index_castui")
-)
+    "arith." + name
+    for name in (
+        "extf", "truncf", "sitofp", "uitofp", "fptosi", "fptoui", "extsi", "extui", "trunci", "bitcast", "index_cast",
+        "index_castui",
+    )
+)  # fmt: skip
 # The math ops that are one instruction or a short, exact sequence of them.
 _NATIVE_MATH = frozenset(
-    f"math.{name}"
-    for name in ("absf", "absi", "ceil", "copysign", "floor", "fma", "roundeven", "sqrt", "trunc")
-    + ("ctlz", "cttz", "ctpop")
-)
+    "math." + name
+    for name in (
+        "absf", "absi", "ceil", "copysign", "ctlz", "ctpop", "cttz", "floor", "fma", "roundeven", "sqrt", "trunc",
+    )
+)  # fmt: skip
 
 
 def widest_item(block: Block) -> int:
@@ -119,14 +122,16 @@ class BodyWriter:
         source = str(op.operands[0].type)
         if source == "f32":
             return operand
-        return self.vectors.writer.pure(f"{op.name} {operand} : {self.vectors.type(source)} to {self.vectors.type('f32')}")
+        types = f"{self.vectors.type(source)} to {self.vectors.type('f32')}"
+        return self.vectors.writer.pure(f"{op.name} {operand} : {types}")
 
     def _rounded_to_bf16(self, value: str) -> str:
         """The upper half of the bits of an f32, rounded to nearest even; a NaN stays one.
 
         Written out because `arith.truncf` merges with a conversion before it into one that needs a library.
         """
-        vectors, pure, wide, narrow = self.vectors, self.vectors.writer.pure, self.vectors.type("i32"), self.vectors.type("i16")
+        vectors, pure = self.vectors, self.vectors.writer.pure
+        wide, narrow = vectors.type("i32"), vectors.type("i16")
         bits = pure(f"arith.bitcast {value} : {vectors.type('f32')} to {wide}")
         sixteen = vectors.constant(16, "i32")
         upper = pure(f"arith.shrui {bits}, {sixteen} : {wide}")

@@ -66,7 +66,7 @@ class ChainWriter:
                 strides = self._kernel.views[value].access(indexing.data).strides
                 extents = loop_extents(op)
                 outside += strides[self._outer - 1] == 1 and extents[self._outer - 1] > 1
-                inside += any(s == 1 and e > 1 for s, e in zip(strides[self._outer :], extents[self._outer :], strict=True))
+                inside += any(strides[d] == 1 and extents[d] > 1 for d in range(self._outer, len(extents)))
         return outside > inside
 
     def write(self) -> None:

@@ -52,9 +52,8 @@ class ProductWriter:
         self._micro = MicroKernel(self._nest_writer, product, tiling)
         self._vector = product.factors[tiling.vector_factor]
         self._scalar = product.factors[1 - tiling.vector_factor]
-        self._shared = [
-            d for d in self._nest.parallel if d == tiling.tile_dim or d in product.shared(tiling.vector_factor, tiling.lane_dim)
-        ]
+        rows = (tiling.tile_dim, *product.shared(tiling.vector_factor, tiling.lane_dim))
+        self._shared = [d for d in self._nest.parallel if d in rows]
         self._chunks = self._blocking.chunks
         pieces = self._blocking.pieces
         self._packer = PanelPacker(kernel, product, tiling, pieces) if self._blocking.packed else None
@@ -244,7 +243,8 @@ class ProductWriter:
             self._finish_vector(value, lane_dim, offsets, valid)
 
     def _finish_turned(self, rows: int, sums: list[str]) -> None:
-        lane_dim, tile_dim, lanes, count = self._tiling.lane_dim, self._tiling.tile_dim, self._tiling.lanes, self._count()
+        lane_dim, tile_dim = self._tiling.lane_dim, self._tiling.tile_dim
+        lanes, count = self._tiling.lanes, self._count()
         assert tile_dim is not None
         for j in range(count):
             for first in range(0, rows, lanes):
@@ -274,7 +274,8 @@ class ProductWriter:
             else:
                 arguments.append(self._vectors.load(self._moved(access, offsets), access.strides[dim]))
         arguments += [""] * len(self._nest.outputs)
-        writer = BodyWriter(self._vectors, lambda d: self._loop_index(d, dim, offsets), self._nest.captured, self._nest.scalars)
+        nest = self._nest
+        writer = BodyWriter(self._vectors, lambda d: self._loop_index(d, dim, offsets), nest.captured, nest.scalars)
         return writer.write(body, arguments)
 
     def _moved(self, access: Access, offsets: dict[int, int]) -> Access:
@@ -287,4 +288,3 @@ class ProductWriter:
         assert start is not None
         start = self._writer.linear(offsets.get(asked, 0), [(start, 1)])
         return self._vectors.lane_indices(start) if asked == dim else self._vectors.broadcast(start, "index")
-

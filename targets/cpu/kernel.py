@@ -157,6 +157,7 @@ def single(ops: Sequence[Operation], kind: type[Operation], kernel: str) -> Oper
         raise UnsupportedKernelError(f"kernel {kernel}: {len(found)} {kind.name}, not 1")
     return found[0]
 
+
 def filled_constant(value: SSAValue) -> float | int | None:
     """The constant that fills a tensor, or None."""
     if not isinstance(value.owner, FillOp):

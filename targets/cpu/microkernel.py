@@ -58,9 +58,7 @@ class MicroKernel:
         lower, upper = ranges.get(dim) or self._nest_writer.whole(dim)
         return self._writer.loop((lower, upper, 1), body, carried, [self._type] * len(carried))
 
-    def _multiply_add(
-        self, vector: Factor, scalar: Factor, rows: int, width: int, sums: list[str]
-    ) -> list[str]:
+    def _multiply_add(self, vector: Factor, scalar: Factor, rows: int, width: int, sums: list[str]) -> list[str]:
         count = len(sums) // rows
         following: list[str] = []
         lefts: list[str] = []
@@ -157,6 +155,6 @@ class MicroKernel:
         if not rest:
             return carried
         mask = self._vectors.first_lanes(rest)
-        kinds = f"{self._vectors.type('i1')}, {self._type}"
-        added = body(self._writer.index(full), carried, rest)
-        return [self._writer.pure(f"arith.select {mask}, {a}, {c} : {kinds}") for a, c in zip(added, carried, strict=True)]
+        types = f"{self._vectors.type('i1')}, {self._type}"
+        pairs = zip(body(self._writer.index(full), carried, rest), carried, strict=True)
+        return [self._writer.pure(f"arith.select {mask}, {added}, {kept} : {types}") for added, kept in pairs]

@@ -10,7 +10,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
-from cellc.targets.cpu.access import Access, Buffer, View
+from cellc.targets.cpu.access import Access, View
 from cellc.targets.target import UnsupportedKernelError
 
 _ELEMENTS = {str(t): t for t in (bf16, f16, f32, f64, i8, i16, i32, i64)}
@@ -59,7 +59,9 @@ class Nest:
         """The element type of the first output."""
         return self.outputs[0].buffer.element
 
-    def with_loops(self, extents: Sequence[int], reductions: Sequence[bool], remap: Callable[[Access], Access]) -> "Nest":
+    def with_loops(
+        self, extents: Sequence[int], reductions: Sequence[bool], remap: Callable[[Access], Access]
+    ) -> "Nest":
         """The nest with other loops; `remap` changes each access alike."""
         inputs = tuple(remap(a) if a is not None else None for a in self.inputs)
         outputs = tuple(remap(a) for a in self.outputs)
@@ -113,7 +115,7 @@ def collapse(nest: Nest) -> Nest:
     if nest.uses_index:
         return nest
     kept = [d for d, extent in enumerate(nest.extents) if extent != 1]
-    nest = nest.with_loops([nest.extents[d] for d in kept], [nest.reductions[d] for d in kept], lambda a: a.select(kept))
+    nest = _only(nest, kept)
     dim = len(nest.extents) - 2
     while dim >= 0:
         if _mergeable(nest, dim):
@@ -132,7 +134,13 @@ def _merge(nest: Nest, dim: int) -> Nest:
     kept = [d for d in range(len(nest.extents)) if d != dim]
     extents = list(nest.extents)
     extents[dim + 1] *= extents[dim]
-    return nest.with_loops([extents[d] for d in kept], [nest.reductions[d] for d in kept], lambda a: a.select(kept))
+    return _only(replace(nest, extents=tuple(extents)), kept)
+
+
+def _only(nest: Nest, kept: Sequence[int]) -> Nest:
+    """The loops `kept`, the others at index 0."""
+    extents, reductions = ([values[d] for d in kept] for values in (nest.extents, nest.reductions))
+    return nest.with_loops(extents, reductions, lambda a: a.select(kept))
 
 
 def volume(nest: Nest) -> int:

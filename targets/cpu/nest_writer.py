@@ -66,10 +66,12 @@ class NestWriter:
         """Loops over `dims` around `inner`, which maps the carried values to the next ones."""
         if not dims:
             return inner(initial)
-        rest = dims[1:]
-        return self.carried_loop(
-            dims[0], self.whole(dims[0]), initial, types, lambda carried: self.carried_loops(rest, carried, types, inner)
-        )
+        dim, *rest = dims
+
+        def following(carried: list[str]) -> list[str]:
+            return self.carried_loops(rest, carried, types, inner)
+
+        return self.carried_loop(dim, self.whole(dim), initial, types, following)
 
     def carried_loop(
         self, dim: int, bounds: Range, initial: list[str], types: list[str], inner: Callable[[list[str]], list[str]]

@@ -54,8 +54,8 @@ class _PanelCopy:
         self._lanes, self._width = tiling.lanes, width
         groups = _groups(product.nest, factor.access, panel)
         self._ranges = _scaled(outer, product.nest, groups, ranges)
-        last = [group[-1] for group in groups]
-        source, target = outer.located(factor.access).select([*last, tiling.lane_dim]), panel.select([*last, tiling.lane_dim])
+        kept = [*(group[-1] for group in groups), tiling.lane_dim]
+        source, target = outer.located(factor.access).select(kept), panel.select(kept)
         extents = [prod(product.nest.extents[d] for d in group) for group in groups]
         for dim, extent in enumerate(extents):
             if source.strides[dim] == -1 and dim not in self._ranges:

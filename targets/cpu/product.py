@@ -1,6 +1,5 @@
 """Products: what a contraction kernel computes, read from its generics."""
 
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -43,7 +42,8 @@ class Product:
     def factors(self) -> tuple[Factor, Factor]:
         """Left and right."""
         left, right = self.nest.inputs[:2]
-        assert left is not None and right is not None
+        assert left is not None
+        assert right is not None
         return Factor(left, self.extensions[0]), Factor(right, self.extensions[1])
 
     def shared(self, factor: int, lane_dim: int) -> list[int]:
@@ -87,7 +87,8 @@ def _with_epilogue(
 
     reads = tuple(None if a is None or i in sums else spread(a) for i, a in enumerate(outer.inputs))
     writes = tuple(spread(a) for a in outer.outputs)
-    nest = replace(outer, extents=inner.extents, reductions=inner.reductions, inputs=(*inner.inputs, *reads), outputs=writes)
+    loops = replace(outer, extents=inner.extents, reductions=inner.reductions)
+    nest = replace(loops, inputs=(*inner.inputs, *reads), outputs=writes)
     element = str(result.type.element_type)
     return Product(collapse(nest), extensions, element, initial, outer.body, sums)
 
@@ -113,7 +114,7 @@ def _extensions(body: Block) -> tuple[str | None, str | None] | None:
     if not isinstance(multiply, Operation) or (multiply.name, add.name) not in _MULTIPLY_ADD:
         return None
     sources = [_source(v) for v in multiply.operands]
-    order = {argument: extension for argument, extension in sources}
+    order = dict(sources)
     return (order[left], order[right]) if set(order) == {left, right} else None
 
 

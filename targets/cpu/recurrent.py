@@ -54,7 +54,8 @@ class RecurrentWriter:
         self._writer = kernel.writer
         self._loop = loop
         self._batch = batch_of(loop)
-        self._rows = next(r for r in range(1, self._batch + 1) if self._batch % r == 0 and r >= min(_FEWEST_ROWS, self._batch))
+        fewest = min(_FEWEST_ROWS, self._batch)
+        self._rows = next(rows for rows in range(fewest, self._batch + 1) if self._batch % rows == 0)
         self._first = ""
 
     def write(self) -> None:
@@ -133,7 +134,8 @@ class RecurrentWriter:
         return restrict(nest, dim, self._first, self._rows)
 
     def _slice(self, op: tensor.ExtractSliceOp) -> View:
-        view, _ = offset_view(self._kernel, self._kernel.view_of(op.source), op.static_offsets.get_values(), list(op.offsets))
+        source, offsets = self._kernel.view_of(op.source), op.static_offsets.get_values()
+        view, _ = offset_view(self._kernel, source, offsets, list(op.offsets))
         sizes, steps = op.static_sizes.get_values(), op.static_strides.get_values()
         shape, strides = list(shape_of(op.result)), []
         for position, (size, stride, step) in enumerate(zip(sizes, view.strides, steps, strict=True)):

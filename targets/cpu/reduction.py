@@ -149,7 +149,8 @@ class ReductionWriter:
     def _along(self) -> None:
         """Lanes are partial results of one reduction."""
         dim, combiner, element = self._along_reduction, self._combiner, self._nest.element_type
-        assert dim is not None and combiner is not None
+        assert dim is not None
+        assert combiner is not None
         start = self._vectors.constant(neutral(combiner, element), element)
         outer = [d for d in self._nest.reduced if d != dim]
         types = [self._vectors.type(element)] * PARTIALS
@@ -167,9 +168,7 @@ class ReductionWriter:
         lanes = self._vectors.lanes
         distance = lanes // 2
         while distance:
-            other = self._vectors.shuffle(
-                vector, vector, [i ^ distance for i in range(lanes)], self._nest.element_type
-            )
+            other = self._vectors.shuffle(vector, vector, [i ^ distance for i in range(lanes)], self._nest.element_type)
             vector = self._combine(vector, other)
             distance //= 2
         return vector

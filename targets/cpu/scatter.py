@@ -55,7 +55,9 @@ def _line(kernel: KernelWriter, access: Access, width: int) -> NestWriter:
     return NestWriter(kernel.writer, nest, kernel.lanes(nest))
 
 
-def _for_each_index(kernel: KernelWriter, op: ScatterAddOp, rows: tuple[str, str], add: Callable[[str, str], None]) -> None:
+def _for_each_index(
+    kernel: KernelWriter, op: ScatterAddOp, rows: tuple[str, str], add: Callable[[str, str], None]
+) -> None:
     """Calls `add(position, row)` for the indices whose row is one of the block's."""
     writer, indices = kernel.writer, kernel.view_of(op.indices).buffer
 

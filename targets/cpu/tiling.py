@@ -40,7 +40,8 @@ class Tiling:
 
 def choose_tiling(product: Product, level: CpuLevel) -> Tiling | None:
     """The register tile with the least estimated time, or None where no loop suits lanes."""
-    choices = [t for lane_dim in product.nest.parallel for factor in (0, 1) for t in _choices(product, level, lane_dim, factor)]
+    pairs = [(lane_dim, factor) for lane_dim in product.nest.parallel for factor in (0, 1)]
+    choices = [tiling for lane_dim, factor in pairs for tiling in _choices(product, level, lane_dim, factor)]
     if not choices:
         return None
     best = max(choices, key=lambda tiling: _score(product, tiling))
@@ -61,7 +62,8 @@ def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> l
                 continue
             rows = nest.extents[tile_dim] if tile_dim is not None else 1
             most = max(1, min(rows, (level.registers - 2 - vectors) // vectors))
-            found += [Tiling(lanes, lane_dim, tile_dim, tile, vectors, factor, level.registers) for tile in range(1, most + 1)]
+            one = Tiling(lanes, lane_dim, tile_dim, 1, vectors, factor, level.registers)
+            found += [replace(one, tile=tile) for tile in range(1, most + 1)]
     return found
 
 
@@ -74,7 +76,8 @@ def _score(product: Product, tiling: Tiling) -> float:
     turned = tiling.tile_dim is not None and output.strides[tiling.tile_dim] == 1
     score *= 1.0 if output.strides[tiling.lane_dim] == 1 else 0.97 if turned else 0.7
     if vector.strides[tiling.lane_dim] != 1:
-        score *= 0.95 if prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim)) > 16 else 0.2
+        rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
+        score *= 0.95 if rows > 16 else 0.2
     if _few_blocks(product, tiling):
         score *= 0.9
     return score - 1e-3 * loads / work - 1e-5 * work

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+
 from support.cpu_kernels import Operand, filled, generic, kernel
 from support.matmul_kernels import MULTIPLY_ADD
 
@@ -60,9 +61,7 @@ class Convolution:
         inputs = [Operand(left[0], left[1], "f32", left[2]), Operand(right[0], right[1], "f32", right[2])]
         output = Operand("%f", result, "f32", "d0, d1, d2, d3")
         ops = [filled("%f", result, "f32", "0.0"), generic("%y", loops, inputs, [output], MULTIPLY_ADD.format(t="f32"))]
-        return kernel(
-            "contraction", [("%x", left[1], "f32"), ("%w", right[1], "f32")], ops, [("%y", result, "f32")]
-        )
+        return kernel("contraction", [("%x", left[1], "f32"), ("%w", right[1], "f32")], ops, [("%y", result, "f32")])
 
     def windows(self, x: np.ndarray) -> np.ndarray:
         """[n, c, oh, ow, r, s] of x in f64."""

@@ -18,7 +18,8 @@ def elementwise(inputs: list[Operand], shape: tuple[int, ...], body: str, elemen
     outputs = [Operand(f"%e{i}", shape, element, loops(shape)) for i, element in enumerate(elements)]
     result = "%r0" if len(elements) == 1 else f"%r:{len(elements)}"
     results = [("%r0" if len(elements) == 1 else f"%r#{i}", shape, element) for i, element in enumerate(elements)]
-    ops = [empty(o.name, shape, o.element) for o in outputs] + [generic(result, "p" * len(shape), inputs, outputs, body)]
+    operation = generic(result, "p" * len(shape), inputs, outputs, body)
+    ops = [*(empty(o.name, shape, o.element) for o in outputs), operation]
     return kernel("elementwise", [(i.name, i.shape, i.element) for i in inputs], ops, results)
 
 
@@ -87,7 +88,8 @@ def test_loop_indices_and_gathers() -> None:
 %q = arith.addf %s, %i0 : f32
 linalg.yield %q : f32"""
     inputs = [Operand("%x", shape, "f32", "d0, d1"), Operand("%t", table, "f32", "d1, d0")]
-    text = elementwise(inputs[:1], shape, body).replace("%x: tensor<3x37xf32>", "%x: tensor<3x37xf32>, %t: tensor<40x3xf32>")
+    text = elementwise(inputs[:1], shape, body)
+    text = text.replace("%x: tensor<3x37xf32>", "%x: tensor<3x37xf32>, %t: tensor<40x3xf32>")
     x, t = np.ones(shape, np.float32), np.arange(120, dtype=np.float32).reshape(table)
     np.testing.assert_array_equal(compile_text(text)(x, t)[0], t.T[:, :37] + np.arange(37) + 1)
 
