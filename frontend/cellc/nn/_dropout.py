@@ -50,11 +50,12 @@ class Dropout(Cell):
                 TypeError, f"For '{self.cls_name}', 'dtype' must be a dtype of numbers, but got {dtype}."
             )
         self.keep_prob = keep_prob
+        self.dropout = ops.Dropout(keep_prob)
 
     def construct(self, x: Tensor) -> Tensor:
         if not self.training or self.keep_prob == 1:
             return x
-        return ops.dropout(x, self.keep_prob)[0]
+        return self.dropout(x)[0]
 
     def extend_repr(self) -> str:
         return f"keep_prob={self.keep_prob}"

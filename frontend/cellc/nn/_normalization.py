@@ -9,7 +9,6 @@ from cellc.errors import bad_argument
 from cellc.initializer import initializer
 from cellc.nn._cell import Cell
 from cellc.ops import _validate
-from cellc.ops._normalization import batch_moments
 from cellc.parameter import Parameter
 from cellc.tensor import Tensor
 
@@ -94,17 +93,16 @@ class BatchNorm2d(Cell):
                 f"For '{self.cls_name}', 'x' must have shape (N, {self.num_features}, H, W), but got shape {x.shape}.",
             )
         of_batch = self.training if self.use_batch_statistics is None else self.use_batch_statistics
-        mean, variance = batch_moments(x) if of_batch else (self.moving_mean, self.moving_variance)
-        result = ops.batch_norm(x, self.gamma, self.beta, mean, variance, self.eps)
-        if of_batch:
-            self._keep(self.moving_mean, mean)
-            self._keep(self.moving_variance, variance)
-        return result
-
-    def _keep(self, moving: Parameter, batch: Tensor) -> None:
-        """Moves a moving statistic towards that of the batch; no gradient flows here."""
-        step = ops.mul(ops.sub(ops.stop_gradient(batch), moving), 1 - self.momentum)
-        ops.assign(moving, ops.add(moving, step))
+        return ops.batch_norm(
+            x,
+            self.moving_mean,
+            self.moving_variance,
+            self.gamma,
+            self.beta,
+            training=of_batch,
+            momentum=1 - self.momentum,
+            eps=self.eps,
+        )
 
     def extend_repr(self) -> str:
         return (

@@ -126,7 +126,7 @@ class Optimizer(Cell):
         found = self.get_weight_decay()
         decays = found if self.is_group else (found,) * len(gradients)
         rows = zip(gradients, self.parameters, decays, self.decay_flags, strict=True)
-        return tuple(ops.add(gradient, ops.mul(parameter, ops_number(decay, parameter))) if flag else gradient
+        return tuple(ops.add(gradient, ops.mul(parameter, _in_dtype_of(decay, parameter))) if flag else gradient
                      for gradient, parameter, decay, flag in rows)  # fmt: skip
 
     def gradients_centralization(self, gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -183,7 +183,7 @@ class Optimizer(Cell):
         return getattr(rate, "learning_rate", rate)
 
 
-def ops_number(value: float | Tensor, like: Tensor) -> float | Tensor:
+def _in_dtype_of(value: float | Tensor, like: Tensor) -> float | Tensor:
     """A number, or a Tensor in the dtype of `like`."""
     return value.astype(like.dtype) if isinstance(value, Tensor) else value
 

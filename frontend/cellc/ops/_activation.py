@@ -15,14 +15,14 @@ from cellc.tensor import Tensor
 from cellc.trace import apply
 
 
-def relu(input_x: Operand) -> Tensor:
+def relu(x: Operand) -> Tensor:
     """max(x, 0)."""
-    return apply("relu", as_tensor(input_x))
+    return apply("relu", as_tensor(x))
 
 
-def relu6(input_x: Operand) -> Tensor:
+def relu6(x: Operand) -> Tensor:
     """min(max(x, 0), 6)."""
-    return minimum(relu(input_x), 6)
+    return minimum(relu(x), 6)
 
 
 def sigmoid(input_x: Operand) -> Tensor:
@@ -50,9 +50,9 @@ def gelu(x: Operand, approximate: bool = True) -> Tensor:
     return mul(mul(tensor, 0.5), add(factor, 1.0))
 
 
-def softmax(logits: Operand, axis: int = -1) -> Tensor:
+def softmax(x: Operand, axis: int = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along `axis`; does not overflow."""
-    tensor = as_tensor(logits)
+    tensor = as_tensor(x)
     return apply("softmax", tensor, axis=_validate.axis_in("axis", axis, tensor.ndim, "softmax"))
 
 
@@ -62,18 +62,24 @@ def log_softmax(logits: Operand, axis: int = -1) -> Tensor:
     return apply("log_softmax", tensor, axis=_validate.axis_in("axis", axis, tensor.ndim, "log_softmax"))
 
 
-def dropout(x: Operand, keep_prob: float = 0.5) -> tuple[Tensor, Tensor]:
-    """`(result, mask)`: each element is kept with probability `keep_prob` and divided by it, else zero.
+def dropout(x: Operand, p: float = 0.5, seed0: int = 0, seed1: int = 0) -> tuple[Tensor, Tensor]:
+    """`(result, mask)`: each element becomes zero with probability `p`, else it is divided by 1 - p.
 
-    The mask has the dtype of x and is 1 where an element was kept. Its bits come from a counter (`cellc.set_seed`
-    and the number of calls), so they do not depend on the number of threads and nothing is stored.
+    The mask has the dtype of x and is 1 where an element was kept. The seeds are accepted for MindSpore's sake:
+    `cellc.set_seed` and the number of calls decide, so the bits do not depend on the number of threads.
 
     Raises:
-        ValueError: `keep_prob` is not in (0, 1].
+        TypeError: `p` is not a number.
+        ValueError: `p` is not in [0, 1).
     """
+    if not 0 <= _validate.of_type("p", p, (int, float), "dropout") < 1:
+        raise bad_argument(ValueError, f"For 'dropout', 'p' must be in [0, 1), but got {p}.")
+    return keep_randomly(x, 1 - p)
+
+
+def keep_randomly(x: Operand, keep_prob: float) -> tuple[Tensor, Tensor]:
+    """`dropout` by the probability to keep an element, which is how `Dropout` is configured."""
     tensor = as_tensor(x)
-    if not 0 < _validate.of_type("keep_prob", keep_prob, (int, float), "dropout") <= 1:
-        raise bad_argument(ValueError, f"For 'dropout', 'keep_prob' must be in (0, 1], but got {keep_prob}.")
     wide = float64 if tensor.dtype is float64 else float32
     kept = less(uniform(tensor.shape, wide), keep_prob)
     result = select(kept, div(tensor, keep_prob), 0.0)

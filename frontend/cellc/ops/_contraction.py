@@ -43,31 +43,32 @@ def bias_add(input_x: Operand, bias: Operand) -> Tensor:
 
 
 def conv2d(
-    x: Operand,
+    inputs: Operand,
     weight: Operand,
     pad_mode: str = "valid",
-    pad: int | tuple[int, int, int, int] = 0,
+    padding: int | tuple[int, int, int, int] = 0,
     stride: int | tuple[int, int] = 1,
     dilation: int | tuple[int, int] = 1,
     group: int = 1,
 ) -> Tensor:
-    """Cross-correlation of x[N, C, H, W] with weight[K, C / group, R, S]; result [N, K, P, Q].
+    """Cross-correlation of inputs[N, C, H, W] with weight[K, C / group, R, S]; result [N, K, P, Q].
 
     `pad_mode` is "valid" (no padding), "same" (P = ceil(H / stride), an odd row of padding at the bottom, an odd
-    column at the right) or "pad" (`pad` as top, bottom, left, right).
+    column at the right) or "pad" (`padding` as top, bottom, left, right).
 
     Raises:
-        ValueError: `pad` is not 0 although `pad_mode` is not "pad", or the shapes do not fit.
+        ValueError: `padding` is not 0 although `pad_mode` is not "pad", or the shapes do not fit.
         TypeError: the dtypes differ.
     """
-    tensor, kernel = as_tensor(x), as_tensor(weight)
-    _validate.one_dtype("conv2d", x=tensor, weight=kernel)
+    tensor, kernel = as_tensor(inputs), as_tensor(weight)
+    _validate.one_dtype("conv2d", inputs=tensor, weight=kernel)
     strides, dilations = _validate.pair("stride", stride, "conv2d"), _validate.pair("dilation", dilation, "conv2d")
     if tensor.ndim != 4 or kernel.ndim != 4:
         raise bad_argument(
-            ValueError, f"For 'conv2d', 'x' and 'weight' must have rank 4, but got {tensor.shape} and {kernel.shape}."
+            ValueError,
+            f"For 'conv2d', 'inputs' and 'weight' must have rank 4, but got {tensor.shape} and {kernel.shape}.",
         )
-    sides = window_padding(pad_mode, pad, tensor.shape[2:], kernel.shape[2:], strides, dilations, "conv2d")
+    sides = window_padding(pad_mode, padding, tensor.shape[2:], kernel.shape[2:], strides, dilations, "conv2d")
     return apply(
         "conv2d",
         tensor,

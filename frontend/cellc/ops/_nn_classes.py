@@ -41,7 +41,7 @@ class LogSoftmax(Softmax):
 
 
 class Dropout(Primitive):
-    """Class form of `dropout`: `Dropout(keep_prob)(x)` returns `(result, mask)`.
+    """Class form of `dropout`: `Dropout(keep_prob)(x)` returns `(result, mask)`; keep_prob is 1 - p.
 
     The seeds are accepted for MindSpore's sake; `cellc.set_seed` decides the bits.
     """
@@ -53,7 +53,7 @@ class Dropout(Primitive):
 
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The thinned tensor and the mask."""
-        return _activation.dropout(x, self.keep_prob)
+        return _activation.keep_randomly(x, self.keep_prob)
 
 
 class BiasAdd(Primitive):

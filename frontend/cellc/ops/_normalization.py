@@ -9,38 +9,74 @@ from cellc.ops import _validate
 from cellc.ops._arithmetic import add, mul, rsqrt, square, sub
 from cellc.ops._reduction import reduce_mean
 from cellc.ops._shape import reshape
-from cellc.reductions import Axis
+from cellc.ops._state import assign, stop_gradient
+from cellc.reductions import Axis, normalize_axes
 from cellc.tensor import Tensor
 
 
 def moments(x: Tensor, axis: Axis = (), keep_dims: bool = False) -> tuple[Tensor, Tensor]:
     """The mean and the biased variance, mean((x - mean)^2), over `axis`."""
-    centered = sub(x, reduce_mean(x, axis, keep_dims=True))
-    return reduce_mean(x, axis, keep_dims), reduce_mean(square(centered), axis, keep_dims)
+    mean = reduce_mean(x, axis, keep_dims=True)
+    variance = reduce_mean(square(sub(x, mean)), axis, keep_dims=True)
+    if keep_dims:
+        return mean, variance
+    reduced = normalize_axes(axis, x.ndim)
+    shape = tuple(extent for at, extent in enumerate(x.shape) if at not in reduced)
+    return reshape(mean, shape), reshape(variance, shape)
 
 
 def _wide(x: Tensor) -> Tensor:
     return cast(x, float64 if x.dtype is float64 else float32)
 
 
-def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, epsilon: float = 1e-5) -> Tensor:
-    """gamma (x - mean) / sqrt(variance + epsilon) + beta, each of the four one value for each channel (axis 1).
+def batch_norm(
+    input_x: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """weight (x - mean) / sqrt(variance + eps) + bias for each channel, axis 1; the other four have shape (C,).
 
-    Computed in float32 (float64 for float64), returned in the dtype of x.
+    With `training`, mean and biased variance are those of the batch, and the Parameters `running_mean` and
+    `running_var` become (1 - momentum) * running + momentum * batch. Otherwise the running ones are used. Computed in
+    float32 (float64 for float64), returned in the dtype of `input_x`.
+
+    Raises:
+        TypeError: `input_x` does not hold floats, or with `training` a running statistic is no Parameter.
+        ValueError: `input_x` does not have C channels, or another argument does not have shape (C,).
     """
-    _validate.float_tensor("x", x, "batch_norm")
-    channels = (gamma.shape[0],) + (1,) * (x.ndim - 2)
+    x = _validate.float_tensor("input_x", as_tensor(input_x), "batch_norm")
+    for name, value in (
+        ("weight", weight),
+        ("bias", bias),
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+    ):
+        if x.ndim < 2 or value.shape != (x.shape[1],):
+            message = f"For 'batch_norm', '{name}' must have shape (C,) for 'input_x' (N, C, ...), but got shapes "
+            raise bad_argument(ValueError, f"{message}{value.shape} and {x.shape}.")
     wide = _wide(x)
-    scale = mul(cast(gamma, wide.dtype), rsqrt(add(cast(variance, wide.dtype), epsilon)))
-    centered = sub(wide, reshape(cast(mean, wide.dtype), channels))
-    result = add(mul(centered, reshape(scale, channels)), reshape(cast(beta, wide.dtype), channels))
-    return cast(result, x.dtype)
+    mean, variance = running_mean, running_var
+    if training:
+        mean, variance = moments(wide, tuple(axis for axis in range(x.ndim) if axis != 1))
+        _move(running_mean, mean, momentum)
+        _move(running_var, variance, momentum)
+    scale = mul(cast(weight, wide.dtype), rsqrt(add(cast(variance, wide.dtype), eps)))
+    centered = sub(wide, _by_channel(mean, wide))
+    return cast(add(mul(centered, _by_channel(scale, wide)), _by_channel(bias, wide)), x.dtype)
 
 
-def batch_moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean and the biased variance of each channel (axis 1), in float32 or float64."""
-    axes = tuple(axis for axis in range(x.ndim) if axis != 1)
-    return moments(_wide(as_tensor(x)), axes)
+def _by_channel(values: Tensor, like: Tensor) -> Tensor:
+    return reshape(cast(values, like.dtype), (values.shape[0],) + (1,) * (like.ndim - 2))
+
+
+def _move(running: Tensor, batch: Tensor, momentum: float) -> None:
+    """Moves a running statistic towards that of the batch; no gradient flows here."""
+    assign(running, add(running, mul(sub(stop_gradient(batch), running), momentum)))
 
 
 def layer_norm(

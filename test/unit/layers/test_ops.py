@@ -238,7 +238,7 @@ def test_assign_and_its_like():
         (lambda x: ops.BatchMatMul()(x, x[0]), ValueError, "one rank of at least 3, but got 3 and 2"),
         (lambda x: ops.bias_add(x, ops.ones((4,))), ValueError, "'bias' must have the extent of axis 1"),
         (lambda x: ops.assign(x, 1.0), TypeError, "'variable' must be a Parameter, but got Tensor"),
-        (lambda x: ops.dropout(x, 0.0), ValueError, "'keep_prob' must be in (0, 1], but got 0.0"),
+        (lambda x: ops.dropout(x, 1.0), ValueError, "'p' must be in [0, 1), but got 1.0"),
         (lambda x: ops.Conv2D(2, 3)(ops.ones((1, 1, 4, 4)), ops.ones((2, 1, 1, 1))), ValueError, "'weight' must have"),
         (lambda x: ops.cast(x, "f128"), TypeError, "f128"),
         (lambda x: ops.arange(1, 2, 0), ValueError, "'delta' must not be 0"),
