@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cellc.runtime.program import Program as Program
     from cellc.runtime.program import ProgramFormatError as ProgramFormatError
     from cellc.runtime.standalone import LinkError as LinkError
+    from cellc.runtime.standalone import Variant as Variant
     from cellc.runtime.standalone import link_executable as link_executable
     from cellc.runtime.standalone import link_object as link_object
 
@@ -29,7 +30,7 @@ _HOMES = {
     "binding": ("Module", "RuntimeCallError", "allocation_count"),
     "library": ("LibraryNotFoundError", "find_library"),
     "program": ("Buffer", "Copy", "Fill", "Kernel", "Launch", "Program", "ProgramFormatError"),
-    "standalone": ("LinkError", "link_object", "link_executable"),
+    "standalone": ("LinkError", "Variant", "link_object", "link_executable"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -45,6 +46,7 @@ __all__ = [
     "Program",
     "ProgramFormatError",
     "RuntimeCallError",
+    "Variant",
     "allocation_count",
     "find_library",
     "link_executable",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from cellc.runtime.library import find_library
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 """Of ``cellc/module_abi.h``."""
 
 

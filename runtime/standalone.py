@@ -1,5 +1,7 @@
 """Link a compiled program, its kernels and its weights: an executable, or an object for C programs.
 
+A binary may hold several variants of one program, for CPU levels; it chooses when it starts.
+
 This is the only place that needs a C compiler (``cc``, or ``CC`` of the environment).
 """
 
@@ -12,13 +14,15 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from cellc.runtime.embedded_source import (
-    PROGRAM_FILE,
     WEIGHTS_FILE,
     c_identifier,
+    kernel_symbol,
     model_header,
     model_source,
+    program_file,
     weight_offsets,
 )
 from cellc.runtime.library import STATIC_NAMES, find_file, include_folder
@@ -36,10 +40,20 @@ class LinkError(RuntimeError):
     """The binary could not be made; the message says what to do."""
 
 
+class Variant(NamedTuple):
+    """A program with its kernels for one CPU level ("" if any machine runs it).
+
+    ``objects`` define each kernel under its name.
+    """
+
+    level: str
+    program: Program
+    objects: Sequence[Path]
+
+
 def link_executable(
-    program: Program,
+    variants: Sequence[Variant],
     weights: Mapping[str, bytes],
-    objects: Sequence[Path],
     output: Path,
     *,
     name: str = "",
@@ -47,23 +61,24 @@ def link_executable(
 ) -> None:
     """Write an executable to ``output``: ``./net x.npy -o y.npy``, see its ``--help``.
 
-    ``weights`` holds every parameter by name; ``objects`` define each kernel under its name.
+    ``variants`` are of one program, the widest level first: the first that a machine can run is run.
+    ``weights`` holds every parameter by name.
     Raises :class:`LinkError`: no compiler, weights that do not fit, an output that cannot be written.
     """
     compiler = _find_compiler()
     archives = [str(find_file(archive)) for archive in STATIC_NAMES]
     with tempfile.TemporaryDirectory(prefix="cellc-link-") as folder:
-        source = _write_inputs(Path(folder), program, weights, "cellc_model", name or output.stem)
+        source = _write_inputs(Path(folder), variants, weights, "cellc_model", name or output.stem)
+        kernels = _link_kernels(compiler, variants, folder)
         flags = [*_LINK_FLAGS, *(["-s"] if strip else [])]
-        inputs = [source, *_absolute(objects), *archives, *_LIBRARIES]
+        inputs = [source, *kernels, *archives, *_LIBRARIES]
         _run([*compiler, "-O1", f"-I{include_folder()}", *flags, "-o", "linked", *inputs], folder)
         _install(Path(folder, "linked"), output)
 
 
 def link_object(
-    program: Program,
+    variants: Sequence[Variant],
     weights: Mapping[str, bytes],
-    objects: Sequence[Path],
     output: Path,
     *,
     name: str = "",
@@ -71,24 +86,40 @@ def link_object(
     """Write a relocatable object (``.o``) or archive (``.a``) and, beside it, its header, which is returned.
 
     The only symbol it defines is ``<name>_module``, so several models fit into one program.
-    ``name`` defaults to the stem of ``output``. Raises :class:`LinkError` as :func:`link_executable`.
+    ``name`` defaults to the stem of ``output``. Otherwise as :func:`link_executable`.
     """
     name = c_identifier(name or output.stem.removeprefix("lib" if output.suffix == ".a" else ""))
     compiler = _find_compiler()
     symbol = f"{name}_module"
     header = output.with_name(f"{name}.h")
     with tempfile.TemporaryDirectory(prefix="cellc-link-") as folder:
-        source = _write_inputs(Path(folder), program, weights, symbol, name)
+        source = _write_inputs(Path(folder), variants, weights, symbol, name)
+        kernels = _link_kernels(compiler, variants, folder)
         _run([*compiler, "-O1", "-fPIC", f"-I{include_folder()}", "-c", "-o", "table.o", source], folder)
-        _run([*compiler, "-r", "-nostdlib", "-o", "linked", "table.o", *_absolute(objects)], folder)
+        _run([*compiler, "-r", "-nostdlib", "-o", "linked", "table.o", *kernels], folder)
         # The kernels of two models have the same names: hide them.
         _run([_tool(compiler, "objcopy"), f"--keep-global-symbol={symbol}", "linked", f"{name}.o"], folder)
         if output.suffix == ".a":
             _run([_tool(compiler, "ar"), "rcs", "archive", f"{name}.o"], folder)
         _install(Path(folder, "archive" if output.suffix == ".a" else f"{name}.o"), output)
-        Path(folder, "header").write_text(model_header(program, name))
+        Path(folder, "header").write_text(model_header(variants[0].program, name))
         _install(Path(folder, "header"), header)
     return header
+
+
+def _link_kernels(compiler: list[str], variants: Sequence[Variant], folder: str) -> list[str]:
+    """One object for each variant, with its kernels under names of their own."""
+    made = []
+    for number, variant in enumerate(variants):
+        if not variant.objects:
+            continue
+        names = (f"{kernel.name} {kernel_symbol(number, kernel.name)}\n" for kernel in variant.program.kernels)
+        Path(folder, "names").write_text("".join(names))
+        merged, renamed = f"merged_{number}.o", f"kernels_{number}.o"
+        _run([*compiler, "-r", "-nostdlib", "-o", merged, *_absolute(variant.objects)], folder)
+        _run([_tool(compiler, "objcopy"), "--redefine-syms=names", merged, renamed], folder)
+        made.append(renamed)
+    return made
 
 
 def _find_compiler() -> list[str]:
@@ -132,19 +163,24 @@ def _nbytes(data: bytes) -> int:
     return memoryview(data).nbytes
 
 
-def _write_inputs(folder: Path, program: Program, weights: Mapping[str, bytes], symbol: str, name: str) -> str:
+def _write_inputs(
+    folder: Path, variants: Sequence[Variant], weights: Mapping[str, bytes], symbol: str, name: str
+) -> str:
     """Write the files that the compiler reads; the name of the C source."""
-    _check_weights(program, weights)
-    data = program.to_bytes()
+    for variant in variants:
+        _check_weights(variant.program, weights)
     sizes = {key: _nbytes(value) for key, value in weights.items()}
     offsets, _ = weight_offsets(sizes)
+    described = []
     try:
-        (folder / PROGRAM_FILE).write_bytes(data)
+        for number, variant in enumerate(variants):
+            size = (folder / program_file(number)).write_bytes(variant.program.to_bytes())
+            described.append((variant.level, variant.program, size))
         with (folder / WEIGHTS_FILE).open("wb") as file:
             for key, value in weights.items():
                 file.write(bytes(offsets[key] - file.tell()))
                 file.write(value)
-        (folder / "model.c").write_text(model_source(program, len(data), sizes, symbol, name))
+        (folder / "model.c").write_text(model_source(described, sizes, symbol, name))
     except OSError as error:
         raise LinkError(f"cannot write temporary files in {folder}: {error.strerror}") from None
     return "model.c"

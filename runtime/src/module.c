@@ -63,42 +63,6 @@ cellc_status_t cellc_module_create(cellc_runtime_t *runtime, const void *program
   return status;
 }
 
-static cellc_status_t attach_weight(cellc_module_t *module, const cellc_weight_t *weight) {
-  for (uint32_t i = 0; i < module->binding_count; i++) {
-    const cellci_buffer_t *buffer = &module->program.buffers[module->bindings[i].buffer];
-    if (buffer->kind != KIND_PARAMETER || strcmp(buffer->name, weight->name) != 0)
-      continue;
-    if (buffer->size != weight->size)
-      return cellci_fail(CELLC_INVALID_ARGUMENT, "weight %s has %llu bytes, the parameter %llu", weight->name,
-                         (unsigned long long)weight->size, (unsigned long long)buffer->size);
-    module->bindings[i].weight = weight->data;
-    return CELLC_OK;
-  }
-  return cellci_fail(CELLC_NOT_FOUND, "the program has no parameter %s", weight->name);
-}
-
-cellc_status_t cellc_module_create_embedded(cellc_runtime_t *runtime, const cellc_embedded_module_t *embedded,
-                                            cellc_module_t **out_module) {
-  if (!out_module)
-    return cellci_fail(CELLC_INVALID_ARGUMENT, "out_module is NULL");
-  *out_module = NULL;
-  if (!embedded)
-    return cellci_fail(CELLC_INVALID_ARGUMENT, "embedded is NULL");
-  if (embedded->abi_version != CELLC_MODULE_ABI_VERSION)
-    return cellci_fail(CELLC_UNSUPPORTED, "module ABI version %u, this runtime has %u",
-                       (unsigned)embedded->abi_version, CELLC_MODULE_ABI_VERSION);
-  cellc_module_t *module;
-  cellc_status_t status =
-      cellc_module_create(runtime, embedded->program, embedded->program_size, embedded->kernels, &module);
-  for (uint32_t i = 0; i < embedded->weight_count && status == CELLC_OK; i++)
-    status = attach_weight(module, &embedded->weights[i]);
-  if (status == CELLC_OK)
-    *out_module = module;
-  else
-    cellc_module_release(module);
-  return status;
-}
-
 void cellc_module_retain(cellc_module_t *module) {
   if (module)
     atomic_fetch_add(&module->references, 1);

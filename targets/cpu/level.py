@@ -53,6 +53,12 @@ def native_level() -> CpuLevel:
     return LEVELS["v4" if all(features.get(name) for name in _V4_FEATURES) else "v3"]
 
 
+def portable_levels() -> tuple[CpuLevel, ...]:
+    """The levels that a binary for other machines of this architecture has kernels for, the widest first."""
+    names = ("neon",) if native_level().name == "neon" else ("v4", "v3")
+    return tuple(LEVELS[name] for name in names)
+
+
 def level_named(name: str) -> CpuLevel:
     """The level called `name`: v4, v3, v2, neon, or native. Raises ValueError for another name."""
     if name == "native":
@@ -60,3 +66,16 @@ def level_named(name: str) -> CpuLevel:
     if name not in LEVELS:
         raise ValueError(f"unknown CPU level '{name}'; known: {', '.join(LEVELS)}, native")
     return LEVELS[name]
+
+
+def runnable_level(name: str) -> CpuLevel:
+    """The level called `name`, for use in this process. Raises ValueError for one that this machine does not run."""
+    level, native = level_named(name), native_level()
+    if level.triple != native.triple or _rank(level) > _rank(native):
+        raise ValueError(f"CPU level {name} does not run on this machine, which has {native.name}")
+    return level
+
+
+def _rank(level: CpuLevel) -> int:
+    """LEVELS names the widest first."""
+    return -list(LEVELS).index(level.name)

@@ -107,8 +107,8 @@ static void wrong_bindings_are_refused(void) {
 static void embedded_weights_stand_in(void) {
   float w[8] = {1, 1, 1, 1, 1, 1, 1, 1}, x[8] = {0}, y[8], z[8];
   cellc_weight_t weights[] = {{"w", w, sizeof w}};
-  cellc_embedded_module_t embedded = {CELLC_MODULE_ABI_VERSION, 1,      "net", blob.data, blob.size,
-                                      &sample_kernels,          weights};
+  cellc_variant_t variants[] = {{NULL, blob.data, blob.size, &sample_kernels}};
+  cellc_embedded_module_t embedded = {CELLC_MODULE_ABI_VERSION, 1, 1, "net", variants, weights};
   CHECK_OK(cellc_runtime_create(NULL, &runtime));
   CHECK_OK(cellc_module_create_embedded(runtime, &embedded, &module));
   CHECK_OK(cellc_module_run(module, (void *[]){x, NULL, y, z}, 4));
@@ -127,6 +127,32 @@ static void embedded_weights_stand_in(void) {
   CHECK_FAILS(cellc_module_create_embedded(runtime, &embedded, &module), CELLC_UNSUPPORTED, "version 9");
   CHECK_FAILS(cellc_module_create_embedded(runtime, NULL, &module), CELLC_INVALID_ARGUMENT, "embedded");
   CHECK_FAILS(cellc_module_create_embedded(runtime, &embedded, NULL), CELLC_INVALID_ARGUMENT, "out_module");
+  cellc_runtime_release(runtime);
+}
+
+// Variants that differ in their kernels' results only: the widest that this machine runs computes.
+static void a_variant_is_chosen_by_level(void) {
+  cellc_variant_t variants[] = {
+      {"v9", NULL, 0, NULL}, // no machine has it, so nothing of it is touched
+      {NULL, blob.data, blob.size, &sample_kernels},
+  };
+  cellc_embedded_module_t embedded = {CELLC_MODULE_ABI_VERSION, 0, 2, "net", variants, NULL};
+  CHECK_OK(cellc_runtime_create(NULL, &runtime));
+  unsetenv("CELLC_CPU_LEVEL");
+  CHECK_OK(cellc_module_create_embedded(runtime, &embedded, &module));
+  cellc_module_release(module);
+  embedded.variant_count = 1;
+  CHECK_FAILS(cellc_module_create_embedded(runtime, &embedded, &module), CELLC_UNSUPPORTED,
+              "net needs a processor of level v9, this one has");
+  setenv("CELLC_CPU_LEVEL", "v3", 1);
+  CHECK_FAILS(cellc_module_create_embedded(runtime, &embedded, &module), CELLC_NOT_FOUND,
+              "CELLC_CPU_LEVEL is v3, net has kernels for v9");
+  setenv("CELLC_CPU_LEVEL", "native", 1);
+  CHECK_FAILS(cellc_module_create_embedded(runtime, &embedded, &module), CELLC_UNSUPPORTED, "level v9");
+  embedded.variant_count = 0;
+  CHECK_FAILS(cellc_module_create_embedded(runtime, &embedded, &module), CELLC_INVALID_ARGUMENT, "net has no variant");
+  unsetenv("CELLC_CPU_LEVEL");
+  CHECK(!module);
   cellc_runtime_release(runtime);
 }
 
@@ -150,9 +176,9 @@ static void wrong_arguments_are_refused(void) {
   table.entries = NULL;
   CHECK_FAILS(cellc_module_create(runtime, blob.data, blob.size, &table, &module), CELLC_INVALID_ARGUMENT,
               "entries");
-  table.abi_version = 2;
+  table.abi_version = 9;
   CHECK_FAILS(cellc_module_create(runtime, blob.data, blob.size, &table, &module), CELLC_UNSUPPORTED,
-              "version 2");
+              "version 9");
   cellc_runtime_release(runtime);
   cellc_module_release(NULL);
   cellc_module_retain(NULL);
@@ -240,6 +266,7 @@ int main(void) {
   RUN(bindings_are_described);
   RUN(wrong_bindings_are_refused);
   RUN(embedded_weights_stand_in);
+  RUN(a_variant_is_chosen_by_level);
   RUN(a_missing_function_is_named);
   RUN(wrong_arguments_are_refused);
   RUN(ownership_is_counted);

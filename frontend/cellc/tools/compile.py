@@ -7,10 +7,15 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cellc.cellir import LoadedGraph, module_text
 from cellc.tools.sources import UsageError, read_source
 
+if TYPE_CHECKING:
+    from cellc.targets.cpu.level import CpuLevel
+
+PORTABLE = "portable"
 DESCRIPTION = """\
 Compiles a network. SOURCE is a .cellir file (see cellc.export), or model.py:Net for a Cell in a Python file.
 
@@ -34,7 +39,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--input", action="append", default=[], metavar="NAME:TYPE", help="an argument's type, x:1x28x28xf32")
     add("--weights", metavar="FILE", help="safetensors file with the parameters' values")
     add("--emit", choices=tuple(_EMITTERS), default="executable", help="what to make (default: executable)")
-    add("--cpu", default="native", metavar="LEVEL", help="CPU level: native (default), v4 (AVX-512), v3 (AVX2), ...")
+    add("--cpu", default=PORTABLE, metavar="LEVEL", help="portable (default: AVX-512 or AVX2, chosen when the binary "
+        "starts), native (this machine's level) or one level: v4 (AVX-512), v3 (AVX2), v2")  # fmt: skip
     add("--arch", default="sm_90", help="GPU architecture for --emit=ptx (default: sm_90)")
     parser.set_defaults(run=run)
 
@@ -62,28 +68,32 @@ def _output(options: argparse.Namespace) -> Path:
     return Path(options.output)
 
 
-def _level(options: argparse.Namespace):
-    from cellc.targets.cpu.level import level_named, native_level
+def _levels(options: argparse.Namespace) -> tuple[CpuLevel, ...]:
+    """The levels to compile for, the widest first."""
+    from cellc.targets.cpu.level import level_named, portable_levels
 
     try:
-        return native_level() if options.cpu == "native" else level_named(options.cpu)
+        return portable_levels() if options.cpu == PORTABLE else (level_named(options.cpu),)
     except ValueError as error:
-        raise UsageError(f"--cpu {options.cpu}: {error}") from None
+        raise UsageError(f"--cpu {options.cpu}: {error}, {PORTABLE}") from None
 
 
 def _link(loaded: LoadedGraph, options: argparse.Namespace, link: Callable[..., object]) -> None:
     from cellc.cpu_backend import build_artifact
-    from cellc.runtime import Program
+    from cellc.runtime import Program, Variant
 
     output = _output(options)
-    artifact = build_artifact(loaded.graph, _level(options))
     weights = {name: array.tobytes() for name, array in loaded.weights.items()}
     with tempfile.TemporaryDirectory(prefix="cellc-objects-") as folder:
-        objects = []
-        for name, data in artifact.objects.items():
-            objects.append(Path(folder, f"{name}.o"))
-            objects[-1].write_bytes(data)
-        link(Program.from_bytes(artifact.program), weights, objects, output)
+        variants = []
+        for level in _levels(options):
+            artifact = build_artifact(loaded.graph, level)
+            objects = []
+            for name, data in artifact.objects.items():
+                objects.append(Path(folder, f"{level.name}_{name}.o"))
+                objects[-1].write_bytes(data)
+            variants.append(Variant(level.name, Program.from_bytes(artifact.program), objects))
+        link(variants, weights, output)
 
 
 def _executable(loaded: LoadedGraph, options: argparse.Namespace) -> None:
@@ -123,8 +133,9 @@ def _asm(loaded: LoadedGraph, options: argparse.Namespace) -> None:
     from cellc.lowering import lower_for_cpu
     from cellc.passes.mlir import lower_to_llvm_ir
     from cellc.targets.cpu.emit_object import assembly_from_ir
+    from cellc.targets.cpu.level import native_level
 
-    level = _level(options)
+    level = native_level() if options.cpu == PORTABLE else _levels(options)[0]
     texts = [
         assembly_from_ir(lower_to_llvm_ir(kernel.text, kernel.name), level)
         for kernel in lower_for_cpu(loaded.graph, level).kernels

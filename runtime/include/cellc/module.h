@@ -20,8 +20,11 @@ CELLC_API cellc_status_t cellc_module_create(cellc_runtime_t *runtime, const voi
                                              const cellc_kernel_table_t *kernels,
                                              cellc_module_t **out_module);
 
-// Loads a module that is linked into this binary. Its weights stand in for the parameters of the
-// same names wherever `run` is given NULL; a weight of a wrong size or unknown name is refused.
+// Loads a module that is linked into this binary: the first variant whose CPU level this machine runs,
+// or the one of the level in the variable CELLC_CPU_LEVEL. Its weights stand in for the parameters of
+// the same names wherever `run` is given NULL; a weight of a wrong size or unknown name is refused.
+// Fails as cellc_module_create; UNSUPPORTED also if the machine runs no variant, NOT_FOUND if there is
+// none of the level asked for.
 CELLC_API cellc_status_t cellc_module_create_embedded(cellc_runtime_t *runtime,
                                                       const cellc_embedded_module_t *embedded,
                                                       cellc_module_t **out_module);

@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define CELLC_MODULE_ABI_VERSION 1u
+#define CELLC_MODULE_ABI_VERSION 2u
 
 // One block of a kernel. Blocks are independent and run in any order on any thread.
 //   buffers: the launch's pointers, inputs then outputs; an output may be the same memory as an input.
@@ -42,14 +42,21 @@ typedef struct cellc_weight {
   uint64_t size;
 } cellc_weight_t;
 
+// The code of a model for one kind of machine.
+typedef struct cellc_variant {
+  const char *level; // the CPU level it needs: "v2", "v3", "v4" or "neon"; NULL if any machine runs it
+  const uint8_t *program;
+  uint64_t program_size;
+  const cellc_kernel_table_t *kernels;
+} cellc_variant_t;
+
 // Everything of a compiled model, as the standalone linker puts it into a binary or an archive.
 typedef struct cellc_embedded_module {
   uint32_t abi_version; // CELLC_MODULE_ABI_VERSION
   uint32_t weight_count;
+  uint32_t variant_count;
   const char *name;
-  const uint8_t *program;
-  uint64_t program_size;
-  const cellc_kernel_table_t *kernels;
+  const cellc_variant_t *variants; // the widest first: the first that the machine runs is taken
   const cellc_weight_t *weights;
 } cellc_embedded_module_t;
 

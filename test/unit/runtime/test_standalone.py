@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cellc.runtime import Buffer, Copy, Kernel, Launch, LinkError, Program, link_executable, link_object
+from cellc.runtime import Buffer, Copy, Kernel, Launch, LinkError, Program, Variant, link_executable, link_object
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: cc is not installed")
 
@@ -52,8 +52,8 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def folder(objects: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the binaries ``one`` and ``two`` (outputs) and the input ``x.npy``."""
     folder = tmp_path_factory.mktemp("binaries")
-    link_executable(sample(1), WEIGHTS, objects, folder / "one")
-    link_executable(sample(2), WEIGHTS, objects, folder / "two", name="a net")
+    link_executable([Variant("", sample(1), objects)], WEIGHTS, folder / "one")
+    link_executable([Variant("", sample(2), objects)], WEIGHTS, folder / "two", name="a net")
     np.save(folder / "x.npy", X)
     return folder
 
@@ -152,27 +152,27 @@ def test_the_stack_is_not_executable(folder: Path) -> None:
 )
 def test_weights_must_fit(weights: dict[str, bytes], problem: str, objects: list[Path], tmp_path: Path) -> None:
     with pytest.raises(LinkError, match=problem):
-        link_executable(sample(), weights, objects, tmp_path / "net")
+        link_executable([Variant("", sample(), objects)], weights, tmp_path / "net")
 
 
 def test_a_missing_compiler_is_explained(objects: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler -O9")
     with pytest.raises(LinkError, match="'no-such-compiler' was not found"):
-        link_executable(sample(), WEIGHTS, objects, tmp_path / "net")
+        link_executable([Variant("", sample(), objects)], WEIGHTS, tmp_path / "net")
 
 
 def test_an_unwritable_output_is_explained(objects: list[Path], tmp_path: Path) -> None:
     with pytest.raises(LinkError, match=r"cannot write .*absent/net: No such file"):
-        link_executable(sample(), WEIGHTS, objects, tmp_path / "absent" / "net")
+        link_executable([Variant("", sample(), objects)], WEIGHTS, tmp_path / "absent" / "net")
     (tmp_path / "folder").mkdir()
     with pytest.raises(LinkError, match=r"cannot write .*folder: Is a directory"):
-        link_executable(sample(), WEIGHTS, objects, tmp_path / "folder")
+        link_executable([Variant("", sample(), objects)], WEIGHTS, tmp_path / "folder")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_missing_kernel_is_the_linkers_message(tmp_path: Path) -> None:
-    with pytest.raises(LinkError, match="undefined reference to `mul'"):
-        link_executable(sample(), WEIGHTS, [], tmp_path / "net")
+    with pytest.raises(LinkError, match="undefined reference to `cellc_0_mul'"):
+        link_executable([Variant("", sample(), [])], WEIGHTS, tmp_path / "net")
 
 
 def build_c(folder: Path, source: object, *objects: str) -> None:
@@ -197,15 +197,15 @@ void count(void *const *b, const int64_t *dims, int64_t block, void *scratch) {
     subprocess.run(["cc", "-O2", "-fPIC", "-c", "count.c"], cwd=tmp_path, check=True)
     buffers = [Buffer("input", "x", "f32", (1, 1, 28, 28)), Buffer("output", "", "f32", (1, 10))]
     program = Program(buffers, [Kernel("count", 1)], [Launch(0, (0, 1), (784,))])
-    link_object(program, {}, [tmp_path / "count.o"], tmp_path / "lenet.o")
+    link_object([Variant("", program, [tmp_path / "count.o"])], {}, tmp_path / "lenet.o")
     build_c(tmp_path, EXAMPLE, "lenet.o")
     done = subprocess.run([tmp_path / "main"], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "this looks like a 7\n", "")
 
 
 def test_two_embedded_models_in_one_program(objects: list[Path], tmp_path: Path) -> None:
-    assert link_object(sample(1), WEIGHTS, objects, tmp_path / "libfirst.a") == tmp_path / "first.h"
-    link_object(sample(2), WEIGHTS, objects, tmp_path / "second.o")
+    assert link_object([Variant("", sample(1), objects)], WEIGHTS, tmp_path / "libfirst.a") == tmp_path / "first.h"
+    link_object([Variant("", sample(2), objects)], WEIGHTS, tmp_path / "second.o")
     (tmp_path / "main.c").write_text("""
 #include <stdio.h>
 #include "first.h"
