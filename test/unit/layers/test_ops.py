@@ -258,3 +258,26 @@ def test_class_forms_have_docstrings_and_names():
             assert form.__doc__, name
             assert form.__name__ == name
     assert repr(ops.Softmax(1)) == "Softmax<axis=1>"
+
+
+def test_batch_norm_of_matrices():
+    weight, bias, mean, variance = (np.array(row, np.float32) for row in ([2, 3], [1, -1], [0.5, -0.5], [4, 0.25]))
+    x = X[0, :, :2]
+    check(
+        lambda x, m, v, w, b: ops.batch_norm(x, m, v, w, b, eps=1e-3),
+        lambda x, m, v, w, b: w * (x - m) / np.sqrt(v + 1e-3) + b,
+        x, mean, variance, weight, bias,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"'running_var' must have shape \(C,\)"):
+        ops.batch_norm(*tensors((x, mean, variance[:1], weight, bias)))
+    with pytest.raises(TypeError, match="'variable' must be a Parameter"):
+        ops.batch_norm(*tensors((x, mean, variance, weight, bias)), training=True)
+
+
+def test_dropout_by_the_probability_to_drop():
+    result, mask = Calling(lambda x: ops.dropout(x, p=0.25))(ops.ones((64, 64)))
+    kept = mask.asnumpy()
+    assert set(np.unique(kept)) == {0, 1}
+    assert abs(kept.mean() - 0.75) < 0.04
+    np.testing.assert_allclose(result.asnumpy(), kept / 0.75, rtol=1e-6)
+    assert ops.dropout(ops.ones((3,)), p=0.0)[0].asnumpy().tolist() == [1, 1, 1]
