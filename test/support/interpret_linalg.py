@@ -50,15 +50,22 @@ def numpy_type(element: Attribute) -> np.dtype[Any]:
     return np.dtype(_FLOATS[element])
 
 
-def interpret(module: ModuleOp, *arrays: np.ndarray) -> list[np.ndarray]:
-    """Runs `@main`. Arrays of u8 are taken as the bits of i8."""
-    (main,) = (op for op in module.ops if isinstance(op, func.FuncOp) and op.sym_name.data == "main")
+def interpret(module: ModuleOp, *arrays: np.ndarray, function: str = "main") -> list[np.ndarray]:
+    """Runs `@main` or another function, with the calls in it. Arrays of u8 are taken as the bits of i8."""
+    (called,) = (op for op in module.ops if isinstance(op, func.FuncOp) and op.sym_name.data == function)
     values: Values = {}
-    for arg, array in zip(main.body.block.args, arrays, strict=True):
+    for arg, array in zip(called.body.block.args, arrays, strict=True):
         values[arg] = np.asarray(array).view(numpy_type(arg.type.element_type))
         assert values[arg].shape == arg.type.get_shape()
     with np.errstate(all="ignore"):
-        return [np.asarray(result) for result in _run_block(main.body.block, values)]
+        return [np.asarray(result) for result in _run_block(called.body.block, values)]
+
+
+def _call(op: Operation, values: Values) -> list[np.ndarray]:
+    assert isinstance(op, func.CallOp)
+    module = op.get_toplevel_object()
+    assert isinstance(module, ModuleOp)
+    return interpret(module, *(values[v] for v in op.operands), function=op.callee.root_reference.data)
 
 
 def _run_block(block: Block, values: Values) -> list[Any]:
@@ -89,9 +96,12 @@ def _fill(op: Operation, values: Values) -> list[np.ndarray]:
 def _constant(op: Operation, values: Values) -> list[np.ndarray]:
     value = op.properties["value"]
     if isinstance(value, DenseIntOrFPElementsAttr):
-        array = np.frombuffer(value.data.data, numpy_type(value.get_element_type()))
-        return [array.reshape(value.get_shape())]
+        return [dense_array(value)]
     return [np.asarray(value.value.data).astype(numpy_type(value.type))]
+
+
+def dense_array(value: DenseIntOrFPElementsAttr) -> np.ndarray:
+    return np.frombuffer(value.data.data, numpy_type(value.get_element_type())).reshape(value.get_shape())
 
 
 def _reshape(op: Operation, values: Values) -> list[np.ndarray]:
@@ -351,4 +361,5 @@ OPS: dict[str, Callable[[Operation, Values], list[Any]]] = {
     "linalg_ext.scatter_add": _scatter_add,
     "scf.for": _for,
     "linalg.generic": _generic,
+    "func.call": _call,
 }

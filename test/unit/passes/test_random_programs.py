@@ -12,7 +12,8 @@ from cellc.passes.context import make_context
 from cellc.passes.kernel_form import kernels_of, verify_kernel_form
 from cellc.passes.linalg_analysis import main_function
 from cellc.passes.pipelines import run_pipeline
-from support.linalg_interpreter import run, run_program
+from support.interpret_host import run_program
+from support.interpret_linalg import interpret
 from support.random_linalg import RandomProgram
 
 SEEDS = range(60)
@@ -29,11 +30,11 @@ def _parse(seed: int) -> tuple[ModuleOp, list[np.ndarray]]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_meaning_is_kept(seed: int) -> None:
     module, arguments = _parse(seed)
-    expected = run(module, arguments)
+    expected = interpret(module, *arguments)
     before = sum(isinstance(op, GenericOp) for op in module.walk())
     for step in ("fuse-elementwise", "form-dispatches"):
         run_pipeline(module, [step], make_context(), verify_each=True)
-        for got, wanted in zip(run(module, arguments), expected, strict=True):
+        for got, wanted in zip(interpret(module, *arguments), expected, strict=True):
             np.testing.assert_allclose(got, wanted, rtol=2e-5, atol=1e-5, err_msg=step)
     calls = sum(op.name == "func.call" for op in main_function(module).body.block.ops)
     assert calls <= before + _pads(module)
