@@ -10,6 +10,7 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from cellc import context
 from cellc.graph import Graph
 from cellc.graph_key import graph_key
 from cellc.tensor_base import TensorBase
@@ -36,7 +37,7 @@ class Backend(Protocol):
 
 
 _backend: Backend | None = None
-_programs: dict[str, Executable] = {}
+_programs: dict[tuple[str, str], Executable] = {}
 
 
 def set_backend(backend: Backend | None) -> Backend | None:
@@ -61,9 +62,10 @@ def executable(graph: Graph) -> Executable:
     """The program of a graph: from memory, from disk, or compiled now."""
     compiler = backend()
     key = graph_key(graph)
-    found = _programs.get(key)
+    place = (key, context.cpu_level())
+    found = _programs.get(place)
     if found is None:
-        found = _programs[key] = compiler.compile(graph, key)
+        found = _programs[place] = compiler.compile(graph, key)
     return found
 
 

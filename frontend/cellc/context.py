@@ -20,6 +20,7 @@ _settings: dict[str, Any] = {
     "max_call_depth": 1000,
     "enable_sparse": False,
     "log_recompiles": False,
+    "cpu_level": "",
 }
 
 # MindSpore's keys that tune its own compiler or devices. They are remembered, and change nothing.
@@ -50,6 +51,18 @@ def _check(key: str, value: Any) -> None:
     if type(default) in (bool, int) and type(value) is not type(default):
         raise TypeError(f"{key} must be of type {type(default).__name__}, got {value!r}")
 
+    if key == "cpu_level":
+        _check_cpu_level(value)
+
+
+def _check_cpu_level(name: Any) -> None:
+    from cellc.targets.cpu.level import runnable_level
+
+    if not isinstance(name, str):
+        raise TypeError(f"cpu_level must be a string, got {name!r}")
+    if name:
+        runnable_level(name)
+
 
 def set_context(**settings: Any) -> None:
     """Changes settings.
@@ -57,6 +70,9 @@ def set_context(**settings: Any) -> None:
     Args:
         mode: `GRAPH_MODE` (a Cell is compiled as a whole, the default) or `PYNATIVE_MODE` (each call records lazily).
         device_target: "CPU".
+        cpu_level: "v4" (AVX-512), "v3" (AVX2), ..., or "native" (this machine's widest, the default unless
+            `CELLC_CPU_LEVEL` is in the environment), for what is compiled from then on. Results of one level have the
+            same bits on every machine.
         log_recompiles: whether a message on stderr says why a Cell is compiled again.
         settings: MindSpore's other keys; those that tune its compiler are remembered and have no effect.
 
@@ -85,6 +101,11 @@ def get_context(key: str) -> Any:
 def log_recompiles() -> bool:
     """Whether recompilations are to be explained: by the setting, or `CELLC_LOG=recompile` in the environment."""
     return bool(_settings["log_recompiles"]) or "recompile" in os.environ.get("CELLC_LOG", "").split(",")
+
+
+def cpu_level() -> str:
+    """The CPU level to compile for in this process: the setting, else `CELLC_CPU_LEVEL`, else native."""
+    return _settings["cpu_level"] or os.environ.get("CELLC_CPU_LEVEL") or "native"
 
 
 def touch() -> None:

@@ -18,6 +18,7 @@ import cellc.dialects
 import cellc.passes
 import cellc.runtime
 import cellc.targets
+from cellc import context
 from cellc.graph import Graph
 from cellc.targets.cpu import cache
 
@@ -89,14 +90,19 @@ def binding_slots(graph: Graph) -> dict[tuple[str, int], int]:
     return slots
 
 
+def selected_level() -> CpuLevel:
+    """The level to compile for in this process. Raises ValueError when `CELLC_CPU_LEVEL` names none of this machine."""
+    from cellc.targets.cpu.level import runnable_level
+
+    return runnable_level(context.cpu_level())
+
+
 class CpuBackend:
-    """Compiles for the widest level this machine runs."""
+    """Compiles for the level that the context or the environment names, by default the widest this machine runs."""
 
     def compile(self, graph: Graph, key: str) -> CpuProgram:
         """The program of a graph, from the disk or compiled."""
-        from cellc.targets.cpu.level import native_level
-
-        level = native_level()
+        level = selected_level()
         entry = cache.key("program", key, repr(level), compiler_version())
         stored = cache.get(entry)
         if stored is not None:

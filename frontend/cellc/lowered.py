@@ -51,12 +51,12 @@ class Lowered:
 
     @cached_property
     def asm(self) -> Listing:
-        """The assembly of each kernel, for the CPU level of this machine."""
+        """The assembly of each kernel, for the CPU level in use."""
+        from cellc.cpu_backend import selected_level
         from cellc.passes.mlir import lower_to_llvm_ir
         from cellc.targets.cpu.emit_object import assembly_from_ir
-        from cellc.targets.cpu.level import native_level
 
-        level = native_level()
+        level = selected_level()
         return Listing(
             "\n".join(
                 f"# {kernel.name}: {kernel.blocks} block(s), {kernel.scratch_bytes} bytes of scratch\n"
@@ -76,12 +76,12 @@ class Lowered:
 
     @cached_property
     def _lowered(self) -> LoweredForCpu:
+        from cellc.cpu_backend import selected_level
         from cellc.lowering import lower_for_cpu
         from cellc.passes.pipelines import print_module
-        from cellc.targets.cpu.level import native_level
 
         return lower_for_cpu(
-            self._graph, native_level(), lambda name, module: self._after.__setitem__(name, print_module(module))
+            self._graph, selected_level(), lambda name, module: self._after.__setitem__(name, print_module(module))
         )
 
     def _stage(self, name: str) -> Listing:

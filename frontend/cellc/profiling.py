@@ -54,15 +54,14 @@ def profile(function: Callable[..., Any], *args: Any, runs: int = 20, **kwargs: 
 
 def profile_graph(graph: Graph, arrays: Mapping[int, np.ndarray], runs: int = 20) -> Profile:
     """Times a graph on copies of `arrays`, one per input of the graph, by number."""
-    from cellc.cpu_backend import binding_slots
+    from cellc.cpu_backend import binding_slots, selected_level
     from cellc.lowering import lower_for_cpu
     from cellc.runtime import Module
     from cellc.targets.cpu.jit import load
-    from cellc.targets.cpu.level import native_level
     from cellc.targets.cpu.peak import measure_peak
     from cellc.targets.cpu.workers import compile_kernels
 
-    level = native_level()
+    level = selected_level()
     lowered = lower_for_cpu(graph, level)
     objects = compile_kernels(lowered.kernels, level)
     addresses = load({kernel.name: data for kernel, data in zip(lowered.kernels, objects, strict=True)})
