@@ -97,20 +97,16 @@ class MicroKernel:
         else:
             with self._vectors.masked(count):
                 loaded = self._vectors.load(located, access.strides[dim])
-        return self._extended(factor, loaded, self._vectors.type(access.buffer.element), self._type)
+        return factor.widened(self._writer, loaded, self._tiling.lanes, self._product.element)
 
     def broadcast(self, factor: Factor) -> str:
         """One element, widened, in all lanes."""
         located, buffer = self._nest_writer.located(factor.access), factor.access.buffer
         base = self._writer.linear(located.offset, located.terms)
         scalar = self._writer.pure(f"memref.load {buffer.name}[{base}] : {buffer.type}")
-        widened = self._extended(factor, scalar, buffer.element, self._product.element)
-        return self._vectors.broadcast(widened, self._product.element)
-
-    def _extended(self, factor: Factor, value: str, source: str, target: str) -> str:
-        if factor.extension is None:
-            return value
-        return self._writer.pure(f"{factor.extension} {value} : {source} to {target}")
+        if factor.extension is not None:
+            scalar = self._writer.pure(f"{factor.extension} {scalar} : {buffer.element} to {self._product.element}")
+        return self._vectors.broadcast(scalar, self._product.element)
 
     def multiply_add(self, left: str, right: str, total: str) -> str:
         """left * right + total."""

@@ -9,6 +9,8 @@ from xdsl.ir import Block, Operation, SSAValue
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.kernel import KernelWriter, filled_constant
 from cellc.targets.cpu.nest import Nest, collapse
+from cellc.targets.cpu.vectors import vector_type
+from cellc.targets.cpu.writer import Writer
 
 _MULTIPLY_ADD = {("arith.mulf", "arith.addf"), ("arith.muli", "arith.addi")}
 _EXTENSIONS = ("arith.extf", "arith.extsi", "arith.extui")
@@ -20,6 +22,13 @@ class Factor:
 
     access: Access
     extension: str | None
+
+    def widened(self, writer: Writer, value: str, lanes: int, target: str) -> str:
+        """A vector of the factor's elements in type `target`."""
+        if self.extension is None:
+            return value
+        source = self.access.buffer.element
+        return writer.pure(f"{self.extension} {value} : {vector_type(lanes, source)} to {vector_type(lanes, target)}")
 
 
 @dataclass(frozen=True)
