@@ -189,6 +189,7 @@ class Clusters:
                     and input_maps(other)[use.index] == map_
                     and cluster.outer == parallel_count(op) == parallel_count(other) > 0
                     and loop_extents(other) == loop_extents(op)
+                    and _reads_in_order(cluster, op)
                 )
                 if same and self._allows(cluster, op):
                     self._enter(op, cluster)
@@ -266,11 +267,25 @@ def _also_yield(op: GenericOp, value: SSAValue) -> GenericOp:
     return new
 
 
+_Produced = dict[SSAValue, tuple[Operation, int]]
+
+
+def _produced(members: list[Operation]) -> _Produced:
+    return {result: (member, i) for member in members for i, result in enumerate(member.results)}
+
+
+def _reads_in_order(cluster: Cluster, op: GenericOp) -> bool:
+    """Whether the op's first loops, as they are, index what it reads of the cluster."""
+    produced = _produced(cluster.ops)
+    if any(value in produced for value in (*op.outputs, *captured_values(op))):
+        return False
+    reads = ((produced[v], m) for v, m in zip(op.inputs, input_maps(op), strict=False) if v in produced)
+    return all(_leading(made, map_, cluster.outer) == list(range(cluster.outer)) for made, map_ in reads)
+
+
 def _shared_outer(members: list[Operation], outer: int, op: GenericOp) -> list[int] | None:
     """The op's loops that become the shared outer loops when it joins the chain, as many as possible."""
-    produced: dict[SSAValue, tuple[Operation, int]] = {
-        result: (member, i) for member in members for i, result in enumerate(member.results)
-    }
+    produced = _produced(members)
     if any(value in produced for value in (*op.outputs, *captured_values(op))):
         return None
     reads = [(v, m) for v, m in zip(op.inputs, input_maps(op), strict=False) if v in produced]

@@ -51,9 +51,10 @@ from cellc.passes.linalg_analysis import (
     splat_value,
 )
 from cellc.passes.merge_equal_ops import merge_equal_ops
-from cellc.passes.move_reshapes import fold_unit_reshapes, sink_reshapes
+from cellc.passes.move_reshapes import sink_reshapes
 from cellc.passes.program_order import users_of
 from cellc.passes.several_results import MAX_OPERANDS, fuse_siblings, merge_into_one
+from cellc.passes.unit_dimensions import drop_unit_dimensions
 
 CHEAP_REPEATED = 8
 """Work an element (see `cost_of`) that may be repeated instead of storing a tensor."""
@@ -88,7 +89,7 @@ def prepare(block: Block) -> None:
             capture_constants(op)
         if isinstance(op, GenericOp):
             _fold_splats(canonical_loops(op))
-    fold_unit_reshapes(block)
+    drop_unit_dimensions(block)
     merge_equal_ops(block)
     remove_dead(block)
 

@@ -1,9 +1,7 @@
 """Reshapes step aside so that fusion sees through them; in the host program they are free.
 
-* A reshape that only adds or drops unit dimensions folds into the maps of the
-  generics that read it.
-* An elementwise generic after a reshape is computed in the shape before it,
-  where its producer can fuse into it; its result is reshaped instead.
+An elementwise generic after a reshape is computed in the shape before it, where its producer can
+fuse into it; its result is reshaped instead. (Reshapes of unit dimensions alone: `unit_dimensions`.)
 """
 
 from __future__ import annotations
@@ -18,17 +16,13 @@ from xdsl.dialects.linalg.ops import GenericOp, IndexOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
-from cellc.passes.generic_rewrites import Parts, empty_like, erase, insert_before, replace_generic
+from cellc.passes.generic_rewrites import Parts, empty_like, erase, insert_before
 from cellc.passes.linalg_analysis import (
     Reshape,
-    bare_dim,
     bare_dims,
-    covers_loops,
     input_maps,
     is_all_parallel,
     is_identity,
-    loop_extents,
-    maps_of,
     output_maps,
     shape_of,
     size_of,
@@ -56,61 +50,6 @@ def reshape(value: SSAValue, shape: Sequence[int], groups: Groups, before: Opera
     op.location = source.location
     insert_before(op, before)
     return op.result
-
-
-# -- unit dimensions -----------------------------------------------------------
-
-
-def fold_unit_reshapes(block: Block) -> None:
-    """Lets generics read the source of a reshape that changes only unit dimensions."""
-    for op in list(block.ops):
-        if not isinstance(op, GenericOp):
-            continue
-        inputs, maps = list(op.inputs), maps_of(op)
-        for index in range(len(inputs)):
-            while (step := _before_unit_reshape(inputs[index], maps[index])) is not None:
-                rest = [m for i, m in enumerate(maps) if i != index]
-                if not covers_loops([*rest, step[1]], len(op.iterator_types)):
-                    break
-                inputs[index], maps[index] = step
-        if inputs != list(op.inputs):
-            parts = Parts.of(op)
-            parts.inputs, parts.input_maps = inputs, maps[: len(inputs)]
-            replace_generic(op, parts)
-
-
-def _before_unit_reshape(value: SSAValue, map_: AffineMap) -> tuple[SSAValue, AffineMap] | None:
-    op = value.owner
-    if not isinstance(op, Reshape) or not size_of(value):
-        return None
-    source, expanding = op.src, isinstance(op, tensor.ExpandShapeOp)
-    if not expanding and _is_prefix(source.owner):
-        return None
-    expanded = shape_of(op.result if expanding else source)
-    results: list[AffineExpr] = []
-    if not reassociation(op):  # to or from rank 0
-        zeros = tuple(AffineExpr.constant(0) for _ in shape_of(source))
-        return source, AffineMap(map_.num_dims, 0, zeros)
-    for outer, group in enumerate(reassociation(op)):
-        long = [dim for dim in group if expanded[dim] != 1]
-        if len(long) > 1:
-            return None
-        kept = long[0] if long else group[0]
-        if expanding:
-            results.append(map_.results[kept])
-        else:
-            zero = AffineExpr.constant(0)
-            results.extend(map_.results[outer] if dim == kept else zero for dim in group)
-    return source, AffineMap(map_.num_dims, 0, tuple(results))
-
-
-def _is_prefix(op: object) -> bool:
-    """A slice that starts at 0 reads `d1 + d0`, d0 of one iteration: without d0 its map would say the whole axis."""
-    if not isinstance(op, GenericOp) or not is_all_parallel(op):
-        return False
-    unit = {loop for loop, extent in enumerate(loop_extents(op)) if extent == 1}
-    sums = (result for map_ in input_maps(op) for result in map_.results if bare_dim(result) is None)
-    return any(result.used_dims() & unit for result in sums)
 
 
 # -- generics move in front of reshapes ----------------------------------------
