@@ -1,5 +1,21 @@
 """Kernels in the kernel form (docs/architecture.md), as text, for the tests of targets."""
 
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+from xdsl.passes import ModulePass
+
+from cellc.passes.context import make_context
+
+
+def after_pass(text: str, step: ModulePass) -> ModuleOp:
+    """The module of a text after one pass."""
+    context = make_context()
+    module = Parser(context, text).parse_module()
+    module.verify()
+    step.apply(context, module)
+    module.verify()
+    return module
+
 
 def dense(m, k, n, b_map="d1, d2", element="f32", activation="arith.maximumf %c, %q"):
     """A dense layer with bias and an activation, one kernel."""

@@ -165,6 +165,12 @@ def _chosen(found: _Differentiated, grad_position: Any, weights: Any) -> Any:
     return of_weights if grad_position is None else (inputs, of_weights)
 
 
+def _positions(grad_position: Any) -> tuple[int, ...]:
+    if grad_position is None:
+        return ()
+    return (grad_position,) if isinstance(grad_position, int) else tuple(grad_position)
+
+
 def value_and_grad(
     fn: Callable[..., Any], grad_position: Any = 0, weights: Any = None, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -184,10 +190,7 @@ def value_and_grad(
     """
     if grad_position is None and weights is None:
         raise ValueError("value_and_grad needs grad_position or weights")
-    positions = () if grad_position is None else (
-        (grad_position,) if isinstance(grad_position, int) else tuple(grad_position)
-    )  # fmt: skip
-    chosen = () if weights is None else _checked_weights(weights)
+    positions, chosen = _positions(grad_position), () if weights is None else _checked_weights(weights)
 
     def call(*args: Any) -> Any:
         __tracebackhide__ = True
@@ -210,10 +213,7 @@ def grad(
         fn, grad_position, weights, has_aux: as for `value_and_grad`; with `has_aux`, `(gradients, other outputs)`.
         sens_param: the last argument weights the output.
     """
-    positions = () if grad_position is None else (
-        (grad_position,) if isinstance(grad_position, int) else tuple(grad_position)
-    )  # fmt: skip
-    chosen = () if weights is None else _checked_weights(weights)
+    positions, chosen = _positions(grad_position), () if weights is None else _checked_weights(weights)
 
     def call(*args: Any) -> Any:
         __tracebackhide__ = True

@@ -6,34 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from xdsl.context import Context
-from xdsl.dialects import arith, func, linalg, math, tensor
-from xdsl.dialects.builtin import Builtin
-from xdsl.parser import Parser
 
 from cellc.targets.ascend.emit_hivm import emit_hivm
 from cellc.targets.ascend.interpreter import from_fractals, run_host, to_fractals
 from cellc.targets.ascend.lower_kernels import LowerKernelsToAscendPass
 from cellc.targets.target import UnsupportedKernelError
-from support.kernels import dense
+from support.kernels import after_pass, dense
 
 BISHENGIR = Path(sysconfig.get_path("purelib")) / "ascendnpuir/bin/bishengir-opt"
 
 
-def context() -> Context:
-    made = Context()
-    for dialect in (Builtin, func.Func, arith.Arith, math.Math, tensor.Tensor, linalg.Linalg):
-        made.load_dialect(dialect)
-    return made
-
-
 def lowered(text):
-    ctx = context()
-    module = Parser(ctx, text).parse_module()
-    module.verify()
-    LowerKernelsToAscendPass().apply(ctx, module)
-    module.verify()
-    return module
+    return after_pass(text, LowerKernelsToAscendPass())
 
 
 def accepted(text, tmp_path):

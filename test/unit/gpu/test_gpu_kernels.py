@@ -7,23 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from xdsl.dialects import gpu
-from xdsl.parser import Parser
 
-from cellc.passes.context import make_context
 from cellc.targets.gpu.emit_ptx import emit_ptx
 from cellc.targets.gpu.interpreter import run_kernel
 from cellc.targets.gpu.map_kernels import MapKernelsToGPUPass
 from cellc.targets.target import UnsupportedKernelError
-from support.kernels import conv2d, dense, pad, row_sum
+from support.kernels import after_pass, conv2d, dense, pad, row_sum
 
 
 def mapped(text):
-    context = make_context()
-    module = Parser(context, text).parse_module()
-    module.verify()
-    MapKernelsToGPUPass().apply(context, module)
-    module.verify()
-    return module
+    return after_pass(text, MapKernelsToGPUPass())
 
 
 def run(text, *arrays, seed=0):
