@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from conformance import oracles
+from conformance import oracles, table_activations
 from conformance.row import Row, floats, of
 
 from cellc import nn, ops
@@ -129,6 +129,7 @@ ROWS = [
         lambda p, x, y: np.mean((oracles.dense()(p, x) - y) ** 2)),
     Row("WithEvalCell", of(lambda: nn.WithEvalCell(nn.Dense(4, 2), nn.MSELoss())), floats((3, 4), (3, 2)),
         lambda p, x, y: (np.mean((oracles.dense()(p, x) - y) ** 2), oracles.dense()(p, x), y), gradient=False),
+    *table_activations.ROWS,
 ]  # fmt: skip
 
 

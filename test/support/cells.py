@@ -12,7 +12,7 @@ import pytest
 
 import cellc
 from cellc import nn, ops
-from cellc.trace import gradient
+from cellc.trace import gradient, snapshot
 
 compiled_only = pytest.mark.skipif(
     os.environ.get("CELLC_TEST_REFERENCE") == "1", reason="the meanings of the ops were asked for"
@@ -100,12 +100,13 @@ class Gradients(nn.Cell):
         self.weights = cellc.ParameterTuple(cell.trainable_params())
 
     def construct(self, inputs: Any, seeds: Any) -> Any:
+        weights = [snapshot(weight) for weight in self.weights]  # the cell may assign to them
         result = self.cell(*inputs)
         total = ops.zeros((), cellc.float64)
         for y, seed in zip(leaves(result), leaves(seeds), strict=True):
             total = total + ops.reduce_sum(y * seed)
         wrt = [leaf for leaf in leaves(inputs) if leaf.dtype.is_float]
-        return gradient(total, ops.ones((), cellc.float64), [*wrt, *self.weights])
+        return gradient(total, ops.ones((), cellc.float64), [*wrt, *weights])
 
 
 def assert_close(actual: Any, expected: Any, tolerance: float) -> None:

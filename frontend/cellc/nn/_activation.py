@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from cellc import ops
 from cellc.nn._cell import Cell
+from cellc.nn._piecewise_activation import HShrink, HSigmoid, HSwish, LeakyReLU, PReLU, SoftShrink
+from cellc.nn._smooth_activation import ELU, FastGelu, LogSigmoid
 from cellc.ops import _validate
 from cellc.tensor import Tensor
 
@@ -148,7 +150,16 @@ _ACTIVATIONS: dict[str, type[Cell]] = {
     "relu6": ReLU6,
     "tanh": Tanh,
     "gelu": GELU,
+    "fast_gelu": FastGelu,
+    "elu": ELU,
     "sigmoid": Sigmoid,
+    "prelu": PReLU,
+    "leakyrelu": LeakyReLU,
+    "hswish": HSwish,
+    "hsigmoid": HSigmoid,
+    "logsigmoid": LogSigmoid,
+    "softshrink": SoftShrink,
+    "hshrink": HShrink,
 }
 
 
@@ -156,7 +167,8 @@ def get_activation(name: str | None, prim_name: str | None = None) -> Cell | Non
     """A new activation layer by its name; None for None.
 
     Args:
-        name: one of softmax, logsoftmax, relu, relu6, tanh, gelu, sigmoid.
+        name: one of softmax, logsoftmax, relu, relu6, tanh, gelu, fast_gelu, elu, sigmoid, prelu, leakyrelu, hswish,
+            hsigmoid, logsigmoid, softshrink, hshrink.
         prim_name: the layer that asks, for the message.
 
     Raises:
