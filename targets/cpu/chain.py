@@ -10,7 +10,8 @@ from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
-from cellc.targets.cpu.nest_writer import NestWriter, open_nest
+from cellc.targets.cpu.nest_writer import NestWriter
+from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter
 from cellc.targets.target import UnsupportedKernelError
 

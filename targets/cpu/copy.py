@@ -13,7 +13,7 @@ from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.nest import copy_nest
-from cellc.targets.cpu.nest_writer import open_nest
+from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.target import UnsupportedKernelError
 
 

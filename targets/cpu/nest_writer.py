@@ -1,33 +1,15 @@
 """Writes loop nests: the loops, the loads, the body and the stores, one vector at a time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.body import BodyWriter
-from cellc.targets.cpu.nest import Nest, collapse
+from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.vectors import Vectors
 from cellc.targets.cpu.writer import Writer
 
 Range = tuple[str, str]
-
-
-def open_nest(writer: Writer, nest: Nest, lanes: int, fixed: Mapping[int, str] = {}) -> "NestWriter":
-    """A writer for `nest` with the loops in `fixed` at given indices and the others simplified."""
-    if nest.uses_index:
-        opened = NestWriter(writer, nest, lanes)
-        for dim, index in fixed.items():
-            opened.position[dim] = index
-        return opened
-    kept = [d for d in range(len(nest.extents)) if d not in fixed]
-
-    def move(access: Access) -> Access:
-        for dim, index in fixed.items():
-            access = access.at(dim, index)
-        return access.select(kept)
-
-    rest = nest.with_loops([nest.extents[d] for d in kept], [nest.reductions[d] for d in kept], move)
-    return NestWriter(writer, collapse(rest), lanes)
 
 
 class NestWriter:
@@ -124,9 +106,12 @@ class NestWriter:
         """Loads the operands that the body uses, lanes along loop `dim`; then the outs arguments."""
         loaded = []
         for access in self.nest.inputs:
-            unused = access is None
-            loaded.append("" if unused else self.vectors.load(self.located(access), self.stride(access, dim)))
+            loaded.append("" if access is None else self.load(access, dim))
         return [*loaded, *(accumulators or [""] * len(self.nest.outputs))]
+
+    def load(self, access: Access, dim: int | None) -> str:
+        """Elements of an operand, lanes along loop `dim`."""
+        return self.vectors.load(self.located(access), self.stride(access, dim))
 
     def body(self, dim: int | None, arguments: Sequence[str]) -> list[str]:
         """Writes the body with lanes along loop `dim`."""
@@ -147,7 +132,11 @@ class NestWriter:
         """Stores one vector per output that has memory."""
         for value, access in zip(values, self.nest.outputs, strict=True):
             if access.buffer.name:
-                self.vectors.store(value, self.located(access), 1 if dim is None else self.stride(access, dim))
+                self.store_one(value, access, dim)
+
+    def store_one(self, value: str, access: Access, dim: int | None) -> None:
+        """Stores lanes along loop `dim`."""
+        self.vectors.store(value, self.located(access), 1 if dim is None else self.stride(access, dim))
 
     def vector_loop(self, dim: int | None, inner: Callable[[], None], bounds: Range | None = None) -> None:
         """Runs `inner` for every vector of loop `dim`: full ones, then the masked rest.
@@ -157,8 +146,12 @@ class NestWriter:
         if dim is None:
             self.masked(1, inner)
             return
-        lanes, extent = self.vectors.lanes, self.nest.extents[dim]
-        full, rest = extent - extent % lanes, extent % lanes
+        self.lane_loop(dim, self.vectors.lanes, 1, inner, bounds)
+
+    def lane_loop(self, dim: int, step: int, lanes: int, inner: Callable[[], None], bounds: Range | None) -> None:
+        """Runs `inner` for each `step` iterations of `dim`, of `lanes` lanes each; then for the masked rest."""
+        extent = self.nest.extents[dim]
+        full, rest = extent - extent % step, extent % step
         lower, upper = bounds or (self.writer.index(0), self.writer.index(full))
         if bounds and rest:
             upper = self.writer.value(f"arith.minsi {upper}, {self.writer.index(full)} : index")
@@ -167,17 +160,13 @@ class NestWriter:
             self.at(dim, index, inner)
             return []
 
-        if full:
-            self.writer.loop((lower, upper, lanes), body)
-        if rest:
-            self._rest(dim, full, rest, inner, bounds)
-
-    def _rest(self, dim: int, full: int, rest: int, inner: Callable[[], None], bounds: Range | None) -> None:
         def tail() -> None:
-            self.at(dim, self.writer.index(full), lambda: self.masked(rest, inner))
+            self.at(dim, self.writer.index(full), lambda: self.masked(rest * lanes, inner))
 
-        if bounds is None:
+        if full:
+            self.writer.loop((lower, upper, step), body)
+        if rest and bounds is None:
             tail()
-            return
-        last = self.writer.value(f"arith.cmpi sgt, {bounds[1]}, {self.writer.index(full)} : index")
-        self.writer.branch(last, tail)
+        elif rest and bounds is not None:
+            last = self.writer.value(f"arith.cmpi sgt, {bounds[1]}, {self.writer.index(full)} : index")
+            self.writer.branch(last, tail)

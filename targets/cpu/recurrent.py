@@ -21,7 +21,7 @@ from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import Grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, single
 from cellc.targets.cpu.nest import Nest, copy_nest, restrict, shape_of
-from cellc.targets.cpu.nest_writer import open_nest
+from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.cpu.product import product_of
 from cellc.targets.cpu.tiling import choose_tiling
 from cellc.targets.target import UnsupportedKernelError

@@ -11,7 +11,7 @@ from cellc.targets.cpu.copy import write_copy_kernel
 from cellc.targets.cpu.elementwise import write_elementwise
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, single
 from cellc.targets.cpu.level import CpuLevel
-from cellc.targets.cpu.nest_writer import open_nest
+from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.cpu.recurrent import write_recurrent_kernel
 from cellc.targets.cpu.scatter import write_scatter_kernel
 from cellc.targets.target import KernelCode, UnsupportedKernelError

@@ -1,0 +1,97 @@
+"""Lanes along two loops: a short innermost one and the next, as in images that are windows side by side."""
+
+from collections.abc import Callable, Mapping
+
+from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.nest import Nest, collapse
+from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.vectors import Vectors
+from cellc.targets.cpu.writer import Writer
+
+
+def open_nest(writer: Writer, nest: Nest, lanes: int, fixed: Mapping[int, str] = {}) -> NestWriter:
+    """A writer for `nest` with the loops in `fixed` at given indices and the others simplified."""
+    if nest.uses_index:
+        opened = NestWriter(writer, nest, lanes)
+        for dim, index in fixed.items():
+            opened.position[dim] = index
+        return paired(opened)
+    kept = [d for d in range(len(nest.extents)) if d not in fixed]
+
+    def move(access: Access) -> Access:
+        for dim, index in fixed.items():
+            access = access.at(dim, index)
+        return access.select(kept)
+
+    rest = nest.with_loops([nest.extents[d] for d in kept], [nest.reductions[d] for d in kept], move)
+    return paired(NestWriter(writer, collapse(rest), lanes))
+
+
+def paired(opened: NestWriter) -> NestWriter:
+    """A writer with lanes along two loops, where the results are contiguous over both and the inner one is short."""
+    nest, dims = opened.nest, opened.open_parallel
+    if len(dims) < 2 or nest.reduced:
+        return opened
+    outer, inner = dims[-2:]
+    short = nest.extents[inner]
+    fits = 1 < short < opened.vectors.lanes and opened.vectors.lanes % short == 0 and nest.extents[outer] > 1
+    if not fits or any(a.strides[inner] != 1 or a.strides[outer] != short for a in nest.outputs):
+        return opened
+    return PairWriter(opened, inner)
+
+
+class PairWriter(NestWriter):
+    """Lane l is at index l // short of the vector loop and l % short of loop `inner`, whose extent is `short`."""
+
+    def __init__(self, opened: NestWriter, inner: int) -> None:
+        super().__init__(opened.writer, opened.nest, opened.vectors.lanes)
+        self.position = opened.position
+        self.position[inner] = opened.writer.index(0)
+        self._inner = inner
+        self._short = opened.nest.extents[inner]
+        self._long = self.vectors.lanes // self._short
+
+    def vector_loop_dim(self) -> int | None:
+        """The outer one of the two loops."""
+        return self.open_parallel[-1]
+
+    def load(self, access: Access, dim: int | None) -> str:
+        """Elements of an operand; repeated in registers where only the outer loop moves it."""
+        assert dim is not None
+        stride, inner = access.strides[dim], access.strides[self._inner]
+        if stride == self._short * inner:
+            return self.vectors.load(self.located(access), inner)
+        if (stride, inner) == (1, 0):
+            return self._repeated(access)
+        return self.vectors.gather(self.located(access), self._offsets(access, dim))
+
+    def _repeated(self, access: Access) -> str:
+        narrow, element = Vectors(self.writer, self._long), access.buffer.element
+        count = self._long if self.vectors.count is None else self.vectors.count // self._short
+        with narrow.masked(count):
+            loaded = narrow.load(self.located(access), 1)
+        kind, lanes = narrow.type(element), [lane // self._short for lane in range(self.vectors.lanes)]
+        return self.writer.pure(f"vector.shuffle {loaded}, {loaded} {lanes} : {kind}, {kind}")
+
+    def store_one(self, value: str, access: Access, dim: int | None) -> None:
+        """Results are contiguous over both loops."""
+        self.vectors.store(value, self.located(access), 1)
+
+    def _offsets(self, access: Access, dim: int) -> str:
+        places = (divmod(lane, self._short) for lane in range(self.vectors.lanes))
+        offsets = [access.strides[dim] * i + access.strides[self._inner] * j for i, j in places]
+        return self.writer.pure(f"arith.constant dense<{offsets}> : {self.vectors.type('i64')}")
+
+    def loop_index(self, asked: int, dim: int | None) -> str:
+        """The values of a loop, one per lane."""
+        if asked not in (dim, self._inner):
+            return super().loop_index(asked, None)
+        kind = self.vectors.type("index")
+        places = [divmod(lane, self._short)[asked == self._inner] for lane in range(self.vectors.lanes)]
+        steps = self.writer.pure(f"arith.constant dense<{places}> : {kind}")
+        return self.writer.pure(f"arith.addi {super().loop_index(asked, None)}, {steps} : {kind}")
+
+    def vector_loop(self, dim: int | None, inner: Callable[[], None], bounds: Range | None = None) -> None:
+        """Runs `inner` for all vectors of the two loops; `bounds` are those of the outer one."""
+        assert dim is not None
+        self.lane_loop(dim, self._long, self._short, inner, bounds)
