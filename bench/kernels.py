@@ -9,12 +9,10 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import util
-
-for _variable in ("CELLC_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_variable] = "1"  # read when each library starts
 
 import numpy as np
 from timing import seconds
@@ -24,6 +22,7 @@ from cellc import ops
 from cellc.cpu_backend import selected_level
 from cellc.targets.cpu.peak import measure_peak
 
+ONE_THREAD = dict.fromkeys(("CELLC_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 OPERANDS = 4
 """Pairs of operands that take turns, so that no side finds its data in cache because it is the same again."""
 
@@ -89,7 +88,6 @@ def sides(product: Product, pairs: Sequence[Sequence[np.ndarray]]) -> dict[str, 
     if util.find_spec("torch") is not None:
         import torch
 
-        torch.set_num_threads(1)
         theirs = [tuple(map(torch.from_numpy, pair)) for pair in views]
         found["torch"] = lambda i: torch.matmul(*theirs[i]).numpy()
     return found
@@ -146,6 +144,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="parts of names; without any, all products")
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
+    if not ONE_THREAD.items() <= os.environ.items():  # read when a library is loaded, so start again with them
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ONE_THREAD)
     products = [p for p in (*SQUARES, *LAYERS) if not options.names or any(part in p.name for part in options.names)]
     table = Table("product", "m x k x n", "us", "GFLOP/s", "of peak", "numpy/cellc", "torch/cellc")
     ratios: dict[str, list[float]] = {"numpy": [], "torch": []}
