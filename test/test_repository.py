@@ -12,6 +12,7 @@ import pytest
 
 import cellc
 from cellc import nn, ops
+from cellc.dialects.nn import definitions
 from cellc.nn._api import API
 from cellc.passes.pass_registry import PASSES, get_pass
 
@@ -68,6 +69,11 @@ def test_top_level_folders_have_a_readme_of_bounded_length() -> None:
     for folder in (*TOP_LEVEL, "targets/cpu", "targets/gpu"):
         lines = (ROOT / folder / "README.md").read_text().splitlines()
         assert 10 <= len(lines) <= 45, folder
+
+
+def test_architecture_page_names_every_op_and_pass() -> None:
+    words = set(re.findall(r"[\w-]+", (ROOT / "docs/architecture.md").read_text()))
+    assert (set(definitions()) | set(PASSES)) - words == set()
 
 
 def test_links_and_names_of_files_in_pages_exist() -> None:

@@ -46,10 +46,9 @@ def profile(function: Callable[..., Any], *args: Any, runs: int = 20, **kwargs: 
     graph = _traceable(function).trace(args, kwargs).graph
     tensors: list[TensorBase] = []
     flatten((args, kwargs), tensors)
-    values = dict(zip((i for i, value in enumerate(graph.inputs) if value.kind == "input"), tensors, strict=True))
-    return profile_graph(
-        graph, {i: values.get(i, value.source).asnumpy() for i, value in enumerate(graph.inputs)}, runs
-    )
+    given = iter(tensors)
+    sources = [next(given) if value.kind == "input" else value.source for value in graph.inputs]
+    return profile_graph(graph, {i: source.asnumpy() for i, source in enumerate(sources)}, runs)
 
 
 def profile_graph(graph: Graph, arrays: Mapping[int, np.ndarray], runs: int = 20) -> Profile:

@@ -49,7 +49,7 @@ class CpuTarget:
         """Returns the MLIR text of one kernel. Raises UnsupportedKernelError."""
         writer = KernelWriter(kernel, self.level)
         kind = writer.attribute("kind")
-        if kind not in _KINDS:
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise UnsupportedKernelError(f"kernel {writer.name}: unknown kind {kind}")
         _KINDS[kind](writer)
         return writer.code()

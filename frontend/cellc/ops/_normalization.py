@@ -76,7 +76,8 @@ def _by_channel(values: Tensor, like: Tensor) -> Tensor:
 
 def _move(running: Tensor, batch: Tensor, momentum: float) -> None:
     """Moves a running statistic towards that of the batch; no gradient flows here."""
-    assign(running, add(running, mul(sub(stop_gradient(batch), running), momentum)))
+    new = add(running, mul(sub(stop_gradient(batch), running), momentum))
+    assign(running, new)  # pyright: ignore[reportArgumentType]  (assign refuses what is no Parameter)
 
 
 def layer_norm(
