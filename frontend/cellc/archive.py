@@ -7,7 +7,9 @@ itself is checked before it is believed, and what is wrong is named by file and 
 from __future__ import annotations
 
 import json
+import math
 import os
+import struct
 import tempfile
 import zipfile
 from pathlib import Path
@@ -21,13 +23,15 @@ import safetensors.numpy
 FORMAT_VERSION = 1
 OPSET_VERSION = 1
 MANIFEST, MODULE, WEIGHTS = "manifest.json", "module.mlir", "weights.safetensors"
-_MEMBER_LIMIT = 64 << 30
+MAX_TENSOR_BYTES = 64 << 30
+"""No tensor of a network in a file is larger; a damaged extent must not become an allocation."""
 
 # safetensors.numpy reads no bf16 (it writes it), so arrays are made from the raw bytes here.
 _DTYPES = {
     "F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64, "I8": np.int8,
     "I16": np.int16, "I32": np.int32, "I64": np.int64, "U8": np.uint8, "BOOL": np.bool_,
 }  # fmt: skip
+_SAFETENSORS_NAMES = {name.lower(): name for name in _DTYPES}
 
 
 class ArchiveError(ValueError):
@@ -69,13 +73,7 @@ def write_archive(path: str | os.PathLike, manifest: dict, module: str, weights:
 def read_archive(path: str | os.PathLike) -> Archive:
     """Reads and checks a file; raises `ArchiveError` naming the member and field at fault."""
     path = Path(path)
-    try:
-        archive = zipfile.ZipFile(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file") from None
-    except zipfile.BadZipFile:
-        raise ArchiveError(f"{path}: not a .cellir file, or cut short (it has no zip directory)") from None
-    with archive:
+    with _open(path) as archive:
         manifest = _read_manifest(path, _member(path, archive, MANIFEST))
         try:
             module = _member(path, archive, MODULE).decode()
@@ -84,6 +82,23 @@ def read_archive(path: str | os.PathLike) -> Archive:
         weights = weights_from_bytes(f"{path}: {WEIGHTS}", _member(path, archive, WEIGHTS))
     _check_weights(path, manifest, weights)
     return Archive(manifest, module, weights)
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        raise ArchiveError(f"{path}: not a .cellir file, or cut short (it has no zip directory)") from None
+    except OSError as error:
+        if error.filename is not None:  # the file could not be opened
+            raise type(error)(f"{path}: {_reason(error)}") from None
+        raise ArchiveError(f"{path}: damaged: {error}") from None
+    except (ValueError, NotImplementedError, OverflowError, struct.error) as error:
+        raise ArchiveError(f"{path}: damaged zip directory: {error}") from None
+
+
+def _reason(error: OSError) -> str:
+    return "no such file" if isinstance(error, FileNotFoundError) else error.strerror
 
 
 def weights_to_bytes(weights: dict[str, np.ndarray]) -> bytes:
@@ -110,20 +125,24 @@ def read_weights(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Named arrays of a safetensors file."""
     try:
         data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file") from None
+    except OSError as error:
+        raise type(error)(f"{path}: {_reason(error)}") from None
     return weights_from_bytes(str(path), data)
 
 
 def _member(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     try:
         information = archive.getinfo(name)
-        if information.file_size > _MEMBER_LIMIT or information.compress_type != zipfile.ZIP_STORED:
-            raise ArchiveError(f"{path}: {name}: stored in a way cellc does not write")
+        if information.compress_type != zipfile.ZIP_STORED or information.flag_bits & 1:
+            raise ArchiveError(f"{path}: {name}: compressed or encrypted, which cellc does not write")
+        if information.file_size > path.stat().st_size:
+            raise ArchiveError(f"{path}: {name}: damaged: larger than the file")
         return archive.read(information)
     except KeyError:
         raise ArchiveError(f"{path}: {name} is missing") from None
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except ArchiveError:
+        raise
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError, struct.error) as error:
         raise ArchiveError(f"{path}: {name}: damaged: {error}") from None
 
 
@@ -133,6 +152,8 @@ def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
         manifest = json.loads(data)
     except ValueError as error:
         raise ArchiveError(f"{where}: not JSON: {error}") from None
+    except RecursionError:
+        raise ArchiveError(f"{where}: nested too deeply") from None
     if not isinstance(manifest, dict):
         raise ArchiveError(f"{where}: expected an object, found {type(manifest).__name__}")
     for field, newest in (("format", FORMAT_VERSION), ("opset", OPSET_VERSION)):
@@ -143,6 +164,7 @@ def _read_manifest(path: Path, data: bytes) -> dict[str, Any]:
             raise ArchiveError(f"{where}: field '{field}' is {version}; this cellc reads up to {newest}: update cellc")
     for field in ("inputs", "outputs", "weights"):
         _check_entries(where, field, manifest.get(field))
+        _check_names(where, field, [entry["name"] for entry in manifest[field]])
     return manifest
 
 
@@ -159,6 +181,20 @@ def _check_entries(where: str, field: str, entries: Any) -> None:
         for key in ("name", "dtype"):
             if not isinstance(entry.get(key), str):
                 raise ArchiveError(f"{place}.{key} must be a string, is {entry.get(key)!r}")
+        if entry["dtype"] not in _SAFETENSORS_NAMES:
+            raise ArchiveError(f"{place}.dtype is {entry['dtype']!r}, which is none of {', '.join(_SAFETENSORS_NAMES)}")
+        if not isinstance(entry.get("trainable", True), bool):
+            raise ArchiveError(f"{place}.trainable must be true or false, is {entry['trainable']!r}")
+        if math.prod(shape) * 8 > MAX_TENSOR_BYTES:
+            raise ArchiveError(f"{place}.shape is {shape}: too large")
+
+
+def _check_names(where: str, field: str, names: list[str]) -> None:
+    seen: set[str] = set()
+    for number, name in enumerate(names):
+        if name in seen:
+            raise ArchiveError(f"{where}: field '{field}[{number}]'.name is {name!r}, as that of an entry before it")
+        seen.add(name)
 
 
 def _check_weights(path: Path, manifest: dict[str, Any], weights: dict[str, np.ndarray]) -> None:
@@ -166,8 +202,9 @@ def _check_weights(path: Path, manifest: dict[str, Any], weights: dict[str, np.n
     for name, entry in expected.items():
         if name not in weights:
             raise ArchiveError(f"{path}: {WEIGHTS}: tensor '{name}' is missing (named in {MANIFEST})")
-        if list(weights[name].shape) != entry["shape"]:
-            shape = list(weights[name].shape)
-            raise ArchiveError(f"{path}: {WEIGHTS}: tensor '{name}' is {shape}, {MANIFEST} says {entry['shape']}")
-    for name in weights.keys() - expected.keys():
+        found = f"{weights[name].dtype.name}{list(weights[name].shape)}"
+        named = f"{_DTYPES[_SAFETENSORS_NAMES[entry['dtype']]].__name__}{entry['shape']}"
+        if found != named:
+            raise ArchiveError(f"{path}: {WEIGHTS}: tensor '{name}' is {found}, {MANIFEST} says {named}")
+    for name in sorted(weights.keys() - expected.keys()):
         raise ArchiveError(f"{path}: {WEIGHTS}: tensor '{name}' is not named in {MANIFEST}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from cellc.nn import Cell
 
 SUFFIX = ".cellir"
+# Comments, strings as MLIR allows them, and everything else; the quantifiers never give back what they took.
+_LEXEMES = re.compile(r'(?:[^"/]++|//[^\n]*+|/|"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+")*+')
 
 
 class LoadedGraph:
@@ -30,13 +34,22 @@ class LoadedGraph:
         weights: an array for each parameter and constant, by name.
         structure: the Python value that the network returned, with leaves where the outputs go.
         name: where it came from, for messages.
+        frozen: names of the weights that training leaves alone, such as running statistics.
     """
 
-    def __init__(self, graph: Graph, weights: dict[str, np.ndarray], structure: Any, name: str) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        weights: dict[str, np.ndarray],
+        structure: Any,
+        name: str,
+        frozen: frozenset[str] = frozenset(),
+    ) -> None:
         self.graph = graph
         self.weights = weights
         self.structure = structure
         self.name = name
+        self.frozen = frozen
 
     def __repr__(self) -> str:
         inputs = ", ".join(f"{value.name}: {value.type}" for value in self.graph.inputs if value.kind == "input")
@@ -115,8 +128,9 @@ def load(file_name: str | os.PathLike, **kwargs: Any) -> LoadedGraph:
     where = f"{os.fspath(file_name)}: {archive.MODULE}"
     graph = _read_graph(where, found.module)
     _check_agreement(where, graph, found.manifest)
-    shape = _decode(f"{os.fspath(file_name)}: {archive.MANIFEST}", found.manifest.get("structure"))
-    return LoadedGraph(graph, found.weights, shape, os.fspath(file_name))
+    shape = _read_structure(f"{os.fspath(file_name)}: {archive.MANIFEST}", found.manifest)
+    frozen = frozenset(entry["name"] for entry in found.manifest["weights"] if not entry.get("trainable", True))
+    return LoadedGraph(graph, found.weights, shape, os.fspath(file_name), frozen)
 
 
 def _manifest(traced: Traced) -> dict[str, Any]:
@@ -129,7 +143,11 @@ def _manifest(traced: Traced) -> dict[str, Any]:
         "producer": f"cellc {__version__}",
         "inputs": [_entry(value.name, value.type) for value in graph.inputs if value.kind == "input"],
         "outputs": [_entry(f"output{i}", value.type) for i, value in enumerate(graph.outputs[: traced.results])],
-        "weights": [_entry(value.name, value.type) for value in graph.inputs if value.kind != "input"],
+        "weights": [
+            {**_entry(value.name, value.type), "trainable": getattr(value.source, "requires_grad", False)}
+            for value in graph.inputs
+            if value.kind != "input"
+        ],
         "structure": _encode(traced.structure),
     }
 
@@ -145,24 +163,56 @@ def _read_graph(where: str, text: str) -> Graph:
     from cellc.passes.context import make_context
     from cellc.read_ir import read_module
 
+    _check_strings(where, text)
     try:
         module = Parser(make_context(), text, where).parse_module()
         module.verify()
-        return read_module(module)
+        graph = read_module(module)
     except (ParseError, VerifyException, DiagnosticException, ValueError) as error:
         raise ArchiveError(f"{where}: {str(error).strip()}") from None
     except RecursionError:
         raise ArchiveError(f"{where}: nested too deeply") from None
+    _check_sizes(where, graph)
+    return graph
+
+
+def _check_strings(where: str, text: str) -> None:
+    """Finds a string that does not end: the parser's own search for its end takes exponential time."""
+    found = _LEXEMES.match(text)
+    end = found.end() if found is not None else 0
+    if end != len(text):
+        line = text.count("\n", 0, end) + 1
+        raise ArchiveError(f"{where}:{line}: a string does not end, or holds what no string may hold")
+
+
+def _check_sizes(where: str, graph: Graph) -> None:
+    for value in [*graph.inputs, *(output for node in graph.nodes for output in node.outputs)]:
+        if math.prod(value.type.shape) * dtype_of(value.type.dtype).numpy.itemsize > archive.MAX_TENSOR_BYTES:
+            raise ArchiveError(f"{where}: a tensor of type {value.type} is too large")
 
 
 def _check_agreement(where: str, graph: Graph, manifest: dict[str, Any]) -> None:
-    for field, values in (
-        ("inputs", [value for value in graph.inputs if value.kind == "input"]),
-        ("weights", [value for value in graph.inputs if value.kind != "input"]),
+    updating = {value.updated_by for value in graph.inputs}
+    results = [value for number, value in enumerate(graph.outputs) if number not in updating]
+    for field, here in (
+        ("inputs", [_entry(value.name, value.type) for value in graph.inputs if value.kind == "input"]),
+        ("weights", [_entry(value.name, value.type) for value in graph.inputs if value.kind != "input"]),
+        ("outputs", [_entry(f"output{number}", value.type) for number, value in enumerate(results)]),
     ):
-        here = [_entry(value.name, value.type) for value in values]
-        if here != manifest[field]:
+        if here != [{key: entry[key] for key in ("name", "dtype", "shape")} for entry in manifest[field]]:
             raise ArchiveError(f"{where}: @main does not have the {field} that field '{field}' of the manifest lists")
+
+
+def _read_structure(where: str, manifest: dict[str, Any]) -> Any:
+    try:
+        shape = _decode(where, manifest.get("structure"))
+        count = sum(1 for _ in structure.leaf_names("", shape))
+    except RecursionError:
+        raise ArchiveError(f"{where}: field 'structure' is nested too deeply") from None
+    if count != len(manifest["outputs"]):
+        outputs = len(manifest["outputs"])
+        raise ArchiveError(f"{where}: field 'structure' has {count} tensors, field 'outputs' lists {outputs}")
+    return shape
 
 
 def _encode(value: Any) -> Any:
@@ -170,6 +220,9 @@ def _encode(value: Any) -> Any:
     if value is structure.LEAF:
         return {"tensor": None}
     if isinstance(value, structure._DictKey):
+        for key, _ in value:
+            if not isinstance(key, bool | int | float | str | None):
+                raise TypeError(f"export: construct returned a dict with the key {key!r}, which a file cannot hold")
         return {"dict": [[key, _encode(item)] for key, item in value]}
     if isinstance(value, tuple):
         kind = "list" if isinstance(value, structure._ListKey) else "tuple"
@@ -189,9 +242,13 @@ def _decode(where: str, value: Any) -> Any:
             return tuple(_decode(where, item) for item in items)
         case {"list": list(items)}:
             return structure._ListKey(_decode(where, item) for item in items)
-        case {"dict": list(items)} if all(isinstance(item, list) and len(item) == 2 for item in items):
+        case {"dict": list(items)} if all(_is_pair(item) for item in items):
             return structure._DictKey((key, _decode(where, item)) for key, item in items)
     raise ArchiveError(f"{where}: field 'structure' does not describe a value: {value!r}")
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, list) and len(item) == 2 and isinstance(item[0], bool | int | float | str | None)
 
 
 def check_weights(graph: Graph, weights: dict[str, Any], where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import FileLineColLoc, ModuleOp, NameLoc, StringAttr
+from xdsl.dialects.builtin import FileLineColLoc, IntegerAttr, ModuleOp, NameLoc, StringAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
@@ -45,7 +45,10 @@ def _input(argument: SSAValue, attributes: dict[str, Any], number: int) -> Input
         raise ModuleFormError(f"argument {number} of @main has the unknown cellc.kind {kind!r}")
     value = Input(tensor_type(argument.type), kind, text("name", f"input{number}"))
     updated_by = attributes.get("cellc.updated_by")
-    value.updated_by = None if updated_by is None else updated_by.value.data
+    if updated_by is not None:
+        if not isinstance(updated_by, IntegerAttr):
+            raise ModuleFormError(f"cellc.updated_by of argument {number} of @main must be an integer")
+        value.updated_by = updated_by.value.data
     return value
 
 
@@ -72,8 +75,12 @@ def _body(main: func.FuncOp, inputs: list[Input]) -> Graph:
     values: dict[SSAValue, Value] = dict(zip(main.body.block.args, inputs, strict=True))
     nodes: list[Node] = []
     for op in main.body.block.ops:
+        if any(operand not in values for operand in op.operands):
+            raise ModuleFormError(f"{op.name} uses a value that no op before it defines")
         if isinstance(op, func.ReturnOp):
-            return Graph(inputs, nodes, [values[value] for value in op.operands])
+            outputs = [values[value] for value in op.operands]
+            _check_updates(inputs, outputs)
+            return Graph(inputs, nodes, outputs)
         if not isinstance(op, NNOperation):
             raise ModuleFormError(f"@main holds {op.name}, which is not an nn op")
         types = [tensor_type(result.type) for result in op.results]
@@ -82,3 +89,14 @@ def _body(main: func.FuncOp, inputs: list[Input]) -> Graph:
         nodes.append(node)
         values.update(zip(op.results, node.outputs, strict=True))
     raise ModuleFormError("@main does not return")
+
+
+def _check_updates(inputs: list[Input], outputs: list[Value]) -> None:
+    """Results that update arguments come after all others, one for each, of the argument's type."""
+    updated = [value for value in inputs if value.updated_by is not None]
+    first = len(outputs) - len(updated)
+    if sorted(value.updated_by for value in updated) != list(range(first, len(outputs))) or first < 0:
+        raise ModuleFormError("cellc.updated_by must name the last results of @main, each once")
+    for value in updated:
+        if value.kind != "parameter" or outputs[value.updated_by].type != value.type:
+            raise ModuleFormError(f"'{value.name}' cannot be updated by result {value.updated_by} of @main")

@@ -18,7 +18,7 @@ class GraphCell(Cell):
     """Runs a graph that `cellc.load` read, alone or inside another Cell; gradients flow through it.
 
     Its inputs have the shapes and dtypes that the network was exported with. Its parameters have the names in the
-    file, and are trainable.
+    file, and those that were trainable are.
 
     Args:
         graph: what `cellc.load` returned.
@@ -50,7 +50,9 @@ class GraphCell(Cell):
         self._constants: dict[str, Tensor] = {}
         for value in graph.graph.inputs:
             if value.kind == "parameter":
-                self.insert_param_to_cell(value.name, Parameter(Tensor(weights[value.name]), name=value.name), False)
+                trainable = value.name not in graph.frozen
+                parameter = Parameter(Tensor(weights[value.name]), name=value.name, requires_grad=trainable)
+                self.insert_param_to_cell(value.name, parameter, False)
             elif value.kind == "constant":
                 self._constants[value.name] = Tensor(weights[value.name])
 
