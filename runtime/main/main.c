@@ -8,6 +8,7 @@
 #include "cellc/module.h"
 #include "npy.h"
 #include "options.h"
+#include "profile.h"
 
 extern const cellc_embedded_module_t cellc_model;
 
@@ -86,12 +87,13 @@ static void print_bindings(const session_t *session, const char *title, cellc_bi
 }
 
 static void print_help(const session_t *session) {
-  printf("usage: %s input.npy ... -o output.npy [--time [N]] [--threads N]\n\n", session->command);
+  printf("usage: %s input.npy ... -o output.npy [--time [N]] [--profile [N]] [--threads N]\n\n", session->command);
   printf("Runs %s, compiled by cellc.\n\n", cellc_model.name);
   printf(
       "  -o, --output FILE  where to write; with several outputs, out.npy becomes out.0.npy, out.1.npy ...,\n"
       "                     or give one -o for each\n"
       "  --time [N]         run N times more (100) and print the shortest, median and mean time\n"
+      "  --profile [N]      run N times more (100) and print the median time of each kernel\n"
       "  --threads N        how many threads; default: CELLC_NUM_THREADS, else all processors\n"
       "  -h, --help         this text\n");
   print_bindings(session, "inputs", CELLC_BINDING_INPUT);
@@ -105,7 +107,7 @@ static bool check_usage(const session_t *session, const options_t *options) {
              session->input_count);
     return report(session, text);
   }
-  if (!options->output_count && !options->runs)
+  if (!options->output_count && !options->runs && !options->profile)
     return report(session, "no output file given: use -o out.npy (see --help)");
   if (options->output_count > 1 && options->output_count != session->output_count) {
     snprintf(text, sizeof text, "%zu output files given, there are %zu outputs (see --help)",
@@ -205,6 +207,10 @@ static bool time_runs(session_t *session, uint32_t runs) {
   return ok;
 }
 
+static bool profile(const session_t *session, uint32_t runs) {
+  return check(session, profile_print(session->module, session->pointers, session->count, runs));
+}
+
 static bool execute(session_t *session, const options_t *options) {
   if (*options->error)
     return report(session, options->error);
@@ -217,7 +223,8 @@ static bool execute(session_t *session, const options_t *options) {
   return check_usage(session, options) && prepare(session, options) && run(session) &&
          // Outputs are written before timing: more runs may update parameters in place.
          (!options->output_count || write_outputs(session, options)) &&
-         (!options->runs || time_runs(session, options->runs));
+         (!options->runs || time_runs(session, options->runs)) &&
+         (!options->profile || profile(session, options->profile));
 }
 
 int main(int argc, char **argv) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_RUNS 100u
+#define DEFAULT_RUNS 100u // of --time and --profile
 
 static bool parse_number(const char *text, uint32_t limit, uint32_t *out_number) {
   char *end;
@@ -37,9 +37,10 @@ static bool parse_option(int argc, char **argv, int *at, options_t *options) {
     if (!value || !parse_number(value, 1024, &options->threads))
       return fail(options, "a number from 1 to 1024 must follow ", option);
     ++*at;
-  } else if (strcmp(option, "--time") == 0) {
-    options->runs = DEFAULT_RUNS;
-    if (value && parse_number(value, 1000000, &options->runs))
+  } else if (strcmp(option, "--time") == 0 || strcmp(option, "--profile") == 0) {
+    uint32_t *runs = strcmp(option, "--time") == 0 ? &options->runs : &options->profile;
+    *runs = DEFAULT_RUNS;
+    if (value && parse_number(value, 1000000, runs))
       ++*at; // the number is optional
   } else {
     return fail(options, "unknown option ", option);

@@ -10,6 +10,7 @@ typedef struct {
   bool help;
   uint32_t threads; // 0: the default
   uint32_t runs;    // of --time; 0: do not time
+  uint32_t profile; // runs of --profile; 0: do not profile
   size_t input_count, output_count;
   char **inputs; // paths, in the order of the command line
   char **outputs;

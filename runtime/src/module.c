@@ -187,6 +187,22 @@ cellc_status_t cellc_module_run(cellc_module_t *module, void *const *bindings, s
 
 size_t cellc_module_command_count(const cellc_module_t *module) { return module->program.command_count; }
 
+cellc_status_t cellc_module_command_info(const cellc_module_t *module, size_t index,
+                                         cellc_command_info_t *out_info) {
+  if (!out_info)
+    return cellci_fail(CELLC_INVALID_ARGUMENT, "out_info is NULL");
+  *out_info = (cellc_command_info_t){0};
+  const cellci_program_t *program = &module->program;
+  if (index >= program->command_count)
+    return cellci_fail(CELLC_INVALID_ARGUMENT, "command %zu of %u", index, (unsigned)program->command_count);
+  const cellci_command_t *command = &program->commands[index];
+  bool is_copy = command->opcode == OP_COPY;
+  bool is_launch = command->opcode == OP_LAUNCH;
+  out_info->name = is_launch ? program->kernels[command->kernel].name : is_copy ? "copy" : "fill";
+  out_info->label = command->label;
+  return CELLC_OK;
+}
+
 cellc_status_t cellc_module_profile(cellc_module_t *module, void *const *bindings, size_t count,
                                     uint64_t *out_nanoseconds, size_t command_count) {
   if (!module || !out_nanoseconds)

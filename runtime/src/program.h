@@ -35,6 +35,7 @@ typedef struct {
   uint32_t target;       // copy, fill
   uint32_t pattern_size; // fill
   uint8_t pattern[8];    // fill
+  const char *label;     // the user's line, or ""
 } cellci_command_t;
 
 typedef struct {

@@ -97,13 +97,19 @@ static cellc_status_t decode_command(cellci_program_t *program, uint32_t at, uin
   return decode_fill(program, index, words, count);
 }
 
-// Labels serve profiling tools; the runtime only makes sure that they can be read.
-static cellc_status_t check_labels(const cellci_program_t *program, cellci_section_t debug) {
+// Labels serve profiles only.
+static cellc_status_t decode_labels(cellci_program_t *program, cellci_section_t debug) {
   if (debug.size && debug.size != (uint64_t)program->command_count * 4)
     return cellci_bad_field("debug", "does not have one label for each command");
-  for (uint32_t i = 0; i < debug.size / 4; i++)
-    if (cellci_u32(debug.data + (size_t)4 * i) >= program->string_size)
+  for (uint32_t i = 0; i < program->command_count; i++) {
+    program->commands[i].label = "";
+    if (!debug.size)
+      continue;
+    uint32_t offset = cellci_u32(debug.data + (size_t)4 * i);
+    if (offset >= program->string_size)
       return cellci_bad_item("debug", i, "label", "is outside the strings section");
+    program->commands[i].label = program->strings + offset;
+  }
   return CELLC_OK;
 }
 
@@ -118,5 +124,5 @@ cellc_status_t cellci_program_decode_commands(cellci_program_t *program, cellci_
       return status;
     program->command_count++;
   }
-  return check_labels(program, debug);
+  return decode_labels(program, debug);
 }

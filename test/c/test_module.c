@@ -66,6 +66,13 @@ static void a_profile_is_a_run_with_times(void) {
   for (size_t i = 0; i < count; i++)
     CHECK(times[i] < 1000000000u);
   CHECK(times[count] == UINT64_MAX); // nothing is written past the end
+  cellc_command_info_t info;
+  CHECK_OK(cellc_module_command_info(module, 0, &info));
+  CHECK(strcmp(info.name, "add") == 0 && strcmp(info.label, "net.py:7") == 0);
+  CHECK_OK(cellc_module_command_info(module, 4, &info));
+  CHECK(strcmp(info.name, "fill") == 0 && strcmp(info.label, "") == 0);
+  CHECK_FAILS(cellc_module_command_info(module, 5, &info), CELLC_INVALID_ARGUMENT, "command 5 of 5");
+  CHECK_FAILS(cellc_module_command_info(module, 0, NULL), CELLC_INVALID_ARGUMENT, "out_info");
   CHECK_FAILS(cellc_module_profile(module, bindings, 4, times, 4), CELLC_INVALID_ARGUMENT, "5 commands");
   CHECK_FAILS(cellc_module_profile(module, bindings, 4, NULL, count), CELLC_INVALID_ARGUMENT, "NULL");
   CHECK_FAILS(cellc_module_profile(module, NULL, 0, times, count), CELLC_INVALID_ARGUMENT, "bindings");

@@ -42,6 +42,15 @@ CELLC_API cellc_status_t cellc_module_run(cellc_module_t *module, void *const *b
 // How many commands (launches, copies, fills) a run goes through.
 CELLC_API size_t cellc_module_command_count(const cellc_module_t *module);
 
+typedef struct cellc_command_info {
+  const char *name;  // the launched kernel's, or "copy" or "fill"; owned by the module, as the label
+  const char *label; // the user's file:line, or ""
+} cellc_command_info_t;
+
+// Fails with INVALID_ARGUMENT if `index` is not below the count.
+CELLC_API cellc_status_t cellc_module_command_info(const cellc_module_t *module, size_t index,
+                                                   cellc_command_info_t *out_info);
+
 // A run that also writes how long each command took, by the calling thread's clock. `out_nanoseconds`
 // has room for `command_count` numbers. Otherwise as cellc_module_run, which measures nothing.
 CELLC_API cellc_status_t cellc_module_profile(cellc_module_t *module, void *const *bindings, size_t count,

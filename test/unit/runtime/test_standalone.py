@@ -36,7 +36,7 @@ def sample(outputs: int = 1) -> Program:
         Buffer("arena", "", "f32", matrix, 64),
         *(Buffer("output", name, "f32", matrix) for name in ("", "second")[:outputs]),
     ]
-    commands = [Launch(0, (0, 1, 3)), Copy(3, 4), Copy(3, 1), *([Launch(0, (3, 2, 5))] if outputs > 1 else [])]
+    commands = [Launch(0, (0, 1, 3), label="net.py:7"), Copy(3, 4), Copy(3, 1), *([Launch(0, (3, 2, 5))] if outputs > 1 else [])]
     return Program(buffers, [Kernel("mul", 6)], commands, arena_bytes=128)
 
 
@@ -97,6 +97,18 @@ def test_time_needs_no_output_file(folder: Path) -> None:
     assert done.stdout.startswith("min ")
     assert "(7 runs, 3 threads)" in done.stdout
     assert "(100 runs" in run(folder, "one", "x.npy", "--time").stdout
+
+
+def test_a_profile_lists_kernels_the_slowest_first(folder: Path) -> None:
+    done = run(folder, "two", "x.npy", "--profile", "5")
+    assert done.returncode == 0
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[0] == ["us", "share", "kernel", "line"]
+    assert sorted(line[2] for line in lines[1:-1]) == ["copy", "copy", "mul", "mul"]
+    assert sorted(line[3:] for line in lines[1:-1] if line[2] == "mul") == [[], ["net.py:7"]]
+    times = [float(line[0]) for line in lines[1:-1]]
+    assert times == sorted(times, reverse=True)
+    assert " ".join(lines[-1][1:]) == "us in 4 commands (medians of 5 runs)"
 
 
 @pytest.mark.parametrize(
