@@ -106,6 +106,13 @@ def test_the_environment_chooses_in_python(portable: tuple[Path, cellc.Tensor]) 
     assert np.load(folder / "here.npy").tobytes() == answer(folder, {"CELLC_CPU_LEVEL": "v3"})
 
 
+def test_lenet_with_two_levels_is_small(tmp_path: Path) -> None:
+    source = f"{Path(__file__).parents[2] / 'examples' / 'lenet.py'}:LeNet"
+    assert main(["compile", source, "--input", "x:1x1x28x28xf32", "-o", str(tmp_path / "lenet")]) == 0
+    weights = 4 * (6 * 26 + 16 * (150 + 1) + 120 * 401 + 84 * 121 + 10 * 85)
+    assert (tmp_path / "lenet").stat().st_size < 500_000 + weights
+
+
 def test_levels_that_do_not_run_here_are_refused(restored) -> None:
     with pytest.raises(ValueError, match="unknown CPU level 'v9'"):
         cellc.set_context(cpu_level="v9")
