@@ -1,0 +1,41 @@
+// RUN: %python -m cellc.targets.cpu --level v4 %s | %FileCheck %s
+
+// Rows are contiguous: four vectors of partial sums, a tree over them, then over the lanes.
+// CHECK-LABEL: func.func @rows(
+// CHECK: scf.for {{.*}} iter_args({{.*}}, {{.*}}, {{.*}}, {{.*}}) -> (vector<16xf32>,
+// CHECK: vector.shuffle {{.*}} [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]
+// CHECK: vector.constant_mask [1]
+// CHECK: vector.maskedstore %b1
+func.func private @rows(%x: tensor<8x128xf32>) -> tensor<8xf32>
+    attributes {cellc.kind = "reduction", cellc.outer = 1 : i64} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>],
+      iterator_types = ["parallel", "reduction"]} ins(%x : tensor<8x128xf32>) outs(%f : tensor<8xf32>) {
+  ^bb0(%a: f32, %s: f32):
+    %t = arith.addf %s, %a : f32
+    linalg.yield %t : f32
+  } -> tensor<8xf32>
+  func.return %r : tensor<8xf32>
+}
+
+// Columns are: lanes are separate sums, and nothing crosses them.
+// CHECK-LABEL: func.func @columns(
+// CHECK: scf.for {{.*}} iter_args(
+// CHECK: vector.load %b0
+// CHECK-NOT: vector.shuffle
+// CHECK: vector.store {{.*}}, %b1
+func.func private @columns(%x: tensor<8x128xf32>) -> tensor<128xf32>
+    attributes {cellc.kind = "reduction", cellc.outer = 0 : i64} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<128xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<128xf32>) -> tensor<128xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0)>],
+      iterator_types = ["parallel", "reduction"]} ins(%x : tensor<8x128xf32>) outs(%f : tensor<128xf32>) {
+  ^bb0(%a: f32, %s: f32):
+    %t = arith.addf %s, %a : f32
+    linalg.yield %t : f32
+  } -> tensor<128xf32>
+  func.return %r : tensor<128xf32>
+}
