@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, StringAttr, TensorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp
 from xdsl.ir import Operation, SSAValue
@@ -105,14 +105,15 @@ class KernelWriter:
 
     def index_value(self, value: SSAValue) -> str:
         """The name of an index value of the kernel."""
-        if value not in self.scalars and isinstance(value.owner, arith.ConstantOp):
-            return self.writer.index(value.owner.value.value.data)
         if value not in self.scalars:
+            constant = scalar_constant(value)
+            if isinstance(constant, int):
+                return self.writer.index(constant)
             raise UnsupportedKernelError(f"kernel {self.name}: an index that is not known here: {value}")
         return self.scalars[value]
 
     def _reshaped(self, view: View, value: SSAValue) -> View:
-        shape = value.type.get_shape()
+        shape = shape_of(value)
         if view.strides == row_major(view.shape):
             return View(view.buffer, shape, row_major(shape), view.offset, view.terms)
         fixed = 0
@@ -122,13 +123,12 @@ class KernelWriter:
             raise UnsupportedKernelError(f"kernel {self.name}: reshape of a tensor that is not dense")
         return View(view.buffer, shape, view.strides[:fixed] + row_major(shape[fixed:]), view.offset, view.terms)
 
-    def attribute(self, name: str) -> object:
-        """The kernel's attribute `cellc.<name>`, or None."""
+    def attribute(self, name: str) -> str | int | None:
+        """The kernel's attribute `cellc.<name>`, a string or an integer, or None."""
         attribute = self._kernel.attributes.get(f"cellc.{name}")
-        if attribute is None:
-            return None
-        data = getattr(attribute, "data", None)
-        return data if data is not None else attribute.value.data
+        if isinstance(attribute, IntegerAttr):
+            return attribute.value.data
+        return attribute.data if isinstance(attribute, StringAttr) else None
 
     def code(self) -> KernelCode:
         """The finished text."""
@@ -162,7 +162,10 @@ def filled_constant(value: SSAValue) -> float | int | None:
     """The constant that fills a tensor, or None."""
     if not isinstance(value.owner, FillOp):
         return None
-    source = value.owner.inputs[0].owner
-    if not isinstance(source, arith.ConstantOp):
-        return None
-    return source.value.value.data
+    return scalar_constant(value.owner.inputs[0])
+
+
+def scalar_constant(value: SSAValue) -> float | int | None:
+    """The number that an `arith.constant` gives, or None."""
+    constant = value.owner.value if isinstance(value.owner, arith.ConstantOp) else None
+    return constant.value.data if isinstance(constant, IntegerAttr | FloatAttr) else None

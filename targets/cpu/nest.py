@@ -139,8 +139,8 @@ def _merge(nest: Nest, dim: int) -> Nest:
 
 def _only(nest: Nest, kept: Sequence[int]) -> Nest:
     """The loops `kept`, the others at index 0."""
-    extents, reductions = ([values[d] for d in kept] for values in (nest.extents, nest.reductions))
-    return nest.with_loops(extents, reductions, lambda a: a.select(kept))
+    extents = [nest.extents[d] for d in kept]
+    return nest.with_loops(extents, [nest.reductions[d] for d in kept], lambda a: a.select(kept))
 
 
 def volume(nest: Nest) -> int:

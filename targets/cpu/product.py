@@ -7,7 +7,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 
 from cellc.targets.cpu.access import Access
-from cellc.targets.cpu.kernel import KernelWriter, filled_constant
+from cellc.targets.cpu.kernel import KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, collapse
 from cellc.targets.cpu.vectors import vector_type
 from cellc.targets.cpu.writer import Writer
@@ -65,7 +65,7 @@ def product_of(kernel: KernelWriter, generics: Sequence[linalg.GenericOp]) -> Pr
     """The product that a contraction (and its epilogue) computes, or None where it has another form."""
     if len(generics) not in (1, 2) or len(generics[0].inputs) != 2 or len(generics[0].outputs) != 1:
         return None
-    main, element = generics[0], str(generics[0].outputs[0].type.element_type)
+    main, element = generics[0], element_of(generics[0].outputs[0])
     initial, extensions = filled_constant(main.outputs[0]), _extensions(main.body.block)
     if initial is None or extensions is None or not _leads(main, len(main.inputs)):
         return None
@@ -98,7 +98,7 @@ def _with_epilogue(
     writes = tuple(spread(a) for a in outer.outputs)
     loops = replace(outer, extents=inner.extents, reductions=inner.reductions)
     nest = replace(loops, inputs=(*inner.inputs, *reads), outputs=writes)
-    element = str(result.type.element_type)
+    element = element_of(result)
     return Product(collapse(nest), extensions, element, initial, outer.body, sums)
 
 

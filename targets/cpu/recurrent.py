@@ -19,7 +19,7 @@ from cellc.targets.cpu.contraction import ProductWriter
 from cellc.targets.cpu.copy import inserted_piece, offset_view
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import Grid
-from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, single
+from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, scalar_constant, single
 from cellc.targets.cpu.nest import Nest, copy_nest, restrict, shape_of
 from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.cpu.product import product_of
@@ -71,8 +71,8 @@ class RecurrentWriter:
             if not isinstance(initial.owner, tensor.EmptyOp):
                 self._copy_rows(self._kernel.view_of(initial), view)
         bounds = [self._kernel.index_value(v) for v in (self._loop.lb, self._loop.ub)]
-        step = self._loop.step.owner
-        assert isinstance(step, arith.ConstantOp)
+        step = scalar_constant(self._loop.step)
+        assert isinstance(step, int)
 
         def body(index: str, _: list[str]) -> list[str]:
             self._kernel.scalars[block.args[0]] = index
@@ -80,7 +80,7 @@ class RecurrentWriter:
                 self._op(op)
             return []
 
-        self._writer.loop((bounds[0], bounds[1], step.value.value.data), body)
+        self._writer.loop((bounds[0], bounds[1], step), body)
 
     def _memory(self, value: SSAValue) -> View:
         """Where a tensor lies, scratch if nowhere yet."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import Operation
 
 from cellc.targets.cpu.grid import Grid, make_grid
 from cellc.targets.cpu.nest import Nest
@@ -46,7 +47,9 @@ def combiner_of(nest: Nest) -> str | None:
         return None
     op, accumulator = yielded.operands[0].owner, nest.body.args[-1]
     uses = list(accumulator.uses)
-    if len(uses) != 1 or uses[0].operation is not op or op.name not in (*_NEUTRAL, "arith.maxsi", "arith.minsi"):
+    if len(uses) != 1 or not isinstance(op, Operation) or uses[0].operation is not op:
+        return None
+    if op.name not in (*_NEUTRAL, "arith.maxsi", "arith.minsi"):
         return None
     return op.name
 

@@ -24,9 +24,9 @@ def write_scatter_kernel(kernel: KernelWriter) -> None:
     kernel.blocks = grid.blocks
     (lower, upper) = grid.ranges(writer, BLOCK)[0]
     target = kernel.view_of(op.result).buffer
-    if filled_constant(op.init) is None:
-        raise UnsupportedKernelError(f"kernel {kernel.name}: scatter_add into a tensor that is not filled")
     initial, element = filled_constant(op.init), element_of(op.result)
+    if initial is None:
+        raise UnsupportedKernelError(f"kernel {kernel.name}: scatter_add into a tensor that is not filled")
 
     def fill_row(row: str, _: list[str]) -> list[str]:
         line = _line(kernel, Access(target, 0, (1,), ((row, width),)), width)
