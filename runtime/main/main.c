@@ -87,7 +87,8 @@ static void print_bindings(const session_t *session, const char *title, cellc_bi
 }
 
 static void print_help(const session_t *session) {
-  printf("usage: %s input.npy ... -o output.npy [--time [N]] [--profile [N]] [--threads N]\n\n", session->command);
+  printf("usage: %s input.npy ... -o output.npy [--time [N]] [--profile [N]] [--threads N]\n\n",
+         session->command);
   printf("Runs %s, compiled by cellc.\n\n", cellc_model.name);
   printf(
       "  -o, --output FILE  where to write; with several outputs, out.npy becomes out.0.npy, out.1.npy ...,\n"

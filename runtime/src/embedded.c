@@ -45,11 +45,12 @@ static cellc_status_t choose_variant(const cellc_embedded_module_t *embedded,
   if (!embedded->variant_count)
     return cellci_fail(CELLC_INVALID_ARGUMENT, "%s has no variant", embedded->name);
   if (!least)
-    return cellci_fail(CELLC_NOT_FOUND, "CELLC_CPU_LEVEL is %s, %s has kernels for %s", wanted, embedded->name,
-                       levels);
+    return cellci_fail(CELLC_NOT_FOUND, "CELLC_CPU_LEVEL is %s, %s has kernels for %s", wanted,
+                       embedded->name, levels);
   const char *meaning = cellci_cpu_level_meaning(least->level);
-  return cellci_fail(CELLC_UNSUPPORTED, "%s needs a processor of level %s%s%s%s, this one has %s", embedded->name,
-                     least->level, *meaning ? " (" : "", meaning, *meaning ? ")" : "", cellci_cpu_level());
+  return cellci_fail(CELLC_UNSUPPORTED, "%s needs a processor of level %s%s%s%s, this one has %s",
+                     embedded->name, least->level, *meaning ? " (" : "", meaning, *meaning ? ")" : "",
+                     cellci_cpu_level());
 }
 
 static cellc_status_t attach_weight(cellc_module_t *module, const cellc_weight_t *weight) {

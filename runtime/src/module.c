@@ -208,7 +208,7 @@ cellc_status_t cellc_module_profile(cellc_module_t *module, void *const *binding
   if (!module || !out_nanoseconds)
     return cellci_fail(CELLC_INVALID_ARGUMENT, "module or out_nanoseconds is NULL");
   if (command_count != module->program.command_count)
-    return cellci_fail(CELLC_INVALID_ARGUMENT, "room for %zu times, the program has %u commands", command_count,
-                       (unsigned)module->program.command_count);
+    return cellci_fail(CELLC_INVALID_ARGUMENT, "room for %zu times, the program has %u commands",
+                       command_count, (unsigned)module->program.command_count);
   return run_checked(module, bindings, count, out_nanoseconds);
 }

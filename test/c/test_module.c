@@ -157,7 +157,8 @@ static void a_variant_is_chosen_by_level(void) {
   setenv("CELLC_CPU_LEVEL", "native", 1);
   CHECK_FAILS(cellc_module_create_embedded(runtime, &embedded, &module), CELLC_UNSUPPORTED, "level v9");
   embedded.variant_count = 0;
-  CHECK_FAILS(cellc_module_create_embedded(runtime, &embedded, &module), CELLC_INVALID_ARGUMENT, "net has no variant");
+  CHECK_FAILS(cellc_module_create_embedded(runtime, &embedded, &module), CELLC_INVALID_ARGUMENT,
+              "net has no variant");
   unsetenv("CELLC_CPU_LEVEL");
   CHECK(!module);
   cellc_runtime_release(runtime);
