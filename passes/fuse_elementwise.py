@@ -144,11 +144,10 @@ def _fuse_vertically(block: Block, several_results: bool = False) -> None:
     while op is not None:
         previous = op.prev_op
         if isinstance(op, GenericOp) and is_all_parallel(op) and any(r.uses for r in op.results):
-            users = _users(op)
-            if users and _fuse_into_all(op, users):
+            if _fuse_into_all(op):
                 erase(op)
             elif several_results:
-                merge_into_one(op, users)
+                merge_into_one(op, _users(op))
         if op.parent is block:
             op = op.next_op
             continue
@@ -170,14 +169,16 @@ def _users(op: Operation) -> list[Operation]:
     return ordered
 
 
-def _fuse_into_all(producer: GenericOp, users: list[Operation]) -> bool:
+def _fuse_into_all(producer: GenericOp) -> bool:
     """Fuses the producer into every user, or into none."""
-    if len(users) > 1 and not _worth_repeating(producer, len(users)):
+    users = users_of(producer)
+    if not users or (len(users) > 1 and not _worth_repeating(producer, len(users))):
+        return False
+    if not all(isinstance(user, GenericOp) and _accepts(user, producer) for user in users):
         return False
     fused: list[tuple[GenericOp, Parts]] = []
-    for user in users:
-        if not isinstance(user, GenericOp) or not _accepts(user, producer):
-            return False
+    for user in _users(producer):
+        assert isinstance(user, GenericOp)
         parts = fused_parts(producer, user)
         if parts is None or len(parts.inputs) + len(parts.outputs) > MAX_OPERANDS:
             return False
@@ -206,7 +207,7 @@ def _worth_repeating(producer: GenericOp, users: int) -> bool:
 
 def _is_only_reader_of_kernel(value: object, reader: GenericOp) -> bool:
     owner = getattr(value, "owner", None)
-    return isinstance(owner, GenericOp) and not is_all_parallel(owner) and _users(owner) == [reader]
+    return isinstance(owner, GenericOp) and not is_all_parallel(owner) and users_of(owner) == [reader]
 
 
 def _accepts(consumer: GenericOp, producer: GenericOp) -> bool:

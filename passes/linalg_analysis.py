@@ -187,16 +187,17 @@ def _cost(op: Operation) -> int:
 def captured_values(op: Operation) -> list[SSAValue]:
     """Values from outside that the op's regions use, in order of use (`tensor.extract` from a table)."""
     found: dict[SSAValue, None] = {}
-    inside = {block for region in op.regions for block in _blocks(region.blocks)}
-    for nested in op.walk():
-        if nested is not op:
-            found.update((v, None) for v in nested.operands if _defining_block(v) not in inside)
+    _collect_captured(op, set(), found)
     return list(found)
 
 
-def _blocks(blocks: Iterable[Block]) -> Iterable[Block]:
-    for block in blocks:
-        yield from block.walk_blocks()
+def _collect_captured(op: Operation, inside: set[Block], found: dict[SSAValue, None]) -> None:
+    for region in op.regions:
+        inside.update(region.blocks)
+        for nested in (nested for block in region.blocks for nested in block.ops):
+            found.update((v, None) for v in nested.operands if _defining_block(v) not in inside)
+            if nested.regions:
+                _collect_captured(nested, inside, found)
 
 
 def _defining_block(value: SSAValue) -> Block | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
@@ -69,6 +71,30 @@ def run_pipeline(
     runs it when `reproducer_dir` is given.
     """
     passes = [get_pass(step)() if isinstance(step, str) else step for step in pipeline]
+    with _collection_paused():
+        return _run(module, passes, context, verify_each, print_after, reproducer_dir)
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """No cycle collection: IR is one large cycle that lives on, and looking through it takes as long as the passes."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _run(
+    module: ModuleOp,
+    passes: Sequence[ModulePass],
+    context: Context,
+    verify_each: bool,
+    print_after: Callable[[str, ModuleOp], None] | None,
+    reproducer_dir: Path | None,
+) -> ModuleOp:
     located = not without_location(module)
     for position, step in enumerate(passes):
         before = print_module(module) if reproducer_dir is not None else ""
