@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from statistics import median
 
 from cellc.runtime import Buffer, Kernel, Launch, Module, Program
 from cellc.targets.cpu.jit import load
@@ -25,16 +24,14 @@ func.func @peak_fma(%x: memref<{size}xf32>, %out: memref<{size}xf32>, %block: in
   %zero = arith.constant 0 : index
   %one = arith.constant 1 : index
   %steps = arith.constant {steps} : index
-  %lanes = arith.constant {lanes} : index
-  %at = arith.muli %block, %lanes : index
-  %v = vector.load %x[%at] : memref<{size}xf32>, {vector}
+  %v = vector.load %x[%zero] : memref<{size}xf32>, {vector}
 {starts}
   %sums:{chains} = scf.for %i = %zero to %steps step %one iter_args({carried}) -> ({types}) {{
 {fmas}
     scf.yield {products} : {types}
   }}
 {adds}
-  vector.store {total}, %out[%at] : memref<{size}xf32>, {vector}
+  vector.store {total}, %out[%zero] : memref<{size}xf32>, {vector}
   return
 }}
 """
@@ -56,8 +53,12 @@ func.func @peak_copy(%x: memref<{size}xf32>, %out: memref<{size}xf32>, %block: i
 
 @dataclass(frozen=True)
 class Peak:
-    """What `threads` threads reach together: f32 operations a second by multiply-adds, bytes a second (read + written)
-    by a copy that no cache holds."""
+    """The limits of `threads` threads.
+
+    Attributes:
+        flops: f32 operations a second by multiply-adds, `threads` times what one thread does on its own.
+        bytes: bytes a second, read and written, that they copy together, past the caches.
+    """
 
     flops: float
     bytes: float
@@ -67,24 +68,23 @@ class Peak:
 def measure_peak(level: CpuLevel, threads: int = 0, runs: int = 9) -> Peak:
     """Measures both limits in about 0.3 s; `threads` as for `cellc.runtime.Module`."""
     workers = threads or Module(Program((), (), ()).to_bytes(), {}).threads
-    kernels = [_fma_kernel(level, workers), _copy_kernel(level, workers)]
+    kernels = [_fma_kernel(level), _copy_kernel(level, workers)]
     objects = compile_kernels(kernels, level)
     addresses = load({kernel.name: data for kernel, data in zip(kernels, objects, strict=True)})
-    flops = _STEPS * _CHAINS * level.lanes(4) * 2 * workers
-    fma = _nanoseconds(kernels[0], addresses, workers * level.lanes(4), threads, runs)
-    copy = _nanoseconds(kernels[1], addresses, workers * _COPY_BYTES // 4, threads, runs)
-    return Peak(flops / min(fma) * 1e9, 2 * workers * _COPY_BYTES / median(copy) * 1e9, workers)
+    flops = _STEPS * _CHAINS * level.lanes(4) * 2
+    fma = _shortest(kernels[0], addresses, level.lanes(4), 1, runs)
+    copy = _shortest(kernels[1], addresses, workers * _COPY_BYTES // 4, threads, runs)
+    return Peak(workers * flops / fma * 1e9, 2 * workers * _COPY_BYTES / copy * 1e9, workers)
 
 
-def _fma_kernel(level: CpuLevel, workers: int) -> KernelCode:
+def _fma_kernel(level: CpuLevel) -> KernelCode:
     lanes = level.lanes(4)
     vector = f"vector<{lanes}xf32>"
     chains = range(_CHAINS)
     adds = ["  %t0 = arith.addf %sums#0, %sums#1 : " + vector]
     adds += [f"  %t{i} = arith.addf %t{i - 1}, %sums#{i + 1} : {vector}" for i in range(1, _CHAINS - 1)]
     text = _FMA.format(
-        size=workers * lanes,
-        lanes=lanes,
+        size=lanes,
         steps=_STEPS,
         chains=_CHAINS,
         vector=vector,
@@ -96,7 +96,7 @@ def _fma_kernel(level: CpuLevel, workers: int) -> KernelCode:
         adds="\n".join(adds),
         total=f"%t{_CHAINS - 2}",
     )
-    return KernelCode("peak_fma", workers, 0, text)
+    return KernelCode("peak_fma", 1, 0, text)
 
 
 def _start(chain: int, vector: str) -> str:
@@ -111,7 +111,8 @@ def _copy_kernel(level: CpuLevel, workers: int) -> KernelCode:
     return KernelCode("peak_copy", size // (_COPY_BLOCK // 4), 0, text)
 
 
-def _nanoseconds(kernel: KernelCode, addresses: dict[str, int], size: int, threads: int, runs: int) -> list[int]:
+def _shortest(kernel: KernelCode, addresses: dict[str, int], size: int, threads: int, runs: int) -> int:
+    """Nanoseconds of the run that nothing disturbed."""
     buffers = [Buffer("input", "x", "f32", (size,)), Buffer("output", "out", "f32", (size,))]
     program = Program(buffers, [Kernel(kernel.name, kernel.blocks)], [Launch(0, (0, 1))])
     module = Module(program.to_bytes(), addresses, threads)
@@ -123,4 +124,4 @@ def _nanoseconds(kernel: KernelCode, addresses: dict[str, int], size: int, threa
     for i, array in enumerate(arrays):
         pointers[i] = (ctypes.addressof(array) + 63) & ~63
     module.profile(pointers)
-    return [module.profile(pointers)[0] for _ in range(runs)]
+    return min(module.profile(pointers)[0] for _ in range(runs))

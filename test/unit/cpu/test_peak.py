@@ -12,7 +12,7 @@ from cellc.targets.cpu.level import LEVELS, native_level
 
 @pytest.mark.parametrize("level", ["v3", "v4"])
 def test_the_fma_loop_is_multiply_adds_only(level: str) -> None:
-    kernel = peak._fma_kernel(LEVELS[level], 1)
+    kernel = peak._fma_kernel(LEVELS[level])
     assembly = assembly_from_ir(lower_to_llvm_ir(kernel.text, kernel.name), LEVELS[level])
     loop = re.search(r"\.LBB0_1:\n(.*?)jne\t\.LBB0_1", assembly, re.DOTALL)
     assert loop is not None
