@@ -22,6 +22,8 @@ from cellc.dialects.nn.arrays import dtype_name, is_float, numpy_dtype, wide
 from cellc.dialects.nn.element_types import dtype_of, element_type
 
 _MOST_LISTED = 64
+# A few characters of text must not become any number of bytes.
+_MOST_BYTES = 1 << 30
 
 
 @irdl_attr_definition
@@ -108,4 +110,6 @@ def _packed(parser: AttrParser, type_: IRTensorType[Any], numbers: Sequence[floa
         listed = np.array(numbers, numpy_dtype(dtype_of(type_.element_type))).tobytes()
     except (OverflowError, VerifyException) as error:
         parser.raise_error(str(error))
+    if len(numbers) != size and len(listed) * size > _MOST_BYTES:
+        parser.raise_error(f"{type_} is too large for one repeated number (up to {_MOST_BYTES} bytes)")
     return listed if len(numbers) == size else listed * size
