@@ -12,14 +12,24 @@ from cellc.nn._activation import Tanh as Tanh
 from cellc.nn._activation import get_activation as get_activation
 from cellc.nn._adam import Adam as Adam
 from cellc.nn._api import API
+from cellc.nn._binary_loss import BCELoss as BCELoss
+from cellc.nn._binary_loss import BCEWithLogitsLoss as BCEWithLogitsLoss
+from cellc.nn._binary_loss import SoftMarginLoss as SoftMarginLoss
 from cellc.nn._cell import Cell as Cell
 from cellc.nn._container import CellList as CellList
 from cellc.nn._container import SequentialCell as SequentialCell
 from cellc.nn._conv import Conv2d as Conv2d
+from cellc.nn._cross_entropy_loss import CrossEntropyLoss as CrossEntropyLoss
 from cellc.nn._dense import Dense as Dense
+from cellc.nn._dice_loss import DiceLoss as DiceLoss
+from cellc.nn._dice_loss import MultiClassDiceLoss as MultiClassDiceLoss
+from cellc.nn._distance_loss import CosineEmbeddingLoss as CosineEmbeddingLoss
+from cellc.nn._distance_loss import RMSELoss as RMSELoss
+from cellc.nn._distance_loss import SmoothL1Loss as SmoothL1Loss
 from cellc.nn._dropout import Dropout as Dropout
 from cellc.nn._embedding import Embedding as Embedding
 from cellc.nn._flatten import Flatten as Flatten
+from cellc.nn._focal_loss import FocalLoss as FocalLoss
 from cellc.nn._graph_cell import GraphCell as GraphCell
 from cellc.nn._loss import L1Loss as L1Loss
 from cellc.nn._loss import LossBase as LossBase
@@ -38,6 +48,7 @@ from cellc.nn._piecewise_activation import PReLU as PReLU
 from cellc.nn._piecewise_activation import SoftShrink as SoftShrink
 from cellc.nn._pooling import AvgPool2d as AvgPool2d
 from cellc.nn._pooling import MaxPool2d as MaxPool2d
+from cellc.nn._sampled_softmax_loss import SampledSoftmaxLoss as SampledSoftmaxLoss
 from cellc.nn._sgd import SGD as SGD
 from cellc.nn._smooth_activation import CELU as CELU
 from cellc.nn._smooth_activation import ELU as ELU
