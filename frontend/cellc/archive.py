@@ -98,7 +98,7 @@ def _open(path: Path) -> zipfile.ZipFile:
 
 
 def _reason(error: OSError) -> str:
-    return "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+    return "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
 
 
 def weights_to_bytes(weights: dict[str, np.ndarray]) -> bytes:

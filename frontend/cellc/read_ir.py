@@ -93,10 +93,11 @@ def _body(main: func.FuncOp, inputs: list[Input]) -> Graph:
 
 def _check_updates(inputs: list[Input], outputs: list[Value]) -> None:
     """Results that update arguments come after all others, one for each, of the argument's type."""
-    updated = [value for value in inputs if value.updated_by is not None]
-    first = len(outputs) - len(updated)
-    if sorted(value.updated_by for value in updated) != list(range(first, len(outputs))) or first < 0:
+    updated = {value.updated_by: value for value in inputs if value.updated_by is not None}
+    count = sum(value.updated_by is not None for value in inputs)
+    first = len(outputs) - count
+    if sorted(updated) != list(range(first, len(outputs))) or first < 0:
         raise ModuleFormError("cellc.updated_by must name the last results of @main, each once")
-    for value in updated:
-        if value.kind != "parameter" or outputs[value.updated_by].type != value.type:
-            raise ModuleFormError(f"'{value.name}' cannot be updated by result {value.updated_by} of @main")
+    for number, value in updated.items():
+        if value.kind != "parameter" or outputs[number].type != value.type:
+            raise ModuleFormError(f"'{value.name}' cannot be updated by result {number} of @main")

@@ -202,10 +202,10 @@ class PReLU(Cell):
 
 
 def _slopes(channel: int, w: Any, owner: str) -> Tensor:
-    if isinstance(w, float | np.float32):
+    if isinstance(w, float | np.floating):
         return Tensor(np.full(channel, w, np.float32))
     if isinstance(w, list):
-        if len(w) != channel or not all(isinstance(item, float | np.float32) for item in w):
+        if len(w) != channel or not all(isinstance(item, float | np.floating) for item in w):
             raise bad_argument(ValueError, f"For '{owner}', a list 'w' must have {channel} floats, but got {w}.")
         return Tensor(np.array(w, np.float32))
     if not isinstance(w, Tensor):

@@ -36,7 +36,12 @@ def sample(outputs: int = 1) -> Program:
         Buffer("arena", "", "f32", matrix, 64),
         *(Buffer("output", name, "f32", matrix) for name in ("", "second")[:outputs]),
     ]
-    commands = [Launch(0, (0, 1, 3), label="net.py:7"), Copy(3, 4), Copy(3, 1), *([Launch(0, (3, 2, 5))] if outputs > 1 else [])]
+    commands = [
+        Launch(0, (0, 1, 3), label="net.py:7"),
+        Copy(3, 4),
+        Copy(3, 1),
+        *([Launch(0, (3, 2, 5))] if outputs > 1 else []),
+    ]
     return Program(buffers, [Kernel("mul", 6)], commands, arena_bytes=128)
 
 
