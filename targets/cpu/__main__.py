@@ -1,4 +1,4 @@
-"""Prints the text of kernels: `python -m cellc.targets.cpu [--level v4] [--asm] kernels.mlir` (`-` for standard input)."""
+"""Prints the text of kernels: `python -m cellc.targets.cpu [--level v4] [--asm] FILE` (`-` is standard input)."""
 
 import argparse
 import sys

@@ -49,10 +49,12 @@ class ProductWriter:
         self._blocking = choose_blocking(product, tiling)
         self._nest_writer = NestWriter(kernel.writer, product.nest, tiling.lanes)
         self._vectors = self._nest_writer.vectors
+        if tiling.second_dim is not None:
+            self._nest_writer.steps[tiling.second_dim] = tiling.second
         self._micro = MicroKernel(self._nest_writer, product, tiling)
         self._vector = product.factors[tiling.vector_factor]
         self._scalar = product.factors[1 - tiling.vector_factor]
-        rows = (tiling.tile_dim, *product.shared(tiling.vector_factor, tiling.lane_dim))
+        rows = (tiling.tile_dim, tiling.second_dim, *product.shared(tiling.vector_factor, tiling.lane_dim))
         self._shared = [d for d in self._nest.parallel if d in rows]
         self._chunks = self._blocking.chunks
         pieces = self._blocking.pieces
@@ -188,7 +190,16 @@ class ProductWriter:
         return ceil(self._width / self._tiling.lanes)
 
     def _initial(self, rows: int) -> list[str]:
-        return [self._vectors.constant(self._product.initial, self._product.element)] * (rows * self._count())
+        return [self._vectors.constant(self._product.initial, self._product.element)] * len(self._places(rows))
+
+    def _places(self, rows: int) -> list[tuple[dict[int, int], int]]:
+        """Where the sums of a tile are: offsets of the tile's loops, and the number of the vector."""
+        tiling, places = self._tiling, []
+        for second in range(tiling.second):
+            for row in range(rows):
+                offsets = {d: i for d, i in ((tiling.tile_dim, row), (tiling.second_dim, second)) if d is not None}
+                places += [(offsets, j) for j in range(self._count())]
+        return places
 
     def _whole_sums(self, vector: Factor, scalar: Factor, rows: int) -> list[str]:
         if self._tiling.dot_dim is not None:
@@ -212,48 +223,47 @@ class ProductWriter:
         size = self._tiling.width * prod(chunks[d] for d in self._shared)
         return Access(self._kernel.scratch(self._product.element, size), 0, tuple(strides), tuple(terms))
 
-    def _partial_at(self, row: int, j: int) -> Access:
+    def _partial_at(self, offsets: dict[int, int], j: int) -> Access:
         assert self._partial is not None
         access = self._partial.shifted(self._tiling.lane_dim, j * self._tiling.lanes)
-        if self._tiling.tile_dim is not None:
-            access = access.shifted(self._tiling.tile_dim, row)
+        for dim, offset in offsets.items():
+            access = access.shifted(dim, offset)
         return self._nest_writer.located(access)
 
     def _load_partial(self, rows: int) -> list[str]:
-        return [self._vectors.load(self._partial_at(row, j), 1) for row in range(rows) for j in range(self._count())]
+        return [self._vectors.load(self._partial_at(*place), 1) for place in self._places(rows)]
 
     def _store_partial(self, rows: int, sums: list[str]) -> None:
-        for i, value in enumerate(sums):
-            self._vectors.store(value, self._partial_at(*divmod(i, self._count())), 1)
+        for place, value in zip(self._places(rows), sums, strict=True):
+            self._vectors.store(value, self._partial_at(*place), 1)
 
     # The epilogue and the stores.
 
     def _finish(self, rows: int, sums: list[str]) -> None:
         """Stores a tile of sums, lanes along the loop that the result is contiguous in."""
-        lane_dim, tile_dim, count = self._tiling.lane_dim, self._tiling.tile_dim, self._count()
+        lane_dim, tile_dim = self._tiling.lane_dim, self._tiling.tile_dim
         output = self._nest.outputs[0]
         turn = output.strides[lane_dim] != 1 and tile_dim is not None and output.strides[tile_dim] == 1 and rows > 1
         if turn:
             self._finish_turned(rows, sums)
             return
-        for i, value in enumerate(sums):
-            row, j = divmod(i, count)
-            valid = min(self._tiling.lanes, self._width - j * self._tiling.lanes)
-            offsets = {lane_dim: j * self._tiling.lanes} | ({tile_dim: row} if tile_dim is not None else {})
-            self._finish_vector(value, lane_dim, offsets, valid)
+        lanes = self._tiling.lanes
+        for value, (offsets, j) in zip(sums, self._places(rows), strict=True):
+            self._finish_vector(value, lane_dim, offsets | {lane_dim: j * lanes}, min(lanes, self._width - j * lanes))
 
     def _finish_turned(self, rows: int, sums: list[str]) -> None:
-        lane_dim, tile_dim = self._tiling.lane_dim, self._tiling.tile_dim
-        lanes, count = self._tiling.lanes, self._count()
+        """Turns lanes x rows in registers, for each vector across and each index of the second loop."""
+        lane_dim, lanes, tile_dim = self._tiling.lane_dim, self._tiling.lanes, self._tiling.tile_dim
         assert tile_dim is not None
-        for j in range(count):
-            for first in range(0, rows, lanes):
-                valid = min(lanes, rows - first)
-                group = [sums[(first + i) * count + j] for i in range(valid)]
-                group += [group[0]] * (lanes - valid)
-                columns = self._vectors.transpose(group, self._product.element)
-                for i in range(min(lanes, self._width - j * lanes)):
-                    self._finish_vector(columns[i], tile_dim, {lane_dim: j * lanes + i, tile_dim: first}, valid)
+        groups: dict[tuple[tuple[tuple[int, int], ...], int], list[str]] = {}
+        for value, (offsets, j) in zip(sums, self._places(rows), strict=True):
+            first = offsets[tile_dim] // lanes * lanes
+            groups.setdefault((tuple((offsets | {tile_dim: first}).items()), j), []).append(value)
+        for (items, j), group in groups.items():
+            valid = len(group)
+            columns = self._vectors.transpose(group + [group[0]] * (lanes - valid), self._product.element)
+            for i in range(min(lanes, self._width - j * lanes)):
+                self._finish_vector(columns[i], tile_dim, dict(items) | {lane_dim: j * lanes + i}, valid)
 
     def _finish_vector(self, value: str, dim: int, offsets: dict[int, int], valid: int) -> None:
         """The epilogue and store of `valid` lanes along loop `dim`, `offsets` from the tile's start."""

@@ -13,6 +13,11 @@ from cellc.targets.cpu.tiling import Tiling
 _UNROLLED, _MANY_REGISTERS = 4, 32
 
 
+# (Number of the factor, index of the tile's loop, index of its second loop), and the vectors read there.
+Place = tuple[int, int, int]
+Loaded = dict[Place, list[str]]
+
+
 class MicroKernel:
     """Writes sums at the current position of `nest_writer`.
 
@@ -31,7 +36,10 @@ class MicroKernel:
     def sums(
         self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str], ranges: dict[int, Range]
     ) -> list[str]:
-        """`initial` plus the reduction in `ranges` for `rows` x ceil(width / lanes) vectors, row by row."""
+        """`initial` plus the reduction in `ranges`, in the order of `Tiling`'s loops: second, tile, lanes.
+
+        `rows` are those of `tile_dim`, fewer in the last tile.
+        """
 
         def step(carried: list[str]) -> list[str]:
             return self._multiply_add(vector, scalar, rows, width, carried)
@@ -59,28 +67,35 @@ class MicroKernel:
         return self._writer.loop((lower, upper, 1), body, carried, [self._type] * len(carried))
 
     def _multiply_add(self, vector: Factor, scalar: Factor, rows: int, width: int, sums: list[str]) -> list[str]:
-        count = len(sums) // rows
+        count = len(sums) // (rows * self._tiling.second)
         following: list[str] = []
-        lefts: list[str] = []
-        rights: list[str] = []
-        for row in range(rows):
-            lefts = self._row_of(vector, row, count, width) if row == 0 or self._varies(vector) else lefts
-            rights = self._row_of(scalar, row, count, width) if row == 0 or self._varies(scalar) else rights
-            for j in range(count):
-                following.append(self.multiply_add(rights[j], lefts[j], sums[row * count + j]))
+        loaded: Loaded = {}
+        for second in range(self._tiling.second):
+            for row in range(rows):
+                left, right = (
+                    self._row_of(factor, loaded, (number, row, second), count, width)
+                    for number, factor in enumerate((vector, scalar))
+                )
+                for j in range(count):
+                    following.append(self.multiply_add(right[j], left[j], sums[len(following)]))
         return following
 
-    def _varies(self, factor: Factor) -> bool:
-        """Whether a factor differs from row to row of a tile."""
-        return self._tiling.tile_dim is not None and factor.access.strides[self._tiling.tile_dim] != 0
-
-    def _row_of(self, factor: Factor, row: int, count: int, width: int) -> list[str]:
-        """The vectors of one row of a tile; one broadcast element where the factor is the same in all columns."""
-        access, tile_dim = factor.access, self._tiling.tile_dim
-        moved = factor if tile_dim is None else replace(factor, access=access.shifted(tile_dim, row))
-        if access.strides[self._tiling.lane_dim] == 0:
-            return [self.broadcast(moved)] * count
-        return [self._lanes_of(moved, j, width) for j in range(count)]
+    def _row_of(self, factor: Factor, loaded: Loaded, place: Place, count: int, width: int) -> list[str]:
+        """The vectors of a factor in one row of a tile, each loaded once."""
+        strides, key, access = factor.access.strides, [place[0]], factor.access
+        for dim, index in zip((self._tiling.tile_dim, self._tiling.second_dim), place[1:], strict=True):
+            varies = dim is not None and strides[dim] != 0
+            key.append(index if varies else 0)
+            access = access.shifted(dim, index) if dim is not None and varies else access
+        number, row, second = key
+        if (number, row, second) not in loaded:
+            moved = replace(factor, access=access)
+            if strides[self._tiling.lane_dim] == 0:
+                vectors = [self.broadcast(moved)] * count
+            else:
+                vectors = [self._lanes_of(moved, j, width) for j in range(count)]
+            loaded[number, row, second] = vectors
+        return loaded[number, row, second]
 
     def _lanes_of(self, factor: Factor, j: int, width: int) -> str:
         """Vector `j` of a panel of `width` columns."""

@@ -13,13 +13,14 @@ Range = tuple[str, str]
 
 
 class NestWriter:
-    """Writes one nest; `position[d]` is the SSA index of loop d once it is known."""
+    """Writes one nest; `position[d]` is the SSA index of loop d once it is known, `steps` those that are not 1."""
 
     def __init__(self, writer: Writer, nest: Nest, lanes: int) -> None:
         self.writer = writer
         self.nest = nest
         self.vectors = Vectors(writer, lanes)
         self.position: list[str | None] = [None] * len(nest.extents)
+        self.steps: dict[int, int] = {}
 
     def whole(self, dim: int) -> Range:
         """All iterations of a loop."""
@@ -40,7 +41,7 @@ class NestWriter:
             self.at(dim, index, lambda: self.loops(dims[1:], ranges, inner))
             return []
 
-        self.writer.loop((lower, upper, 1), body)
+        self.writer.loop((lower, upper, self.steps.get(dim, 1)), body)
 
     def carried_loops(
         self, dims: Sequence[int], initial: list[str], types: list[str], inner: Callable[[list[str]], list[str]]

@@ -20,8 +20,9 @@ _FEW = 4
 
 @dataclass(frozen=True)
 class Tiling:
-    """`lane_dim` runs along vectors of factor `vector_factor`; `tile` indices of `tile_dim` times `vectors`
-    vectors are summed in registers. `dot`: lanes run along the reduction loop `dot_dim` instead."""
+    """`lane_dim` runs along vectors of factor `vector_factor`; `tile` indices of `tile_dim` times `second` indices
+    of `second_dim` times `vectors` vectors are summed in registers. `second` divides its loop's extent.
+    With `dot_dim`, lanes run along that reduction loop instead."""
 
     lanes: int
     lane_dim: int
@@ -31,6 +32,13 @@ class Tiling:
     vector_factor: int
     registers: int
     dot_dim: int | None = None
+    second_dim: int | None = None
+    second: int = 1
+
+    @property
+    def sums(self) -> int:
+        """Vectors of sums."""
+        return self.tile * self.second * self.vectors
 
     @property
     def width(self) -> int:
@@ -64,13 +72,40 @@ def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> l
             most = max(1, min(rows, (level.registers - 2 - vectors) // vectors))
             one = Tiling(lanes, lane_dim, tile_dim, 1, vectors, factor, level.registers)
             found += [replace(one, tile=tile) for tile in range(1, most + 1)]
+    return found + [wider for tiling in found for wider in _seconds(product, tiling)]
+
+
+def _seconds(product: Product, tiling: Tiling) -> list[Tiling]:
+    """Tiles over a second loop too, where one loop is too short to fill the registers."""
+    nest, dim = product.nest, tiling.tile_dim
+    if dim is None or tiling.tile != nest.extents[dim] or tiling.sums >= _FMA_LATENCY * _FMAS_PER_CYCLE:
+        return []
+    found = []
+    for second_dim in nest.parallel:
+        if second_dim in (dim, tiling.lane_dim):
+            continue
+        extent = nest.extents[second_dim]
+        for second in (s for s in range(2, extent + 1) if extent % s == 0):
+            wider = replace(tiling, second_dim=second_dim, second=second)
+            if wider.sums + tiling.vectors + min(_loads(product, wider)) + 1 <= tiling.registers:
+                found.append(wider)
     return found
+
+
+def _loads(product: Product, tiling: Tiling) -> tuple[int, int]:
+    """Loads of the broadcast factor and of the other one in a reduction step."""
+    counts = []
+    for number, each in ((1 - tiling.vector_factor, 1), (tiling.vector_factor, tiling.vectors)):
+        strides = product.factors[number].access.strides
+        for dim, size in ((tiling.tile_dim, tiling.tile), (tiling.second_dim, tiling.second)):
+            each *= size if dim is not None and strides[dim] != 0 else 1
+        counts.append(each)
+    return counts[0], counts[1]
 
 
 def _score(product: Product, tiling: Tiling) -> float:
     """Useful multiply-adds per cycle, about; ties go to fewer loads, then to smaller tiles."""
-    nest, work = product.nest, tiling.tile * tiling.vectors
-    loads = tiling.tile + tiling.vectors
+    nest, work, loads = product.nest, tiling.sums, sum(_loads(product, tiling))
     score = _used(nest, tiling) * work / max(work / _FMAS_PER_CYCLE, loads / _FMAS_PER_CYCLE, _FMA_LATENCY)
     output, vector = nest.outputs[0], product.factors[tiling.vector_factor].access
     turned = tiling.tile_dim is not None and output.strides[tiling.tile_dim] == 1
@@ -129,7 +164,7 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     nest, lane = product.nest, tiling.lane_dim
     steps = prod(nest.extents[d] for d in nest.reduced)
     same = product.shared(tiling.vector_factor, lane)
-    shared = [d for d in nest.parallel if d in same or d == tiling.tile_dim]
+    shared = [d for d in nest.parallel if d in (*same, tiling.tile_dim, tiling.second_dim)]
     chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel}
     rows = prod(nest.extents[d] for d in shared)
     most_rows = max(_FEWEST_ROWS, _ROWS_BYTES // (4 * max(1, steps)))
@@ -149,7 +184,7 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
         if d not in shared and d != lane and per_block < _BLOCK_STEPS:
             chunks[d] = min(nest.extents[d], ceil(_BLOCK_STEPS / max(1, per_block)))
             per_block *= chunks[d]
-    packed = tiling.tile_dim in (None, *same) and _packed(product, tiling, rows)
+    packed = {tiling.tile_dim, tiling.second_dim} <= {None, *same} and _packed(product, tiling, rows)
     return Blocking(chunks, packed, _pieces(product, tiling, steps))
 
 
@@ -158,7 +193,7 @@ def _split_rows(product: Product, tiling: Tiling, chunks: dict[int, int], shared
     extents = product.nest.extents
     for position, dim in enumerate(shared):
         inner = prod(extents[d] for d in shared[position + 1 :])
-        unit = tiling.tile if dim == tiling.tile_dim else 1
+        unit = {tiling.tile_dim: tiling.tile, tiling.second_dim: tiling.second}.get(dim, 1)
         if inner * unit <= most or position == len(shared) - 1:
             parts = ceil(extents[dim] * inner / most)
             chunks[dim] = min(extents[dim], ceil(ceil(extents[dim] / parts) / unit) * unit)
@@ -179,8 +214,12 @@ def _packed(product: Product, tiling: Tiling, rows: int) -> bool:
     factor = product.factors[tiling.vector_factor]
     if factor.extension is not None:
         return rows > tiling.tile
-    tiles = rows / tiling.tile
-    return tiles >= 8 if factor.access.strides[tiling.lane_dim] == 1 else tiles >= 2
+    tiles = rows / (tiling.tile * tiling.second)
+    if factor.access.strides[tiling.lane_dim] == 1:
+        return tiles >= 8
+    # Blocks turned in registers cost less than gathers, even for one use.
+    turned = any(abs(factor.access.strides[d]) == 1 for d in product.nest.reduced)
+    return tiles >= 2 or (turned and rows > 1)
 
 
 def _pieces(product: Product, tiling: Tiling, steps: int) -> int | None:
