@@ -7,6 +7,7 @@ This is the only place that needs a C compiler (``cc``, or ``CC`` of the environ
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -196,10 +197,15 @@ def _run(command: list[str], folder: str) -> None:
 
 def _install(built: Path, output: Path) -> None:
     """Move a file into place under a temporary name first: a binary is there whole or not at all."""
+    # What is no file, such as a device, must not be replaced by one.
     partial = output.with_name(f".{output.name}.{os.getpid()}.part")
+    target = output if output.exists() and not output.is_file() else partial
     try:
-        shutil.copy(built, partial)
-        partial.replace(output)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise LinkError(f"cannot write {output}: {error.strerror}") from None
+        shutil.copyfile(built, target)
+        if target is partial:
+            shutil.copymode(built, partial)
+            partial.replace(output)
+    except (OSError, shutil.SpecialFileError) as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise LinkError(f"cannot write {output}: {error.strerror or error}") from None

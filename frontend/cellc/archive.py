@@ -6,11 +6,11 @@ itself is checked before it is believed, and what is wrong is named by file and 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import struct
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,27 +47,28 @@ class Archive(NamedTuple):
 
 
 def write_archive(path: str | os.PathLike, manifest: dict, module: str, weights: dict[str, np.ndarray]) -> None:
-    """Writes the file whole or not at all: into a temporary file beside it, then renamed."""
+    """Writes the file whole or not at all: under another name beside it, then renamed."""
     path = Path(path)
+    members = {
+        MANIFEST: json.dumps(manifest, indent=2).encode(),
+        MODULE: module.encode(),
+        WEIGHTS: weights_to_bytes(weights),
+    }
+    # What is no file, such as a device or a pipe, must not be replaced by one.
+    beside = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name + ".", delete=False) as temporary:
-            try:
-                with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-                    for name, data in (
-                        (MANIFEST, json.dumps(manifest, indent=2).encode()),
-                        (MODULE, module.encode()),
-                        (WEIGHTS, weights_to_bytes(weights)),
-                    ):
-                        # A fixed date: the same network gives the same bytes.
-                        archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
-                temporary.close()
-                os.chmod(temporary.name, 0o644)
-                os.replace(temporary.name, path)
-            except BaseException:
-                os.unlink(temporary.name)
-                raise
+        with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+            for name, data in members.items():
+                # A fixed date: the same network gives the same bytes.
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+        if beside != path:
+            os.replace(beside, path)
     except OSError as error:
         raise OSError(error.errno, f"cannot write {path}: {error.strerror}") from None
+    finally:
+        if beside != path:
+            with contextlib.suppress(OSError):
+                beside.unlink()
 
 
 def read_archive(path: str | os.PathLike) -> Archive:

@@ -86,3 +86,7 @@ class RankMismatch(nn.Cell):
 
 not_a_cell = 3
 made = Mlp
+
+
+class NotACellClass:
+    """A class, but not a Cell."""

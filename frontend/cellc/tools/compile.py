@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from cellc.targets.cpu.level import CpuLevel
 
 PORTABLE = "portable"
+# Those that PTX 8.3, the version that is written, knows.
+_ARCHITECTURES = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_87", "sm_89", "sm_90", "sm_90a")
+
 DESCRIPTION = """\
 Compiles a network. SOURCE is a .cellir file (see cellc.export), or model.py:Net for a Cell in a Python file.
 
@@ -41,7 +44,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--emit", choices=tuple(_EMITTERS), default="executable", help="what to make (default: executable)")
     add("--cpu", default=PORTABLE, metavar="LEVEL", help="portable (default: AVX-512 or AVX2, chosen when the binary "
         "starts), native (this machine's level) or one level: v4 (AVX-512), v3 (AVX2), v2")  # fmt: skip
-    add("--arch", default="sm_90", help="GPU architecture for --emit=ptx (default: sm_90)")
+    add("--arch", choices=_ARCHITECTURES, default="sm_90", help="GPU architecture for --emit=ptx (default: sm_90)")
     parser.set_defaults(run=run)
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from cellc.errors import CompileError
 from cellc.tools import compile as compile_command
 from cellc.tools import doctor, inspect
 from cellc.tools import profile as profile_command
@@ -22,18 +23,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()  # here, so that a full disk is an error like any other
+        return status
     except UsageError as error:
         print(f"cellc: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
+    except KeyboardInterrupt:
+        print("cellc: interrupted", file=sys.stderr)
+        return 130
     except Exception as error:
         if os.environ.get("CELLC_TRACEBACK") == "full":
             raise
-        print(f"cellc: {str(error).strip() or type(error).__name__}", file=sys.stderr)
+        print(f"cellc: {_message(error)}", file=sys.stderr)
+        if isinstance(error, OSError):
+            _drop_output()
         return 1
+
+
+def _message(error: Exception) -> str:
+    """An error's text; with its type where the text alone says little (`KeyError: 'x'`)."""
+    text = str(error).strip()
+    explained = isinstance(error, OSError | ValueError | TypeError | RuntimeError | ImportError | CompileError)
+    return text if text and explained else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def _drop_output() -> None:
+    """What could not be written must not be tried again when Python ends."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _version() -> str:

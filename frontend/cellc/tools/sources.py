@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import math
+import os
 import re
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from cellc.archive import read_weights
+from cellc.archive import MAX_TENSOR_BYTES, read_weights
 from cellc.cellir import SUFFIX, LoadedGraph, check_weights, load, trace_cell, weights_of
 from cellc.dtype import dtype_of
 from cellc.nn._cell import Cell
@@ -23,6 +28,10 @@ class UsageError(Exception):
     """The command line asks for something that cannot be; the message is for the user."""
 
 
+class SourceError(RuntimeError):
+    """The user's Python file, or the Cell in it, raised an exception; the message says which and where."""
+
+
 def read_source(source: str, inputs: Sequence[str], weights: str | None) -> LoadedGraph:
     """The network that a command names.
 
@@ -33,6 +42,7 @@ def read_source(source: str, inputs: Sequence[str], weights: str | None) -> Load
 
     Raises:
         UsageError: the source or an input cannot be understood.
+        SourceError: the user's file raised an exception.
         FileNotFoundError, ValueError, TypeError: as `cellc.load` and the Cell raise them.
     """
     path, separator, name = source.rpartition(":")
@@ -52,6 +62,10 @@ def read_source(source: str, inputs: Sequence[str], weights: str | None) -> Load
 def _from_cell(cell: Cell, inputs: Sequence[str], source: str) -> LoadedGraph:
     if not inputs:
         raise UsageError(f"{source}: give each argument's type, such as --input x:1x28x28xf32")
+    names = [text.partition(":")[0] for text in inputs]
+    for number, input_name in enumerate(names):
+        if input_name in names[:number]:
+            raise UsageError(f"--input {inputs[number]}: there is an input '{input_name}' already")
     tensors = [_example(text) for text in inputs]
     traced = trace_cell(cell, *tensors)
     for value, text in zip([v for v in traced.graph.inputs if v.kind == "input"], inputs, strict=False):
@@ -69,6 +83,8 @@ def _example(text: str) -> Tensor:
         dtype = dtype_of(found["dtype"])
     except (KeyError, TypeError, ValueError):
         raise UsageError(f"--input {text}: there is no dtype '{found['dtype']}'") from None
+    if math.prod(shape) * dtype.numpy.itemsize > MAX_TENSOR_BYTES:
+        raise UsageError(f"--input {text}: too large")
     return Tensor(np.zeros(shape, dtype.numpy))
 
 
@@ -76,20 +92,47 @@ def _cell(path: Path, name: str) -> Cell:
     """Runs the Python file and makes the Cell; its folder can be imported from, as with `python file.py`."""
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
+    if not name:
+        raise UsageError(f"{path}: names no Cell; write {path}:Net")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     sys.path.insert(0, str(path.parent))
-    spec.loader.exec_module(module)
+    with _users_code(str(path)):
+        spec.loader.exec_module(module)
     if not hasattr(module, name):
         raise UsageError(f"{path} has no '{name}'")
-    made = getattr(module, name)
-    made = made if isinstance(made, Cell) else made()
-    if not isinstance(made, Cell):
-        raise UsageError(f"{path}:{name} made a {type(made).__name__}, not a Cell")
-    return made
+    return _made(getattr(module, name), f"{path}:{name}")
+
+
+def _made(value: Any, where: str) -> Cell:
+    """A Cell, or what a class or function makes of nothing, which must be one."""
+    if not isinstance(value, Cell):
+        if not callable(value):
+            raise UsageError(f"{where} is of type {type(value).__name__}, not a Cell")
+        with _users_code(where):
+            value = value()
+    if not isinstance(value, Cell):
+        raise UsageError(f"{where} made a {type(value).__name__}, not a Cell")
+    return value
+
+
+@contextmanager
+def _users_code(where: str) -> Iterator[None]:
+    """Turns what a user's file raises into one line that says what and where."""
+    try:
+        yield
+    except SystemExit:
+        raise SourceError(f"{where} ended the program (sys.exit)") from None
+    except Exception as error:
+        if os.environ.get("CELLC_TRACEBACK") == "full":
+            raise
+        frames = traceback.extract_tb(error.__traceback__)
+        place = next((frame for frame in reversed(frames) if frame.filename == where.partition(":")[0]), None)
+        line = f", line {place.lineno}" if place is not None else ""
+        raise SourceError(f"{where}{line}: {type(error).__name__}: {error}") from error
 
 
 def _with_weights(loaded: LoadedGraph, file: str) -> dict[str, np.ndarray]:
