@@ -3,7 +3,15 @@
 from typing import Any
 
 import numpy as np
-from conformance import oracles, table_activations
+from conformance import (
+    oracles,
+    table_activations,
+    table_convolution,
+    table_embedding,
+    table_normalization,
+    table_pooling,
+    table_recurrent,
+)
 from conformance.row import Row, floats, of
 
 from cellc import nn, ops
@@ -130,6 +138,11 @@ ROWS = [
     Row("WithEvalCell", of(lambda: nn.WithEvalCell(nn.Dense(4, 2), nn.MSELoss())), floats((3, 4), (3, 2)),
         lambda p, x, y: (np.mean((oracles.dense()(p, x) - y) ** 2), oracles.dense()(p, x), y), gradient=False),
     *table_activations.ROWS,
+    *table_convolution.ROWS,
+    *table_embedding.ROWS,
+    *table_normalization.ROWS,
+    *table_pooling.ROWS,
+    *table_recurrent.ROWS,
 ]  # fmt: skip
 
 

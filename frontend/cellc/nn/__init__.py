@@ -12,6 +12,9 @@ from cellc.nn._activation import Tanh as Tanh
 from cellc.nn._activation import get_activation as get_activation
 from cellc.nn._adam import Adam as Adam
 from cellc.nn._api import API
+from cellc.nn._batch_norm import BatchNorm1d as BatchNorm1d
+from cellc.nn._batch_norm import BatchNorm2d as BatchNorm2d
+from cellc.nn._batch_norm import BatchNorm3d as BatchNorm3d
 from cellc.nn._binary_loss import BCELoss as BCELoss
 from cellc.nn._binary_loss import BCEWithLogitsLoss as BCEWithLogitsLoss
 from cellc.nn._binary_loss import SoftMarginLoss as SoftMarginLoss
@@ -31,13 +34,14 @@ from cellc.nn._embedding import Embedding as Embedding
 from cellc.nn._flatten import Flatten as Flatten
 from cellc.nn._focal_loss import FocalLoss as FocalLoss
 from cellc.nn._graph_cell import GraphCell as GraphCell
+from cellc.nn._group_norm import GroupNorm as GroupNorm
+from cellc.nn._group_norm import InstanceNorm2d as InstanceNorm2d
 from cellc.nn._loss import L1Loss as L1Loss
 from cellc.nn._loss import LossBase as LossBase
 from cellc.nn._loss import MSELoss as MSELoss
 from cellc.nn._loss import SoftmaxCrossEntropyWithLogits as SoftmaxCrossEntropyWithLogits
 from cellc.nn._lstm import LSTM as LSTM
 from cellc.nn._momentum import Momentum as Momentum
-from cellc.nn._normalization import BatchNorm2d as BatchNorm2d
 from cellc.nn._normalization import LayerNorm as LayerNorm
 from cellc.nn._optimizer import Optimizer as Optimizer
 from cellc.nn._piecewise_activation import HShrink as HShrink
@@ -54,6 +58,8 @@ from cellc.nn._smooth_activation import CELU as CELU
 from cellc.nn._smooth_activation import ELU as ELU
 from cellc.nn._smooth_activation import FastGelu as FastGelu
 from cellc.nn._smooth_activation import LogSigmoid as LogSigmoid
+from cellc.nn._sync_batch_norm import GlobalBatchNorm as GlobalBatchNorm
+from cellc.nn._sync_batch_norm import SyncBatchNorm as SyncBatchNorm
 from cellc.nn._wrapper import TrainOneStepCell as TrainOneStepCell
 from cellc.nn._wrapper import WithEvalCell as WithEvalCell
 from cellc.nn._wrapper import WithLossCell as WithLossCell

@@ -1,0 +1,5 @@
+"""Rows of embedding layers that are not in `table.py`."""
+
+from conformance.row import Row
+
+ROWS: list[Row] = []
