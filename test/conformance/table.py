@@ -8,9 +8,11 @@ from conformance import (
     table_activations,
     table_convolution,
     table_embedding,
+    table_losses,
     table_normalization,
     table_pooling,
     table_recurrent,
+    table_tools,
 )
 from conformance.row import Row, floats, of
 
@@ -138,9 +140,11 @@ ROWS = [
     Row("WithEvalCell", of(lambda: nn.WithEvalCell(nn.Dense(4, 2), nn.MSELoss())), floats((3, 4), (3, 2)),
         lambda p, x, y: (np.mean((oracles.dense()(p, x) - y) ** 2), oracles.dense()(p, x), y), gradient=False),
     *table_activations.ROWS,
+    *table_normalization.ROWS,
+    *table_losses.ROWS,
+    *table_tools.ROWS,
     *table_convolution.ROWS,
     *table_embedding.ROWS,
-    *table_normalization.ROWS,
     *table_pooling.ROWS,
     *table_recurrent.ROWS,
 ]  # fmt: skip

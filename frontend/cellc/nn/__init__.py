@@ -12,6 +12,10 @@ from cellc.nn._activation import Tanh as Tanh
 from cellc.nn._activation import get_activation as get_activation
 from cellc.nn._adam import Adam as Adam
 from cellc.nn._api import API
+from cellc.nn._arrange import OneHot as OneHot
+from cellc.nn._arrange import Pad as Pad
+from cellc.nn._arrange import Range as Range
+from cellc.nn._arrange import Roll as Roll
 from cellc.nn._batch_norm import BatchNorm1d as BatchNorm1d
 from cellc.nn._batch_norm import BatchNorm2d as BatchNorm2d
 from cellc.nn._batch_norm import BatchNorm3d as BatchNorm3d
@@ -41,8 +45,14 @@ from cellc.nn._loss import LossBase as LossBase
 from cellc.nn._loss import MSELoss as MSELoss
 from cellc.nn._loss import SoftmaxCrossEntropyWithLogits as SoftmaxCrossEntropyWithLogits
 from cellc.nn._lstm import LSTM as LSTM
+from cellc.nn._math import MatMul as MatMul
+from cellc.nn._math import Moments as Moments
+from cellc.nn._math import ReduceLogSumExp as ReduceLogSumExp
 from cellc.nn._momentum import Momentum as Momentum
 from cellc.nn._normalization import LayerNorm as LayerNorm
+from cellc.nn._norms import ClipByNorm as ClipByNorm
+from cellc.nn._norms import L1Regularizer as L1Regularizer
+from cellc.nn._norms import Norm as Norm
 from cellc.nn._optimizer import Optimizer as Optimizer
 from cellc.nn._piecewise_activation import HShrink as HShrink
 from cellc.nn._piecewise_activation import HSigmoid as HSigmoid
@@ -60,6 +70,11 @@ from cellc.nn._smooth_activation import FastGelu as FastGelu
 from cellc.nn._smooth_activation import LogSigmoid as LogSigmoid
 from cellc.nn._sync_batch_norm import GlobalBatchNorm as GlobalBatchNorm
 from cellc.nn._sync_batch_norm import SyncBatchNorm as SyncBatchNorm
+from cellc.nn._triangles import MatrixDiag as MatrixDiag
+from cellc.nn._triangles import MatrixDiagPart as MatrixDiagPart
+from cellc.nn._triangles import MatrixSetDiag as MatrixSetDiag
+from cellc.nn._triangles import Tril as Tril
+from cellc.nn._triangles import Triu as Triu
 from cellc.nn._wrapper import TrainOneStepCell as TrainOneStepCell
 from cellc.nn._wrapper import WithEvalCell as WithEvalCell
 from cellc.nn._wrapper import WithLossCell as WithLossCell
