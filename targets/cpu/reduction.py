@@ -16,6 +16,7 @@ from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 
 PARTIALS = 4
+_GROUP = 4
 
 _NEUTRAL = {
     "arith.addf": 0.0,
@@ -93,7 +94,7 @@ class ReductionWriter:
         dim = self._lane_dim
         order = [d for d in self._nest_writer.open_parallel if d != dim] + ([dim] if dim is not None else [])
         inner = prod(self._nest.extents[d] for d in self._nest.reduced)
-        step = self._vectors.lanes if dim is not None else 1
+        step = self._vectors.lanes * self._group(dim) if dim is not None else 1
         grid = make_grid([self._nest.extents[d] for d in order], inner, step, work)
         ranges = grid.ranges(self._nest_writer.writer, block)
         self.write(dict(zip(order, ranges, strict=False)))
@@ -106,20 +107,61 @@ class ReductionWriter:
         if self._along_reduction is not None:
             self._nest_writer.loops(outer, ranges, self._along)
             return
-        bounds = ranges.get(dim) if dim is not None else None
-        self._nest_writer.loops(
-            outer, ranges, lambda: self._nest_writer.vector_loop(dim, lambda: self._across(dim), bounds)
-        )
+        self._nest_writer.loops(outer, ranges, lambda: self._lanes(dim, ranges.get(dim) if dim is not None else None))
 
-    def _across(self, dim: int | None) -> None:
-        """Lanes are separate results."""
-        types = [self._vectors.type(a.buffer.element) for a in self._nest.outputs]
+    def _group(self, dim: int) -> int:
+        """Vectors of results at a time: several use more of each cache line before the next row is read."""
+        return _GROUP if self._nest.extents[dim] >= _GROUP * self._vectors.lanes else 1
+
+    def _lanes(self, dim: int | None, bounds: Range | None) -> None:
+        """All vectors of loop `dim`, in groups, then the rest one by one."""
+        if dim is None or self._group(dim) == 1:
+            self._nest_writer.vector_loop(dim, lambda: self._across(dim, 1), bounds)
+            return
+        writer, width, extent = self._nest_writer.writer, _GROUP * self._vectors.lanes, self._nest.extents[dim]
+        main = writer.index(extent - extent % width)
+        lower, upper = bounds or (writer.index(0), main)
+
+        def body(index: str, _: list[str]) -> list[str]:
+            self._nest_writer.at(dim, index, lambda: self._across(dim, _GROUP))
+            return []
+
+        def rest() -> None:
+            self._nest_writer.vector_loop(dim, lambda: self._across(dim, 1), (main, writer.index(extent)))
+
+        if extent % width == 0:
+            writer.loop((lower, upper, width), body)
+            return
+        writer.loop((lower, writer.pure(f"arith.minsi {upper}, {main} : index"), width), body)
+        if bounds is None:
+            rest()
+        else:
+            writer.branch(writer.pure(f"arith.cmpi sgt, {upper}, {main} : index"), rest)
+
+    def _across(self, dim: int | None, group: int) -> None:
+        """Lanes are separate results, `group` vectors of them."""
+        types = [self._vectors.type(a.buffer.element) for a in self._nest.outputs] * group
+        outputs = len(self._nest.outputs)
+
+        def part(values: list[str], number: int) -> list[str]:
+            return values[number * outputs : (number + 1) * outputs]
 
         def step(carried: list[str]) -> list[str]:
-            return self._nest_writer.body(dim, self._nest_writer.arguments(dim, carried))
+            def one(number: int) -> list[str]:
+                return self._nest_writer.body(dim, self._nest_writer.arguments(dim, part(carried, number)))
 
+            return self._each(dim, group, one)
+
+        def store(totals: list[str]) -> None:
+            def one(number: int) -> list[str]:
+                self._nest_writer.store(part(totals, number), dim)
+                return []
+
+            self._each(dim, group, one)
+
+        initial = self._each(dim, group, lambda _: self._initial(dim))
         if not self._nest.reduced:
-            self._nest_writer.store(step(self._initial(dim)), dim)
+            store(step(initial))
             return
         *outer, last = self._nest.reduced
         extent = self._nest.extents[last]
@@ -130,8 +172,18 @@ class ReductionWriter:
 
             return self._in_pieces(extent, 1, carried, steps)
 
-        totals = self._nest_writer.carried_loops(outer, self._initial(dim), types, row)
-        self._nest_writer.store(totals, dim)
+        store(self._nest_writer.carried_loops(outer, initial, types, row))
+
+    def _each(self, dim: int | None, group: int, write: Callable[[int], list[str]]) -> list[str]:
+        """What `write` gives for each vector of a group, one after the other."""
+        if dim is None or group == 1:
+            return write(0)
+        start, results = self._nest_writer.position[dim], list[str]()
+        assert start is not None
+        for number in range(group):
+            index = self._nest_writer.writer.linear(number * self._vectors.lanes, [(start, 1)])
+            self._nest_writer.at(dim, index, lambda number=number: results.extend(write(number)))
+        return results
 
     def _in_pieces(self, extent: int, step: int, carried: list[str], steps: Steps) -> list[str]:
         """`steps(start, end, carried)` from 0 to `extent`; long sums as a sum of sums of `_PIECE` terms each."""
