@@ -68,7 +68,11 @@ SPREADS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("init", "deviation"), SPREADS, ids=str)
+def _name(value: Any) -> str:
+    return type(value).__name__ if isinstance(value, initializers.Initializer) else str(value)
+
+
+@pytest.mark.parametrize(("init", "deviation"), SPREADS, ids=_name)
 def test_spread(init: Any, deviation: float) -> None:
     values = _values(init, SHAPE)
     np.testing.assert_allclose(values.std(), deviation, rtol=0.05)
