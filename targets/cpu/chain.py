@@ -58,7 +58,7 @@ class ChainWriter:
             self._chunk = min(self._extents[-1], lanes * _VECTORS)
 
     def _lanes_outside(self) -> bool:
-        """Whether more operands are contiguous along the last outer loop than along inner loops."""
+        """Whether more reads and writes are contiguous along the last outer loop than along inner loops."""
         outside = inside = 0
         for op in self._generics:
             for value, indexing in zip(op.operands, op.indexing_maps, strict=True):
@@ -66,8 +66,9 @@ class ChainWriter:
                     continue
                 strides = self._kernel.views[value].access(indexing.data).strides
                 extents = loop_extents(op)
-                outside += strides[self._outer - 1] == 1 and extents[self._outer - 1] > 1
-                inside += any(strides[d] == 1 and extents[d] > 1 for d in range(self._outer, len(extents)))
+                times = prod(e for e, s in zip(extents, strides, strict=True) if s)
+                outside += times * (strides[self._outer - 1] == 1 and extents[self._outer - 1] > 1)
+                inside += times * any(strides[d] == 1 and extents[d] > 1 for d in range(self._outer, len(extents)))
         return outside > inside
 
     def write(self) -> None:
