@@ -26,6 +26,9 @@ from cellc.nn._cell import Cell as Cell
 from cellc.nn._container import CellList as CellList
 from cellc.nn._container import SequentialCell as SequentialCell
 from cellc.nn._conv import Conv2d as Conv2d
+from cellc.nn._conv1d import Conv1d as Conv1d
+from cellc.nn._conv1d import Conv1dTranspose as Conv1dTranspose
+from cellc.nn._conv2d_transpose import Conv2dTranspose as Conv2dTranspose
 from cellc.nn._cross_entropy_loss import CrossEntropyLoss as CrossEntropyLoss
 from cellc.nn._dense import Dense as Dense
 from cellc.nn._dice_loss import DiceLoss as DiceLoss
@@ -62,6 +65,8 @@ from cellc.nn._piecewise_activation import PReLU as PReLU
 from cellc.nn._piecewise_activation import SoftShrink as SoftShrink
 from cellc.nn._pooling import AvgPool2d as AvgPool2d
 from cellc.nn._pooling import MaxPool2d as MaxPool2d
+from cellc.nn._pooling_1d import AvgPool1d as AvgPool1d
+from cellc.nn._pooling_1d import MaxPool1d as MaxPool1d
 from cellc.nn._sampled_softmax_loss import SampledSoftmaxLoss as SampledSoftmaxLoss
 from cellc.nn._sgd import SGD as SGD
 from cellc.nn._smooth_activation import CELU as CELU

@@ -31,11 +31,11 @@ def window_padding(
     if pad_mode == "valid":
         return (0, 0, 0, 0)
     rows = zip(extents, kernel, strides, dilation, strict=True)
-    (top, bottom), (left, right) = (_same(*row) for row in rows)
+    (top, bottom), (left, right) = (same_padding(*row) for row in rows)
     return top, bottom, left, right
 
 
-def _same(extent: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+def same_padding(extent: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
     """Padding that makes ceil(extent / stride) windows; the odd element comes last, as in TensorFlow."""
     windows = -(-extent // stride)
     total = max((windows - 1) * stride + dilation * (kernel - 1) + 1 - extent, 0)
