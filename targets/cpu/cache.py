@@ -16,7 +16,7 @@ import warnings
 from pathlib import Path
 
 LIMIT_BYTES = 1 << 30
-_MAGIC = b"cellc-cache-1\n"
+_MAGIC = b"cellc-cache-2\n"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _TEMPORARY = ".writing-"
 
@@ -45,7 +45,7 @@ def get(key: str) -> bytes | None:
     except OSError:
         return None
     content = stored[len(_MAGIC) + _DIGEST_BYTES :]
-    if stored[: len(_MAGIC) + _DIGEST_BYTES] == _MAGIC + hashlib.sha256(content).digest():
+    if stored[: len(_MAGIC) + _DIGEST_BYTES] == _header(key, content):
         return content
     with contextlib.suppress(OSError):
         path.unlink()
@@ -57,13 +57,18 @@ def put(key: str, content: bytes) -> None:
     directory = _directory(create=True)
     if directory is None:
         return
-    stored = _MAGIC + hashlib.sha256(content).digest() + content
+    stored = _header(key, content) + content
     try:
         _write(directory / key, stored)
     except OSError as error:
         _warn(f"cellc's cache in {directory} cannot be written ({error.strerror}); compiling goes on without it")
         return
     _make_room(directory, len(stored))
+
+
+def _header(key: str, content: bytes) -> bytes:
+    """What an entry begins with; the key is part of it, so that an entry under another's name counts as damaged."""
+    return _MAGIC + hashlib.sha256(key.encode() + content).digest()
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -88,9 +93,9 @@ def _directory(*, create: bool) -> Path | None:
             with contextlib.suppress(FileExistsError):
                 directory.mkdir(mode=0o700, parents=True)
         status = directory.stat()
-    except FileNotFoundError:
-        return None
     except (OSError, RuntimeError) as error:
+        if isinstance(error, FileNotFoundError) and not create:
+            return None
         _warn(f"cellc's cache is not used: {error}")
         return None
     if not stat.S_ISDIR(status.st_mode):
