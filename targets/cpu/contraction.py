@@ -5,16 +5,15 @@ to scratch once where that pays; register tiles of sums then run over the rows. 
 pieces whose partial sums wait in scratch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import ceil, prod
 
 from xdsl.dialects.linalg.ops import GenericOp
-from xdsl.ir import Block
 
 from cellc.targets.cpu.access import Access
-from cellc.targets.cpu.body import BodyWriter
 from cellc.targets.cpu.chain import write_reduction_kernel
+from cellc.targets.cpu.finish import Place, TileFinisher
 from cellc.targets.cpu.grid import divide
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
@@ -59,6 +58,7 @@ class ProductWriter:
         self._chunks = self._blocking.chunks
         pieces = self._blocking.pieces
         self._packer = PanelPacker(kernel, product, tiling, pieces) if self._blocking.packed else None
+        self._finisher = TileFinisher(kernel, product, tiling, self._nest_writer)
         self._partial: Access | None = None
         self._panel_start = ""
         self._width = 0
@@ -120,6 +120,7 @@ class ProductWriter:
     def _panel(self, start: str, width: int, ranges: dict[int, Range]) -> None:
         """Columns start ... start + width - 1 for all rows of the block."""
         self._panel_start, self._width = start, width
+        self._finisher.panel(start, width)
         vector, scalar = self._placed(self._vector), self._placed(self._scalar)
         pieces = self._blocking.pieces
         if pieces is None:
@@ -192,9 +193,9 @@ class ProductWriter:
     def _initial(self, rows: int) -> list[str]:
         return [self._vectors.constant(self._product.initial, self._product.element)] * len(self._places(rows))
 
-    def _places(self, rows: int) -> list[tuple[dict[int, int], int]]:
+    def _places(self, rows: int) -> list[Place]:
         """Where the sums of a tile are: offsets of the tile's loops, and the number of the vector."""
-        tiling, places = self._tiling, []
+        tiling, places = self._tiling, list[Place]()
         for second in range(tiling.second):
             for row in range(rows):
                 offsets = {d: i for d, i in ((tiling.tile_dim, row), (tiling.second_dim, second)) if d is not None}
@@ -210,6 +211,9 @@ class ProductWriter:
         sums = self._micro.sums(vector, scalar, rows, self._width, self._load_partial(rows), part)
         self._store_partial(rows, sums)
 
+    def _finish(self, rows: int, sums: list[str]) -> None:
+        self._finisher.finish(rows, self._places(rows), sums)
+
     # Partial sums of one panel: [row of the block][column].
 
     def _partial_sums(self, ranges: dict[int, Range]) -> Access | None:
@@ -223,7 +227,7 @@ class ProductWriter:
         size = self._tiling.width * prod(chunks[d] for d in self._shared)
         return Access(self._kernel.scratch(self._product.element, size), 0, tuple(strides), tuple(terms))
 
-    def _partial_at(self, offsets: dict[int, int], j: int) -> Access:
+    def _partial_at(self, offsets: Mapping[int, int], j: int) -> Access:
         assert self._partial is not None
         access = self._partial.shifted(self._tiling.lane_dim, j * self._tiling.lanes)
         for dim, offset in offsets.items():
@@ -236,65 +240,3 @@ class ProductWriter:
     def _store_partial(self, rows: int, sums: list[str]) -> None:
         for place, value in zip(self._places(rows), sums, strict=True):
             self._vectors.store(value, self._partial_at(*place), 1)
-
-    # The epilogue and the stores.
-
-    def _finish(self, rows: int, sums: list[str]) -> None:
-        """Stores a tile of sums, lanes along the loop that the result is contiguous in."""
-        lane_dim, tile_dim = self._tiling.lane_dim, self._tiling.tile_dim
-        output = self._nest.outputs[0]
-        turn = output.strides[lane_dim] != 1 and tile_dim is not None and output.strides[tile_dim] == 1 and rows > 1
-        if turn:
-            self._finish_turned(rows, sums)
-            return
-        lanes = self._tiling.lanes
-        for value, (offsets, j) in zip(sums, self._places(rows), strict=True):
-            self._finish_vector(value, lane_dim, offsets | {lane_dim: j * lanes}, min(lanes, self._width - j * lanes))
-
-    def _finish_turned(self, rows: int, sums: list[str]) -> None:
-        """Turns lanes x rows in registers, for each vector across and each index of the second loop."""
-        lane_dim, lanes, tile_dim = self._tiling.lane_dim, self._tiling.lanes, self._tiling.tile_dim
-        assert tile_dim is not None
-        groups: dict[tuple[tuple[tuple[int, int], ...], int], list[str]] = {}
-        for value, (offsets, j) in zip(sums, self._places(rows), strict=True):
-            first = offsets[tile_dim] // lanes * lanes
-            groups.setdefault((tuple((offsets | {tile_dim: first}).items()), j), []).append(value)
-        for (items, j), group in groups.items():
-            valid = len(group)
-            columns = self._vectors.transpose(group + [group[0]] * (lanes - valid), self._product.element)
-            for i in range(min(lanes, self._width - j * lanes)):
-                self._finish_vector(columns[i], tile_dim, dict(items) | {lane_dim: j * lanes + i}, valid)
-
-    def _finish_vector(self, value: str, dim: int, offsets: dict[int, int], valid: int) -> None:
-        """The epilogue and store of `valid` lanes along loop `dim`, `offsets` from the tile's start."""
-        with self._vectors.masked(valid):
-            values = [value]
-            if self._product.epilogue is not None:
-                values = self._epilogue(self._product.epilogue, value, dim, offsets)
-            for result, access in zip(values, self._nest.outputs, strict=True):
-                self._vectors.store(result, self._moved(access, offsets), access.strides[dim])
-
-    def _epilogue(self, body: Block, value: str, dim: int, offsets: dict[int, int]) -> list[str]:
-        arguments = []
-        for i, access in enumerate(self._nest.inputs[2:]):
-            if i in self._product.sums:
-                arguments.append(value)
-            elif access is None:
-                arguments.append("")
-            else:
-                arguments.append(self._vectors.load(self._moved(access, offsets), access.strides[dim]))
-        arguments += [""] * len(self._nest.outputs)
-        nest = self._nest
-        writer = BodyWriter(self._vectors, lambda d: self._loop_index(d, dim, offsets), nest.captured, nest.scalars)
-        return writer.write(body, arguments)
-
-    def _moved(self, access: Access, offsets: dict[int, int]) -> Access:
-        for dim, offset in offsets.items():
-            access = access.shifted(dim, offset)
-        return self._nest_writer.located(access.at(self._tiling.lane_dim, self._panel_start))
-
-    def _loop_index(self, asked: int, dim: int, offsets: dict[int, int]) -> str:
-        start = self._panel_start if asked == self._tiling.lane_dim else self._nest_writer.position[asked]
-        assert start is not None
-        start = self._writer.linear(offsets.get(asked, 0), [(start, 1)])
-        return self._vectors.lane_indices(start) if asked == dim else self._vectors.broadcast(start, "index")

@@ -14,7 +14,10 @@ linalg.yield %s : {t}"""
 
 @dataclass(frozen=True)
 class Matmul:
-    """A (batched) product, either operand stored transposed, with an optional bias + relu epilogue."""
+    """A (batched) product, either operand stored transposed, with an optional bias + relu epilogue.
+
+    A `long_epilogue` adds the bias ten times, by way of as many ops.
+    """
 
     m: int
     n: int
@@ -23,6 +26,7 @@ class Matmul:
     transpose_lhs: bool = False
     transpose_rhs: bool = False
     epilogue: bool = False
+    long_epilogue: bool = False
     element: str = "f32"
 
     @property
@@ -60,10 +64,14 @@ class Matmul:
             return kernel("contraction", inputs, ops, [("%r", self.result, self.element)])
         inputs.append(("%bias", (self.n,), self.element))
         loops = ", ".join(f"d{i}" for i in range(rank + 2))
-        body = f"""%t = arith.addf %i0, %i1 : {self.element}
+        more = [f"%t{i + 1} = arith.addf %t{i}, %i1 : {self.element}" for i in range(9 if self.long_epilogue else 0)]
+        body = (
+            "\n".join([f"%t0 = arith.addf %i0, %i1 : {self.element}", *more])
+            + f"""
 %z = arith.constant 0.0 : {self.element}
-%q = arith.maximumf %t, %z : {self.element}
+%q = arith.maximumf %t{len(more)}, %z : {self.element}
 linalg.yield %q : {self.element}"""
+        )
         ops += [
             empty("%e", self.result, self.element),
             generic(
@@ -84,4 +92,4 @@ linalg.yield %q : {self.element}"""
         left = a.astype(np.float64).swapaxes(-1, -2) if self.transpose_lhs else a.astype(np.float64)
         right = b.astype(np.float64).swapaxes(-1, -2) if self.transpose_rhs else b.astype(np.float64)
         product = left @ right
-        return product if bias is None else np.maximum(product + bias, 0)
+        return product if bias is None else np.maximum(product + (10 if self.long_epilogue else 1) * bias, 0)

@@ -22,7 +22,7 @@ def check(matmul: Matmul, level: str = NATIVE.name) -> None:
     inputs = (a, b, bias) if matmul.epilogue else (a, b)
     result = compile_text(matmul.text(), LEVELS[level])(*inputs)[0]
     # |error| <= (k + 2) eps |a| |b| for any order of the sum.
-    magnitude = matmul.magnitude(a, b) + 10
+    magnitude = matmul.magnitude(a, b) + 50
     bound = (matmul.k + 2) * np.finfo(dtype).eps * magnitude
     assert (np.abs(result - matmul.expected(*inputs)) <= bound).all()
 
@@ -54,6 +54,13 @@ def test_batches(batch: tuple[int, ...]) -> None:
 def test_epilogue_of_one_row() -> None:
     check(Matmul(1, 100, 100, transpose_rhs=True, epilogue=True))
     check(Matmul(1, 100, 100, epilogue=True))
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("size", [(37, 70, 33), (64, 7, 33), (14, 33, 1601), (1, 33, 20), (16, 16, 16)])
+def test_long_epilogues_are_loops_over_the_tile(size: tuple[int, int, int], level: str) -> None:
+    """Also where tiles are turned: of 64 x 7 results, lanes run along the 64."""
+    check(Matmul(*size, epilogue=True, long_epilogue=True), level)
 
 
 def test_f64() -> None:
