@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
+import shlex
 import shutil
 from collections.abc import Callable
 from importlib import metadata, util
 from pathlib import Path
+
+import cellc
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -34,6 +38,10 @@ def run(options: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
+def _cellc() -> str:
+    return cellc.__version__
+
+
 def _package(name: str) -> Callable[[], str]:
     return lambda: metadata.version(name)
 
@@ -58,9 +66,10 @@ def _mlir() -> str:
 
 
 def _compiler() -> str:
-    found = shutil.which("cc")
+    command = (shlex.split(os.environ.get("CC", "")) or ["cc"])[0]
+    found = shutil.which(command)
     if found is None:
-        raise FileNotFoundError("no cc")
+        raise FileNotFoundError(f"no {command}")
     return found
 
 
@@ -80,7 +89,7 @@ def _bishengir() -> str:
 
 
 _CHECKS: tuple[tuple[str, Callable[[], str], str, bool], ...] = (
-    ("cellc", _package("cellc"), "everything", True),
+    ("cellc", _cellc, "everything", True),
     ("Python", platform.python_version, "everything", True),
     ("C runtime", _runtime, "running compiled programs", True),
     ("CPU level", _level, "code for this machine", True),
