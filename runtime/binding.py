@@ -122,6 +122,8 @@ class Module:
         handle = ctypes.c_void_p()
         _check(library.cellc_module_create(runtime, program, len(program), table, ctypes.byref(handle)))
         self._handle = handle.value
+        # Kept here: when Python ends, this module's names may be gone before the last Module.
+        self._release = library.cellc_module_release
         self.binding_count: int = library.cellc_module_binding_count(handle)
         """How many pointers ``run`` takes."""
         self.threads: int = library.cellc_runtime_thread_count(runtime)
@@ -154,4 +156,4 @@ class Module:
     def __del__(self) -> None:
         handle, self._handle = self._handle, None
         if handle is not None:
-            _library().cellc_module_release(handle)
+            self._release(handle)
