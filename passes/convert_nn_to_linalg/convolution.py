@@ -1,7 +1,8 @@
 """Convolution and its gradients: each one sum of products over a window, group by group.
 
 With groups the channels are split into (group, channel of the group) by a free
-reshape, and the group is a parallel loop of its own.
+reshape, and the group is a parallel loop of its own. Where each channel is a
+group (depthwise), the channel is that loop and there are no others.
 """
 
 from __future__ import annotations
@@ -42,9 +43,14 @@ def _conv2d(
 ) -> Tensor:  # fmt: skip
     """Loops: n, (g), k, y, x | c, r, s."""
     n, k, oh, ow = result.shape
+    padded = pad_spatial(b, x, padding)
+    if groups == k == x.shape[1]:
+        dn, dg, dy, dx, dr, ds = dims(6)
+        at = (dy * strides[0] + dr * dilation[0], dx * strides[1] + ds * dilation[1])
+        return _depthwise(b, result, Read(padded, (dn, dg, *at)), weight)
     dn, group, (dk, dy, dx, dc, dr, ds) = _image_loops(groups)
     at = (dy * strides[0] + dr * dilation[0], dx * strides[1] + ds * dilation[1])
-    image = Read(_split(b, pad_spatial(b, x, padding), 1, groups), (dn, *group, dc, *at))
+    image = Read(_split(b, padded, 1, groups), (dn, *group, dc, *at))
     taps = Read(_split(b, weight, 0, groups), (*group, dk, dc, dr, ds))
     extents = (k // groups, oh, ow, *weight.shape[1:])
     return _contract_images(b, result, image, taps, (n, *_group_extent(groups), *extents))
@@ -64,6 +70,10 @@ def _conv2d_input_gradient(
     reach = ((r - 1) * dilation[0], (s - 1) * dilation[1])
     low = (reach[0] - padding[0], reach[1] - padding[2])
     spread = spread_spatial(b, gradient, low, (h + reach[0], w + reach[1]), strides)
+    if groups == k == result.shape[1]:
+        dn, dg, dy, dx, dr, ds = dims(6)
+        at = (dy + dr * -dilation[0] + reach[0], dx + ds * -dilation[1] + reach[1])
+        return _depthwise(b, result, Read(spread, (dn, dg, *at)), weight)
     dn, group, (dc, dy, dx, dk, dr, ds) = _image_loops(groups)
     at = (dy + dr * -dilation[0] + reach[0], dx + ds * -dilation[1] + reach[1])
     image = Read(_split(b, spread, 1, groups), (dn, *group, dk, *at))
@@ -94,3 +104,11 @@ def _group_extent(groups: int) -> tuple[int, ...]:
 def _contract_images(b: TensorBuilder, result: TensorType, image: Read, taps: Read, extents: Ints) -> Tensor:
     """The sum over the last three loops, with (group, channel of the group) merged."""
     return reshape(b, b.contraction(image, taps, extents, len(extents) - 3), result.shape)
+
+
+def _depthwise(b: TensorBuilder, result: TensorType, image: Read, weight: Tensor) -> Tensor:
+    """Loops: n, g, y, x | r, s; each channel is a group, and there is no sum over channels."""
+    _, dg, _, _, dr, ds = dims(6)
+    window = weight.shape[2:]
+    taps = Read(reshape(b, weight, (weight.shape[0], *window)), (dg, dr, ds))
+    return b.contraction(image, taps, (*result.shape, *window), 4)

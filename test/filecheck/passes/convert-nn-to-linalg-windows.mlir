@@ -12,12 +12,23 @@ func.func @conv2d(%x : tensor<2x3x8x8xf32>, %w : tensor<4x3x3x3xf32>) -> tensor<
 }
 
 // A group is a loop of its own.
-// CHECK-LABEL: func.func @depthwise
-func.func @depthwise(%x : tensor<1x2x4x4xf32>, %w : tensor<2x1x2x2xf32>) -> tensor<1x2x3x3xf32> {
-  // CHECK:      tensor.expand_shape %x {{.*}} into tensor<1x2x1x4x4xf32>
-  // CHECK:      tensor.expand_shape %w {{.*}} into tensor<2x1x1x2x2xf32>
+// CHECK-LABEL: func.func @grouped
+func.func @grouped(%x : tensor<1x4x4x4xf32>, %w : tensor<2x2x2x2xf32>) -> tensor<1x2x3x3xf32> {
+  // CHECK:      tensor.expand_shape %x {{.*}} into tensor<1x2x2x4x4xf32>
+  // CHECK:      tensor.expand_shape %w {{.*}} into tensor<2x1x2x2x2xf32>
   // CHECK:      linalg.generic {{.*}} -> (d0, d1, d5, (d3 + d6), (d4 + d7))>, {{.*}} -> (d1, d2, d5, d6, d7)>, {{.*}} -> (d0, d1, d2, d3, d4)>]
   // CHECK:      tensor.collapse_shape {{.*}} into tensor<1x2x3x3xf32>
+  %0 = nn.conv2d %x, %w {strides = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1], groups = 2}
+    : (tensor<1x4x4x4xf32>, tensor<2x2x2x2xf32>) -> tensor<1x2x3x3xf32>
+  func.return %0 : tensor<1x2x3x3xf32>
+}
+
+// Depthwise, the channel is the group: no loops over the channels of a group.
+// CHECK-LABEL: func.func @depthwise
+func.func @depthwise(%x : tensor<1x2x4x4xf32>, %w : tensor<2x1x2x2xf32>) -> tensor<1x2x3x3xf32> {
+  // CHECK-NOT:  tensor.expand_shape
+  // CHECK:      tensor.collapse_shape %w {{.*}} into tensor<2x2x2xf32>
+  // CHECK:      linalg.generic {{.*}} -> (d0, d1, (d2 + d4), (d3 + d5))>, {{.*}} -> (d1, d4, d5)>, {{.*}} -> (d0, d1, d2, d3)>]
   %0 = nn.conv2d %x, %w {strides = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1], groups = 2}
     : (tensor<1x2x4x4xf32>, tensor<2x1x2x2xf32>) -> tensor<1x2x3x3xf32>
   func.return %0 : tensor<1x2x3x3xf32>
