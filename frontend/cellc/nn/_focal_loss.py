@@ -52,17 +52,22 @@ class FocalLoss(LossBase):
 
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         self._check(logits, labels)
+        classes = logits.shape[1]
         places = (*logits.shape[:2], -1) if logits.size else (*logits.shape[:2], 0)
         log_p = ops.log_softmax(ops.reshape(wide(logits), places), 1)
-        # 1 - p is not below 0 and exact for small log(p) in this form.
-        loss = ops.neg(ops.mul(ops.neg(ops.expm1(log_p)) ** self.gamma, log_p) if self.gamma else log_p)
-        if self.weight is not None:
-            loss = ops.mul(loss, ops.reshape(ops.cast(self.weight, loss.dtype), (1, -1, 1)))
-        targets = ops.reshape(labels, (*labels.shape[:2], loss.shape[2]))
+        targets = ops.reshape(labels, (*labels.shape[:2], log_p.shape[2]))
+        weight = ops.ones((1,), log_p.dtype) if self.weight is None else ops.cast(self.weight, log_p.dtype)
+        factor = ops.reshape(weight, (-1, 1))
         if labels.shape[1] == 1:
-            loss = ops.reduce_sum(ops.select(self._chosen(targets, loss.shape[1]), loss, 0.0), 1)
+            chosen = self._chosen(targets, classes)
+            log_p = ops.reduce_sum(ops.select(chosen, log_p, 0.0), 1)
+            factor = 1.0 if self.weight is None else ops.reduce_sum(ops.select(chosen, factor, 0.0), 1)
         else:
-            loss = ops.mul(loss, ops.cast(targets, loss.dtype))
+            factor = ops.mul(ops.cast(targets, log_p.dtype), factor)
+        loss = ops.neg(ops.mul(log_p, factor))
+        if self.gamma:
+            # 1 - p is not below 0 and exact for small log(p) in this form.
+            loss = ops.mul(loss, ops.neg(ops.expm1(log_p)) ** self.gamma)
         return ops.cast(self.get_loss(ops.reduce_mean(loss, -1)), logits.dtype)
 
     def _chosen(self, labels: Tensor, classes: int) -> Tensor:

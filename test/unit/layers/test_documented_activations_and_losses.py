@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cellc
-from cellc import Tensor, nn
+from cellc import Tensor, nn, ops
 
 F16, F32, I32 = cellc.float16, cellc.float32, cellc.int32
 SMALL = [-1, -2, 0, 2, 1]
@@ -56,6 +56,8 @@ WEIGHT = Tensor(np.array([[1.0, 2.0, 3.0], [4.0, 3.3, 2.2]]), F32)
 LOSSES = [
     (nn.L1Loss(), A, B, 0.33333334),
     (nn.L1Loss(reduction="none"), A, [[1, 1, 1], [1, 2, 2]], [[0, 1, 2], [0, 0, 1]]),
+    (nn.MSELoss(), A, [1, 1, 1], 1.6666667),
+    (nn.MSELoss(reduction="none"), A, [[1, 1, 1], [1, 2, 2]], [[0, 1, 4], [0, 0, 1]]),
     (nn.RMSELoss(), A, B, 0.57735026),
     (nn.RMSELoss(), A, [[1, 1, 1], [1, 2, 2]], 1.0),
     (nn.SmoothL1Loss(), A, B, [0, 0, 0.5]),
@@ -73,6 +75,32 @@ LOSSES = [
 def test_loss(loss, logits, labels, digits):
     result = loss(Tensor(np.array(logits), F32), Tensor(np.array(labels), F32))
     np.testing.assert_allclose(result.asnumpy(), digits, rtol=3e-7, atol=1e-7)
+
+
+class Absolute(nn.LossBase):
+    def construct(self, logits, labels):
+        return self.get_loss(ops.abs(logits - labels))
+
+
+class Axes(nn.LossBase):
+    def construct(self, logits, labels):
+        return self.get_axis(logits)
+
+
+def test_loss_base():
+    rows, other = Tensor(np.array([A] * 3), F32), Tensor(np.array([B, A, A]), F32)
+    np.testing.assert_allclose(Absolute()(rows[0], other[0]).asnumpy(), 0.33333334)
+    np.testing.assert_allclose(Absolute()(rows, other).asnumpy(), 0.11111111, rtol=1e-7)
+    assert Axes()(rows[0], rows[0]) == (0,)
+    assert Axes()(rows, rows) == (0, 1)
+
+
+def test_softmax_cross_entropy():
+    logits = Tensor(np.array([[3, 5, 6, 9, 12, 33, 42, 12, 32, 72]]), F32)
+    sparse = nn.SoftmaxCrossEntropyWithLogits(sparse=True)(logits, Tensor(np.array([1]).astype(np.int32)))
+    np.testing.assert_array_equal(sparse.asnumpy(), [67])
+    labels = Tensor(np.array([[0, 0, 0, 0, 0, 0, 1, 0, 0, 0]]).astype(np.float32))
+    np.testing.assert_array_equal(nn.SoftmaxCrossEntropyWithLogits(sparse=False)(logits, labels).asnumpy(), [30])
 
 
 def test_cosine_embedding_loss():

@@ -30,6 +30,23 @@ def test_extreme_values(cell, expected):
     np.testing.assert_allclose(cell(Tensor(EXTREME)).asnumpy(), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("cell", "at", "slopes"),
+    [
+        (nn.CELU(2.0), [0.0, -200.0, np.inf], [1, 0, 1]),
+        (nn.LogSigmoid(), [0.0, -np.inf, np.inf], [0.5, 1, 0]),
+        (nn.HShrink(), [0.5, -0.5, np.inf], [0, 0, 1]),
+        (nn.SoftShrink(), [0.5, -0.5, -np.inf], [0, 0, 1]),
+        (nn.HSigmoid(), [-3.0, 3.0, np.inf], [0, 0, 0]),
+        (nn.HSwish(), [-3.0, 3.0, np.inf], [0, 1, 1]),
+        (nn.LeakyReLU(), [0.0, -np.inf, np.inf], [1, 0.2, 1]),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_slopes_at_corners(cell, at, slopes):
+    np.testing.assert_allclose(ops.grad(cell)(Tensor(at)).asnumpy(), slopes, rtol=1e-6)
+
+
 def test_activations_of_integers():
     x = Tensor(np.array([-7, -1, 0, 2, 5], np.int32))
     np.testing.assert_array_equal(nn.LeakyReLU(2)(x).asnumpy(), [-14, -2, 0, 2, 5])
