@@ -143,7 +143,7 @@ def _as_dot(product: Product, tiling: Tiling) -> Tiling | None:
     along = [d for d in nest.reduced if vector.strides[d] == 1 and nest.extents[d] >= 2 * tiling.lanes]
     if vector.strides[lane_dim] == 1 or uses > 4 or not along or scalar.strides[along[-1]] not in (0, 1):
         return None
-    return replace(tiling, tile=1, vectors=1, dot_dim=along[-1])
+    return replace(tiling, tile=1, vectors=1, dot_dim=along[-1], second_dim=None, second=1)
 
 
 @dataclass(frozen=True)

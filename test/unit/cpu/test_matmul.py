@@ -49,6 +49,7 @@ def test_long_sums_run_in_pieces(transpose_rhs: bool) -> None:
 def test_batches(batch: tuple[int, ...]) -> None:
     check(Matmul(5, 17, 33, batch, epilogue=True))
     check(Matmul(1, 65, 33, batch, transpose_rhs=True))
+    check(Matmul(3, 5, 129, batch, transpose_rhs=True))
 
 
 def test_epilogue_of_one_row() -> None:
