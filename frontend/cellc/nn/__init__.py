@@ -67,6 +67,11 @@ from cellc.nn._pooling import AvgPool2d as AvgPool2d
 from cellc.nn._pooling import MaxPool2d as MaxPool2d
 from cellc.nn._pooling_1d import AvgPool1d as AvgPool1d
 from cellc.nn._pooling_1d import MaxPool1d as MaxPool1d
+from cellc.nn._recurrent_cells import GRUCell as GRUCell
+from cellc.nn._recurrent_cells import LSTMCell as LSTMCell
+from cellc.nn._recurrent_cells import RNNCell as RNNCell
+from cellc.nn._rnn import GRU as GRU
+from cellc.nn._rnn import RNN as RNN
 from cellc.nn._sampled_softmax_loss import SampledSoftmaxLoss as SampledSoftmaxLoss
 from cellc.nn._sgd import SGD as SGD
 from cellc.nn._smooth_activation import CELU as CELU

@@ -104,6 +104,10 @@ class Convolution(Cell):
         Where several do, "valid" and "same" take extent * stride or, with "valid" and a kernel that is wider than its
         stride, what the kernel reaches; "pad" takes the smallest.
         """
+        if 0 in extents:
+            raise bad_argument(
+                ValueError, f"For '{self.cls_name}', 'x' must not be empty along {', '.join(self.axes)}, got {extents}."
+            )
         found = []
         for extent, kernel, stride, dilation, (before, after) in zip(
             extents, self.kernel_size, self.stride, self.dilation, self.padding_around(extents), strict=True
@@ -111,7 +115,7 @@ class Convolution(Cell):
             beyond = dilation * (kernel - 1) + 1 - stride
             extra = {"same": 0, "valid": max(beyond, 0), "pad": beyond - before - after}[self.pad_mode]
             found.append(extent * stride + extra)
-        if any(made < 0 or (given and not made) for made, given in zip(found, extents, strict=True)):
+        if min(found) < 1:
             raise bad_argument(
                 ValueError,
                 f"For '{self.cls_name}', 'padding' {self.padding} leaves nothing of the result for an input of extents "

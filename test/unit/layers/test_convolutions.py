@@ -48,7 +48,7 @@ def test_printing(cell, printed):
         # and empty inputs
         (nn.Conv1d(2, 3, 3), (0, 2, 5), (0, 3, 5)),
         (nn.Conv1dTranspose(2, 3, 3, 2), (0, 2, 5), (0, 3, 10)),
-        (nn.Conv2dTranspose(2, 3, 3, 2), (1, 2, 0, 4), (1, 3, 0, 8)),
+        (nn.Conv2dTranspose(2, 3, 3, 2), (0, 2, 1, 4), (0, 3, 2, 8)),
         (nn.MaxPool1d(2), (0, 2, 4), (0, 2, 3)),
         (nn.AvgPool1d(2), (0, 2, 4), (0, 2, 3)),
     ],
@@ -86,6 +86,7 @@ def test_worked_examples_and_empty_inputs(cell, given, result):
             ValueError,
             "'padding' 3 leaves nothing of the result for an input of extents (2, 2)",
         ),
+        (lambda: nn.Conv2dTranspose(3, 4, 3)(ops.ones((1, 3, 0, 5))), ValueError, "'x' must not be empty along H, W"),
         (lambda: nn.MaxPool1d(2)(ops.ones((2, 3))), ValueError, "'x' must have shape (N, C, L), but got shape (2, 3)"),
         (lambda: nn.MaxPool1d(4)(ops.ones((1, 2, 3))), ValueError, "'kernel_size' 4 must not exceed the last extent"),
         (lambda: nn.AvgPool1d(4, pad_mode="same")(ops.ones((1, 2, 3))), ValueError, "'kernel_size' 4 must not exceed"),
