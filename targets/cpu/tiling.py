@@ -108,11 +108,14 @@ def _score(product: Product, tiling: Tiling) -> float:
     nest, work, loads = product.nest, tiling.sums, sum(_loads(product, tiling))
     score = _used(nest, tiling) * work / max(work / _FMAS_PER_CYCLE, loads / _FMAS_PER_CYCLE, _FMA_LATENCY)
     output, vector = nest.outputs[0], product.factors[tiling.vector_factor].access
+    scalar = product.factors[1 - tiling.vector_factor].access
     turned = tiling.tile_dim is not None and output.strides[tiling.tile_dim] == 1
     score *= 1.0 if output.strides[tiling.lane_dim] == 1 else 0.97 if turned else 0.7
     if vector.strides[tiling.lane_dim] != 1:
         rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
         score *= 0.95 if rows > 16 else 0.2
+    if scalar.strides[tiling.lane_dim] not in (0, 1):
+        score *= 0.2
     if _few_blocks(product, tiling):
         score *= 0.9
     return score - 1e-3 * loads / work - 1e-5 * work
@@ -140,6 +143,8 @@ def _as_dot(product: Product, tiling: Tiling) -> Tiling | None:
     nest, lane_dim = product.nest, tiling.lane_dim
     vector, scalar = (product.factors[i].access for i in (tiling.vector_factor, 1 - tiling.vector_factor))
     uses = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, lane_dim))
+    if scalar.strides[lane_dim] != 0:
+        return None
     along = [d for d in nest.reduced if vector.strides[d] == 1 and nest.extents[d] >= 2 * tiling.lanes]
     if vector.strides[lane_dim] == 1 or uses > 4 or not along or scalar.strides[along[-1]] not in (0, 1):
         return None
