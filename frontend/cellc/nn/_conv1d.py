@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from cellc import ops
 from cellc.errors import bad_argument
 from cellc.nn._convolution import Convolution, conv2d_transpose
 from cellc.ops import _validate
 from cellc.tensor import Tensor
+
+_Pair = tuple[int, int]
+_Sides = tuple[int, int, int, int]
 
 
 class _Conv1d(Convolution):
@@ -90,9 +93,9 @@ class Conv1d(_Conv1d):
 
     def construct(self, x: Tensor) -> Tensor:
         self.check_input(x)
-        padding = self.sides if self.pad_mode == "pad" else 0
-        image = ops.expand_dims(x, 2)
-        result = ops.conv2d(image, self.weight, self.pad_mode, padding, self.stride, self.dilation, self.group)
+        padding = cast(_Sides, self.sides) if self.pad_mode == "pad" else 0
+        stride, dilation = cast(_Pair, self.stride), cast(_Pair, self.dilation)
+        result = ops.conv2d(ops.expand_dims(x, 2), self.weight, self.pad_mode, padding, stride, dilation, self.group)
         return ops.squeeze(self.with_bias(result), 2)
 
 
