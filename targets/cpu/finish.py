@@ -88,6 +88,10 @@ class TileFinisher:
             start = {**offsets, tile_dim: offsets[tile_dim] // lanes * lanes, lane_dim: number * lanes}
             groups.setdefault((tuple(start.items()), number), []).append(value)
         for (items, number), group in groups.items():
+            if len(group) == 1:
+                # Not turned: LLVM 22 for AVX-512 can store wrong lanes of a vector that is shuffled with itself.
+                self._across(group[0], number, Offsets(dict(items)))
+                continue
             turned = self._vectors.transpose(group + [group[0]] * (lanes - len(group)), self._product.element)
             self._columns(tile_dim, dict(items), len(group), turned[: self._width - number * lanes])
 
