@@ -72,7 +72,8 @@ class LSTM(Recurrent):
 
     def recurrence(self, x: Tensor, direction: Direction, lengths: Tensor | None) -> tuple[Tensor, States]:
         steps, batch = x.shape[:2]
-        bias = None if direction.bias_ih is None else ops.add(direction.bias_ih, direction.bias_hh)
+        of_input, of_state = direction.bias_ih, direction.bias_hh
+        bias = None if of_input is None or of_state is None else ops.add(of_input, of_state)
         gates = given_gates(x, direction.weight_ih, bias)
         lengths = ops.fill(dtypes.int32, (batch,), steps) if lengths is None else lengths
         h, c, _ = apply("lstm", gates, direction.weight_hh, *direction.states, lengths)
