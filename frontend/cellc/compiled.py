@@ -28,7 +28,9 @@ class Compiled:
         self._pointers = (ctypes.c_void_p * len(slots))()
         self._inputs = [slots["input", i] for i, value in enumerate(graph.inputs) if value.kind == "input"]
         self._bound = [
-            (slots["input", i], value.source) for i, value in enumerate(graph.inputs) if value.kind != "input"
+            (slots["input", i], value.source, value.type)
+            for i, value in enumerate(graph.inputs)
+            if value.kind != "input"
         ]
         self._outputs = [
             (slots["output", i], value.type, dtype_of(value.type.dtype).numpy)
@@ -38,10 +40,17 @@ class Compiled:
         self._lock = threading.Lock()
         self.refresh()
 
-    def refresh(self) -> None:
-        """Reads the addresses of parameters and constants again; new storage comes with a new `context.epoch`."""
-        for slot, source in self._bound:
+    def refresh(self) -> bool:
+        """Reads the addresses of parameters and constants again; new storage comes with a new `context.epoch`.
+
+        Returns:
+            False, and nothing is bound, when one has another type than the program was compiled for.
+        """
+        if any(source._type != type for _, source, type in self._bound):
+            return False
+        for slot, source, _ in self._bound:
             self._pointers[slot] = address_of(source._elements())
+        return True
 
     def run(self, tensors: Sequence[TensorBase]) -> list[Tensor]:
         """Runs the program on input tensors of the compiled types; returns new tensors."""

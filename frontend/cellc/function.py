@@ -50,10 +50,9 @@ class _Entry:
         """Whether nothing that was read while tracing has changed since."""
         if self.epoch == context.epoch:
             return not self.reads.contents_changed()
-        if self.reads.changed() is not None:
+        if self.reads.changed() is not None or not self.compiled.refresh():
             return False
         self.epoch = context.epoch
-        self.compiled.refresh()
         return True
 
     def run(self, tensors: Sequence[TensorBase]) -> Any:

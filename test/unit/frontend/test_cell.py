@@ -230,6 +230,14 @@ def test_new_storage_is_bound_again() -> None:
     assert net(x).asnumpy().tolist() == [4, 4]
 
 
+def test_a_parameter_of_another_shape_is_compiled_for() -> None:
+    net = Affine(2)
+    x = Tensor([1.0, 2.0])
+    net(x)
+    net.weight.set_data(Tensor([3.0]), slice_shape=True)
+    assert net(x).asnumpy().tolist() == [3, 6]
+
+
 def test_copies_are_independent() -> None:
     net = Pair()
     x = Tensor([1.0, 2.0])
