@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import FileLineColLoc, IntegerAttr, ModuleOp, NameLoc, StringAttr
+from xdsl.dialects.builtin import BytesAttr, FileLineColLoc, IntegerAttr, ModuleOp, NameLoc, StringAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
@@ -38,6 +38,8 @@ def _location(op: Operation) -> Location:
 def _input(argument: SSAValue, attributes: dict[str, Any], number: int) -> Input:
     def text(key: str, default: str) -> str:
         found = attributes.get(f"cellc.{key}")
+        if isinstance(found, BytesAttr):  # what xDSL's parser makes of a string that is not ASCII
+            return found.data.decode()
         return found.data if isinstance(found, StringAttr) else default
 
     kind = text("kind", "input")

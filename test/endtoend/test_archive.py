@@ -123,6 +123,15 @@ def test_what_was_not_trainable_is_not_trainable_after_loading(tmp_path: Path):
         assert {parameter.name for parameter in getattr(loaded, name)()} == expected
 
 
+def test_names_in_any_script(tmp_path: Path):
+    net, x = nn.SequentialCell([nn.Dense(3, 2)]), cellc.Tensor([[1.0, 2.0, 3.0]])
+    net[0].weight.name = "größe/重み \\"
+    cellc.export(net, x, file_name=tmp_path / "net.cellir")
+    loaded = cellc.load(tmp_path / "net.cellir")
+    assert "größe/重み \\" in loaded.weights
+    np.testing.assert_array_equal(nn.GraphCell(loaded)(x).asnumpy(), net(x).asnumpy())
+
+
 def test_params_init_replaces_weights(tmp_path: Path):
     cell, x = cell_of("mlp"), tensors(NETWORKS["mlp"].inputs)[0]
     cellc.export(cell, x, file_name=tmp_path / "net.cellir")
