@@ -96,6 +96,7 @@ FAILURES = {
     "a constructor with arguments": (("compile", f"{MODELS}:NeedsArgument", *X, "-o", "net"), "size"),
     "a file that does not import": (("compile", "error.py:Net", *X, "-o", "net"), "error.py"),
     "a file that leaves": (("compile", "leaves.py:Net", *X, "-o", "net"), "leaves.py"),
+    "a construct that raises": (("compile", "raises.py:Net", *X, "-o", "net"), "raises.py:Net, line 4: KeyError: 'k'"),
     "too many inputs": (("compile", MLP, *X, "--input", "y:3xf32", "-o", "net"), "takes"),
     "missing weights": (("compile", MLP, *X, "--weights", "none.st", "-o", "net"), "none.st: no such file"),
     "damaged weights": (("compile", MLP, *X, "--weights", "text.cellir", "-o", "net"), "text.cellir: damaged"),
@@ -108,6 +109,9 @@ def test_failures(case: str, said: Said, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "text.cellir").write_text("hello")
     (tmp_path / "error.py").write_text("class Net(:\n")
     (tmp_path / "leaves.py").write_text("import sys\nsys.exit()\n")
+    (tmp_path / "raises.py").write_text(
+        "from cellc import nn\nclass Net(nn.Cell):\n    def construct(self, x):\n        return {}['k']\n"
+    )
     arguments, named = FAILURES[case]
     status, message = said(*arguments)
     assert status in (1, 2), message

@@ -18,6 +18,7 @@ import numpy as np
 from cellc.archive import MAX_TENSOR_BYTES, read_weights
 from cellc.cellir import SUFFIX, LoadedGraph, check_weights, load, trace_cell, weights_of
 from cellc.dtype import dtype_of
+from cellc.errors import CellcError
 from cellc.nn._cell import Cell
 from cellc.tensor import Tensor
 
@@ -67,7 +68,8 @@ def _from_cell(cell: Cell, inputs: Sequence[str], source: str) -> LoadedGraph:
         if input_name in names[:number]:
             raise UsageError(f"--input {inputs[number]}: there is an input '{input_name}' already")
     tensors = [_example(text) for text in inputs]
-    traced = trace_cell(cell, *tensors)
+    with _users_code(source):
+        traced = trace_cell(cell, *tensors)
     for value, text in zip([v for v in traced.graph.inputs if v.kind == "input"], inputs, strict=False):
         value.name = text.partition(":")[0]
     return LoadedGraph(traced.graph, weights_of(traced.graph), traced.structure, source)
@@ -124,13 +126,16 @@ def _users_code(where: str) -> Iterator[None]:
     """Turns what a user's file raises into one line that says what and where."""
     try:
         yield
+    except CellcError:
+        raise  # it shows the user's line already
     except SystemExit:
         raise SourceError(f"{where} ended the program (sys.exit)") from None
     except Exception as error:
         if os.environ.get("CELLC_TRACEBACK") == "full":
             raise
         frames = traceback.extract_tb(error.__traceback__)
-        place = next((frame for frame in reversed(frames) if frame.filename == where.partition(":")[0]), None)
+        file = os.path.abspath(where.partition(":")[0])
+        place = next((frame for frame in reversed(frames) if os.path.abspath(frame.filename) == file), None)
         line = f", line {place.lineno}" if place is not None else ""
         raise SourceError(f"{where}{line}: {type(error).__name__}: {error}") from error
 
