@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,11 +110,16 @@ def prepare(workload: Workload) -> tuple[Callable[[], object], nn.Cell]:
     return in_turn(lambda *inputs: run(*inputs).asnumpy(), turns), cell
 
 
-def measure(chosen: Sequence[Workload], rounds: int, compare_only: bool):
-    """Rows of (workload, cellc seconds, torch seconds, torch/cellc)."""
-    import compare
-    import torch_steps
-
+def measure(
+    chosen: Sequence[Workload], rounds: int = 31, compare_only: bool = False
+) -> Iterator[tuple[str, float, float, float]]:
+    """Rows of (workload, cellc seconds, torch seconds, torch/cellc); none where PyTorch is not installed."""
+    try:
+        import compare
+        import torch_steps
+    except ImportError:
+        print("PyTorch is not installed: no networks are compared")
+        return
     for workload in chosen:
         for line in compare.differences(workload):
             print(f"  {line}", flush=True)
