@@ -234,3 +234,24 @@ func.func @main(%x: tensor<8xf32>, %y: tensor<8xf32>) -> (tensor<f32>, tensor<f3
   } -> tensor<f32>
   return %sum, %max : tensor<f32>, tensor<f32>
 }
+
+// -----
+
+// A loop of one iteration that indexes only the result goes: a statistic kept as 1x8x1 is 8 numbers, reshaped.
+// CHECK-LABEL: func.func @main
+// CHECK:      linalg.generic {{.*}} ins(%sum : tensor<8xf32>) outs(%{{.*}} : tensor<8xf32>)
+// CHECK:        arith.divf
+// CHECK:      tensor.expand_shape %{{.*}} tensor<8xf32> into tensor<1x8x1xf32>
+// CHECK-NEXT: func.return
+func.func @main(%sum: tensor<8xf32>) -> tensor<1x8x1xf32> {
+  %count = arith.constant 4.0 : f32
+  %e = tensor.empty() : tensor<1x8x1xf32>
+  %mean = linalg.generic {indexing_maps = [affine_map<(a, b, c) -> (b)>, affine_map<(a, b, c) -> (a, b, c)>],
+      iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%sum : tensor<8xf32>) outs(%e : tensor<1x8x1xf32>) {
+  ^bb0(%i: f32, %o: f32):
+    %s = arith.divf %i, %count : f32
+    linalg.yield %s : f32
+  } -> tensor<1x8x1xf32>
+  return %mean : tensor<1x8x1xf32>
+}
