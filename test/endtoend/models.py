@@ -45,6 +45,13 @@ class BatchNormNet(nn.Cell):
         return self.last(x.reshape(x.shape[0], -1))
 
 
+class Difference(nn.Cell):
+    """Two inputs of one type, which must not be mixed up."""
+
+    def construct(self, x, y):
+        return x - y
+
+
 class Several(nn.Cell):
     """Three inputs of different types; outputs of four types, in a dict, a list and a tuple."""
 

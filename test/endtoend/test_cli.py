@@ -72,6 +72,10 @@ USAGE = {
     "an input with another separator": (("compile", MLP, "--input", "x:5,20,f32", "-o", "net"), "x:5,20,f32"),
     "an input with no name": (("compile", MLP, "--input", ":5x20xf32", "-o", "net"), ":5x20xf32"),
     "two inputs of one name": (("compile", MLP, *X, *X, "-o", "net"), "an input 'x' already"),
+    "inputs in another order": (
+        ("compile", f"{MODELS}:Difference", "--input", "y:3xf32", "--input", "x:3xf32", "-o", "net"),
+        "argument 1 of construct is 'x'",
+    ),
     "an input too large": (("compile", MLP, "--input", "x:999999x9999999xf32", "-o", "net"), "too large"),
     "an unknown CPU level": (("compile", MLP, *X, "--cpu", "v9", "-o", "net"), "v9"),
     "an unknown GPU": (("compile", MLP, *X, "--emit=ptx", "--arch", "sm_1"), "sm_1"),

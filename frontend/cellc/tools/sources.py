@@ -70,8 +70,12 @@ def _from_cell(cell: Cell, inputs: Sequence[str], source: str) -> LoadedGraph:
     tensors = [_example(text) for text in inputs]
     with _users_code(source):
         traced = trace_cell(cell, *tensors)
-    for value, text in zip([v for v in traced.graph.inputs if v.kind == "input"], inputs, strict=False):
-        value.name = text.partition(":")[0]
+    arguments = [value for value in traced.graph.inputs if value.kind == "input"]
+    own = [value.name for value in arguments]
+    for number, (value, input_name) in enumerate(zip(arguments, names, strict=False)):
+        if input_name in own and own[number] != input_name:  # another name is fine, another argument's is a swap
+            raise UsageError(f"--input {inputs[number]}: argument {number + 1} of construct is '{own[number]}'")
+        value.name = input_name
     return LoadedGraph(traced.graph, weights_of(traced.graph), traced.structure, source)
 
 
