@@ -65,6 +65,23 @@ def transposed(stride, extents, cut, dilation=None, group=1):
     return oracle
 
 
+def unfold(kernel, stride, rate, same):
+    """The windows one by one; channel (r * columns + q) * C + c."""
+
+    def oracle(p, x):
+        sides = [same_padding(*row) if same else (0, 0) for row in zip(x.shape[2:], kernel, stride, rate, strict=True)]
+        x = np.pad(x, [(0, 0), (0, 0), *sides])
+        reach = [(k - 1) * r + 1 for k, r in zip(kernel, rate, strict=True)]
+        places = [range(0, extent - far + 1, s) for extent, far, s in zip(x.shape[2:], reach, stride, strict=True)]
+        y = np.zeros((len(x), kernel[0] * kernel[1] * x.shape[1], len(places[0]), len(places[1])))
+        for (i, top), (j, left) in itertools.product(*map(enumerate, places)):
+            window = x[:, :, top : top + reach[0] : rate[0], left : left + reach[1] : rate[1]]
+            y[:, :, i, j] = window.transpose(0, 2, 3, 1).reshape(len(x), -1)
+        return y
+
+    return oracle
+
+
 ROWS = [
     Row("Conv1d same", of(nn.Conv1d, 3, 4, 4), floats((2, 3, 7)), convolution((1,))),
     Row("Conv1d same stride", of(nn.Conv1d, 3, 4, 3, stride=2, has_bias=True), floats((2, 3, 8)), convolution((2,))),
@@ -88,4 +105,20 @@ ROWS = [
         floats((2, 3, 4, 5)), transposed((2, 2), (10, 7), (1, 2), (2, 1))),
     Row("Conv2dTranspose wide", of(nn.Conv2dTranspose, 17, 5, 4, 2), floats((1, 17, 9, 16)),
         transposed((2, 2), (18, 32), (1, 1)), tolerance=4e-6),
+    Row("Conv3d same", of(nn.Conv3d, 2, 3, (2, 3, 2), (2, 1, 1)), floats((2, 2, 3, 3, 4)), convolution((2, 1, 1))),
+    Row("Conv3d valid", of(nn.Conv3d, 2, 3, 2, pad_mode="valid", has_bias=True), floats((1, 2, 3, 3, 4)),
+        convolution((1, 1, 1), [(0, 0)] * 3)),
+    Row("Conv3d pad", of(nn.Conv3d, 2, 4, (3, 2, 1), 1, "pad", (1, 1, 0, 1, 0, 0), (1, 2, 1), 2),
+        floats((1, 2, 3, 4, 2)), convolution((1, 1, 1), [(1, 1), (0, 1), (0, 0)], (1, 2, 1), 2)),
+    Row("Conv3dTranspose same", of(nn.Conv3dTranspose, 2, 3, (2, 3, 2), (2, 1, 1)), floats((2, 2, 2, 3, 2)),
+        transposed((2, 1, 1), (4, 3, 2), (0, 1, 0))),
+    Row("Conv3dTranspose valid", of(nn.Conv3dTranspose, 2, 3, (1, 2, 1), (2, 1, 1), "valid", has_bias=True),
+        floats((1, 2, 2, 2, 3)), transposed((2, 1, 1), (4, 3, 3), (0, 0, 0))),
+    Row("Conv3dTranspose pad",
+        of(nn.Conv3dTranspose, 2, 4, (3, 2, 1), 2, "pad", (1, 0, 0, 1, 0, 0), (1, 2, 1), 2, (1, 0, 1)),
+        floats((1, 2, 2, 2, 2)), transposed((2, 2, 2), (5, 4, 4), (1, 0, 0), (1, 2, 1), 2)),
+    Row("Unfold", lambda: nn.Unfold([1, 2, 3, 1], [1, 2, 1, 1], (1, 2, 1, 1)), floats((2, 3, 6, 5)),
+        unfold((2, 3), (2, 1), (2, 1), False)),
+    Row("Unfold same", lambda: nn.Unfold((1, 3, 2, 1), [1, 2, 3, 1], [1, 1, 1, 1], "SAME"), floats((2, 3, 6, 5)),
+        unfold((3, 2), (2, 3), (1, 1), True)),
 ]  # fmt: skip

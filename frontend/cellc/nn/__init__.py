@@ -29,6 +29,8 @@ from cellc.nn._conv import Conv2d as Conv2d
 from cellc.nn._conv1d import Conv1d as Conv1d
 from cellc.nn._conv1d import Conv1dTranspose as Conv1dTranspose
 from cellc.nn._conv2d_transpose import Conv2dTranspose as Conv2dTranspose
+from cellc.nn._conv3d import Conv3d as Conv3d
+from cellc.nn._conv3d import Conv3dTranspose as Conv3dTranspose
 from cellc.nn._cross_entropy_loss import CrossEntropyLoss as CrossEntropyLoss
 from cellc.nn._dense import Dense as Dense
 from cellc.nn._dice_loss import DiceLoss as DiceLoss
@@ -38,6 +40,8 @@ from cellc.nn._distance_loss import RMSELoss as RMSELoss
 from cellc.nn._distance_loss import SmoothL1Loss as SmoothL1Loss
 from cellc.nn._dropout import Dropout as Dropout
 from cellc.nn._embedding import Embedding as Embedding
+from cellc.nn._embedding_lookup import EmbeddingLookup as EmbeddingLookup
+from cellc.nn._embedding_lookup import MultiFieldEmbeddingLookup as MultiFieldEmbeddingLookup
 from cellc.nn._flatten import Flatten as Flatten
 from cellc.nn._focal_loss import FocalLoss as FocalLoss
 from cellc.nn._graph_cell import GraphCell as GraphCell
@@ -85,6 +89,7 @@ from cellc.nn._triangles import MatrixDiagPart as MatrixDiagPart
 from cellc.nn._triangles import MatrixSetDiag as MatrixSetDiag
 from cellc.nn._triangles import Tril as Tril
 from cellc.nn._triangles import Triu as Triu
+from cellc.nn._unfold import Unfold as Unfold
 from cellc.nn._wrapper import TrainOneStepCell as TrainOneStepCell
 from cellc.nn._wrapper import WithEvalCell as WithEvalCell
 from cellc.nn._wrapper import WithLossCell as WithLossCell
