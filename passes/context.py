@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib import import_module
 
 from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Dialect
+from xdsl.parser import Parser
 
 _DIALECTS = {
     "builtin": "xdsl.dialects.builtin:Builtin",
@@ -38,3 +41,16 @@ def make_context() -> Context:
         context.register_dialect(name, _loader(path))
     context.load_registered_dialect("builtin")
     return context
+
+
+_SEVERAL_RESULTS = re.compile(r"(?m)^(\s*\} -> )\((tensor<[^()]*>)\)")
+
+
+def parse_module(text: str, name: str = "<unknown>", context: Context | None = None) -> ModuleOp:
+    """The module of a text that xDSL or MLIR printed; raises xDSL's ParseError.
+
+    xDSL prints the types of a `linalg.generic` with several results in parentheses, as MLIR does, but reads
+    them only without: they are taken off first.
+    """
+    text = _SEVERAL_RESULTS.sub(r"\1\2", text)
+    return Parser(context or make_context(), text, name).parse_module()

@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 
 from xdsl.dialects.func import FuncOp
-from xdsl.parser import Parser
 
-from cellc.passes.context import make_context
+from cellc.passes.context import parse_module
 from cellc.targets.cpu.level import LEVELS, level_named
 from cellc.targets.cpu.target import CpuTarget
 
@@ -21,7 +20,7 @@ def main() -> None:
     options = parser.parse_args()
     text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text()
     level = level_named(options.level)
-    module = Parser(make_context(), text).parse_module()
+    module = parse_module(text)
     for code in CpuTarget(level).emit([op for op in module.ops if isinstance(op, FuncOp)]):
         print(f"// {code.name}: {code.blocks} block(s), {code.scratch_bytes} bytes of scratch")
         print(_assembly(code.text, code.name, options.level) if options.asm else code.text)

@@ -14,10 +14,9 @@ from pathlib import Path
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.parser import Parser
 from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
 
-from cellc.passes.context import make_context
+from cellc.passes.context import make_context, parse_module
 from cellc.passes.pass_registry import PASSES, UnknownPassError
 from cellc.passes.pipelines import PIPELINES, PassError, parse_passes, print_module, run_pipeline
 
@@ -90,7 +89,7 @@ def _run_part(text: str, name: str, options: argparse.Namespace) -> bool:
 
 
 def _parse_and_run(text: str, name: str, context: Context, options: argparse.Namespace) -> ModuleOp:
-    module = Parser(context, text, name).parse_module()
+    module = parse_module(text, name, context)
     module.verify()
 
     def print_after(step: str, module: ModuleOp) -> None:
