@@ -15,6 +15,9 @@ from cellc.structure import LEAF, flatten, leaf_names, unflatten
 from cellc.tensor_base import TensorBase
 from cellc.trace import Trace, current, recording
 
+KEPT_PROGRAMS = 8
+"""Programs kept for one kind of arguments, for attributes that go back and forth between a few values."""
+
 Signature = tuple[tuple[TensorType, ...], Any]
 
 
@@ -109,7 +112,10 @@ class Function:
         except Exception as error:
             tracebacks.prune(error)
             raise
-        self._entries.setdefault(signature, []).append(entry)
+        kept = self._entries.setdefault(signature, [])
+        kept.append(entry)
+        # An attribute that changes at every call would otherwise keep every program it ever had.
+        del kept[:-KEPT_PROGRAMS]
         self._latest = signature
         return entry
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -91,3 +92,9 @@ class Lowered:
     def __repr__(self) -> str:
         count = len(self._graph.nodes)
         return f"Lowered<{self._name}: {count} ops; .nn .linalg .kernels .host .asm .memory>"
+
+    def _repr_html_(self) -> str:
+        """The stages, folded; the assembly is left out because it takes the whole compilation."""
+        stages = ("nn", "linalg", "kernels", "host", "memory")
+        parts = [f"<details><summary>{name}</summary>{getattr(self, name)._repr_html_()}</details>" for name in stages]
+        return f"<div><code>{html.escape(repr(self))}</code>{''.join(parts)}</div>"

@@ -111,3 +111,11 @@ def test_a_kernel_that_cannot_be_written_names_the_line(monkeypatch: pytest.Monk
     (kernel,) = tmp_path.glob("*.mlir")
     assert str(kernel) in str(caught.value)
     assert "linalg.generic" in kernel.read_text()
+
+
+def test_all_stages_show_in_a_notebook():
+    net = nn.Dense(2, 3)
+    shown = net.lower(Tensor(np.zeros((1, 2), np.float32)))._repr_html_()
+    assert shown.count("<details>") == 5
+    assert "nn.matmul" in shown
+    assert "arena" in shown
