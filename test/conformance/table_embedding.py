@@ -36,10 +36,16 @@ def ids(rng):
 
 
 def ids_values_fields(rng):
-    """An index that is too great, a value of 0 and numbers of no field are among them."""
+    """Indices that are too great and numbers of no field are among them."""
     values = rng.uniform(0.5, 1.5, (3, 5)) * rng.choice([-1, 1], (3, 5))
-    values[0, 1] = values[2, 3] = 0
     return rng.integers(0, 6, (3, 5)).astype(np.int32), values.astype(np.float32), numbers(rng)
+
+
+def with_zeros(rng):
+    """As above, with values of 0, which count for nothing; the greatest element jumps there."""
+    indices, values, numbers = ids_values_fields(rng)
+    values[0, 1] = values[2, 3] = values[1, :2] = 0
+    return indices, values, numbers
 
 
 def numbers(rng):
@@ -50,9 +56,11 @@ ROWS = [
     Row("EmbeddingLookup", of(nn.EmbeddingLookup, 5, 3), ids, lookup),
     Row("EmbeddingLookup norm", of(nn.EmbeddingLookup, 5, 3, target="DEVICE", max_norm=1.5), ids,
         lambda p, x: lookup(p, x, 1.5)),
-    Row("MultiFieldEmbeddingLookup", of(nn.MultiFieldEmbeddingLookup, 5, 3, 3), ids_values_fields, fields("SUM", 3)),
+    Row("MultiFieldEmbeddingLookup", of(nn.MultiFieldEmbeddingLookup, 5, 3, 3), with_zeros, fields("SUM", 3)),
     Row("MultiFieldEmbeddingLookup mean", of(nn.MultiFieldEmbeddingLookup, 5, 3, 3, max_norm=1.5, operator="MEAN"),
         ids_values_fields, fields("MEAN", 3, 1.5)),
     Row("MultiFieldEmbeddingLookup max", of(nn.MultiFieldEmbeddingLookup, 5, 3, 3, operator="MAX"),
         ids_values_fields, fields("MAX", 3)),
+    Row("MultiFieldEmbeddingLookup zeros", of(nn.MultiFieldEmbeddingLookup, 5, 3, 3, operator="MAX"), with_zeros,
+        fields("MAX", 3), gradient=False),
 ]  # fmt: skip

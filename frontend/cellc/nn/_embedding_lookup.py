@@ -182,7 +182,8 @@ class MultiFieldEmbeddingLookup(EmbeddingLookup):
         merged = self._sums(weighted, field_ids)
         if self.operator == self.OPERATOR_SUM:
             return merged
-        count = self._sums(ops.expand_dims(ops.abs(input_values), 2), field_ids)
+        weights = ops.broadcast_to(ops.expand_dims(ops.abs(input_values), 2), rows.shape)
+        count = self._sums(weights, field_ids)
         filled = ops.greater(count, 0.0)
         return ops.select(filled, ops.div(merged, ops.select(filled, count, 1.0)), 0.0)
 
