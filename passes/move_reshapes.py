@@ -110,6 +110,8 @@ def _move_before_reshape(op: GenericOp, index: int) -> bool:
     maps = [change(map_, groups) for map_ in parts.input_maps]
     if None in maps or any(not is_identity(map_) for map_ in output_maps(op)):
         return False
+    if any(other != index and _would_move_back(op, other) for other in range(len(parts.inputs))):
+        return False
     old = [shape_of(value) for value in parts.inputs]
     for i, map_ in enumerate(parts.input_maps):
         parts.inputs[i] = _reshaped(parts.inputs[i], old[i], map_, groups, shape, collapsing, op)
@@ -128,6 +130,17 @@ def _move_before_reshape(op: GenericOp, index: int) -> bool:
     if not step.result.uses:
         erase(step)
     return True
+
+
+def _would_move_back(op: GenericOp, index: int) -> bool:
+    """Whether an input stands in the op's own shape as the reshaped one does in the other.
+
+    Moving would only exchange which of the two is reshaped, and the next round would move the op back.
+    """
+    value = op.inputs[index]
+    if isinstance(value.owner, Reshape) or not is_identity(input_maps(op)[index]):
+        return False
+    return isinstance(value.owner, GenericOp) and size_of(value) > 1 and len(list(value.uses)) == 1
 
 
 def _empty(output: SSAValue, shape: Sequence[int], op: GenericOp) -> SSAValue:
