@@ -37,6 +37,9 @@ _NAMES = {
     "export": "cellc.cellir",
     "load": "cellc.cellir",
     "profile": "cellc.profiling",
+    "COOTensor": "cellc.sparse_tensor",
+    "CSRTensor": "cellc.sparse_tensor",
+    "RowTensor": "cellc.sparse_tensor",
 }
 
 

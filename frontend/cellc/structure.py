@@ -40,10 +40,15 @@ def flatten(value: Any, leaves: list[TensorBase]) -> Any:
         return _ListKey([flatten(item, leaves) for item in value])
     if isinstance(value, tuple):
         items = tuple([flatten(item, leaves) for item in value])
-        return items if type(value) is tuple or not hasattr(value, "_fields") else type(value)(*items)
+        return _like(value, items)
     if isinstance(value, dict):
         return _DictKey((key, flatten(item, leaves)) for key, item in value.items())
     return value
+
+
+def _like(value: Any, items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`items`, as a named tuple where `value` is one: not through its constructor, which may check its arguments."""
+    return value._make(items) if hasattr(value, "_fields") else items
 
 
 def unflatten(structure: Any, leaves: Iterator[Any]) -> Any:
@@ -56,7 +61,7 @@ def unflatten(structure: Any, leaves: Iterator[Any]) -> Any:
         return {key: unflatten(item, leaves) for key, item in structure}
     if isinstance(structure, tuple):
         items = tuple([unflatten(item, leaves) for item in structure])
-        return items if not hasattr(structure, "_fields") else type(structure)(*items)
+        return _like(structure, items)
     return structure
 
 
