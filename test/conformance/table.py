@@ -8,10 +8,12 @@ from conformance import (
     table_activations,
     table_convolution,
     table_embedding,
+    table_image,
     table_losses,
     table_normalization,
     table_pooling,
     table_recurrent,
+    table_sparse,
     table_tools,
 )
 from conformance.row import Row, floats, of
@@ -147,6 +149,8 @@ ROWS = [
     *table_embedding.ROWS,
     *table_pooling.ROWS,
     *table_recurrent.ROWS,
+    *table_image.ROWS,
+    *table_sparse.ROWS,
 ]  # fmt: skip
 
 

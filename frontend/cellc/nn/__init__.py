@@ -47,6 +47,12 @@ from cellc.nn._focal_loss import FocalLoss as FocalLoss
 from cellc.nn._graph_cell import GraphCell as GraphCell
 from cellc.nn._group_norm import GroupNorm as GroupNorm
 from cellc.nn._group_norm import InstanceNorm2d as InstanceNorm2d
+from cellc.nn._image import CentralCrop as CentralCrop
+from cellc.nn._image import ImageGradients as ImageGradients
+from cellc.nn._image import ResizeBilinear as ResizeBilinear
+from cellc.nn._image_quality import MSSSIM as MSSSIM
+from cellc.nn._image_quality import PSNR as PSNR
+from cellc.nn._image_quality import SSIM as SSIM
 from cellc.nn._loss import L1Loss as L1Loss
 from cellc.nn._loss import LossBase as LossBase
 from cellc.nn._loss import MSELoss as MSELoss
@@ -82,6 +88,8 @@ from cellc.nn._smooth_activation import CELU as CELU
 from cellc.nn._smooth_activation import ELU as ELU
 from cellc.nn._smooth_activation import FastGelu as FastGelu
 from cellc.nn._smooth_activation import LogSigmoid as LogSigmoid
+from cellc.nn._sparse import SparseTensorDenseMatmul as SparseTensorDenseMatmul
+from cellc.nn._sparse import SparseToDense as SparseToDense
 from cellc.nn._sync_batch_norm import GlobalBatchNorm as GlobalBatchNorm
 from cellc.nn._sync_batch_norm import SyncBatchNorm as SyncBatchNorm
 from cellc.nn._triangles import MatrixDiag as MatrixDiag
@@ -90,6 +98,7 @@ from cellc.nn._triangles import MatrixSetDiag as MatrixSetDiag
 from cellc.nn._triangles import Tril as Tril
 from cellc.nn._triangles import Triu as Triu
 from cellc.nn._unfold import Unfold as Unfold
+from cellc.nn._vjp import Vjp as Vjp
 from cellc.nn._wrapper import TrainOneStepCell as TrainOneStepCell
 from cellc.nn._wrapper import WithEvalCell as WithEvalCell
 from cellc.nn._wrapper import WithLossCell as WithLossCell

@@ -89,6 +89,19 @@ def _summed_gradients(outputs: Sequence[Tensor], seeds: Sequence[Tensor], target
     return total
 
 
+def value_and_vjp(function: Callable[..., Any], args: Sequence[Any], v: Any) -> tuple[Any, tuple[Tensor, ...]]:
+    """`function(*args)` and, for each of `args`, `v` times the Jacobian with respect to it.
+
+    Raises:
+        ValueError: `v` does not have the shapes of the function's float outputs.
+    """
+    found = _differentiate(function, args, tuple(range(len(args))), (), v)
+    shapes, wanted = ([y.shape for y in _float_tensors(value)] for value in (v, found.result))
+    if shapes != wanted:
+        raise errors.bad_argument(ValueError, f"v must have the shapes {wanted} of the outputs, but got {shapes}")
+    return found.result, found.inputs
+
+
 def _compiled(python: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles in graph mode; in PYNATIVE mode calls record like any other operation."""
     function = CompiledFunction(python)
