@@ -118,9 +118,10 @@ class ResizeBilinear(Cell):
         A Tensor of shape (N, C, new_height, new_width) in the dtype of x.
 
     Raises:
-        TypeError: an argument is of another type, or x is not a floating-point Tensor.
-        ValueError: both or none of `size` and `scale_factor` are given, one is not positive, `size` is no pair, x
-            does not have rank 4 or has no elements, or `align_corners` and `half_pixel_centers` are both True.
+        TypeError: an argument is of another type, x is not a floating-point Tensor, or `align_corners` and
+            `half_pixel_centers` are both True.
+        ValueError: both or none of `size` and `scale_factor` are given, one is not positive, `size` is no pair, or x
+            does not have rank 4 or has no elements.
 
     Examples:
         >>> nn.ResizeBilinear()(Tensor([[[[0.0, 1.0]]]]), size=(1, 4)).asnumpy()
@@ -146,7 +147,7 @@ class ResizeBilinear(Cell):
             raise bad_argument(ValueError, f"For '{owner}', 'x' must have elements, but got shape {x.shape}.")
         if _validate.boolean("align_corners", align_corners, owner) and self.half_pixel_centers:
             message = f"For '{owner}', 'align_corners' must be False with 'half_pixel_centers', but got True."
-            raise bad_argument(ValueError, message)
+            raise bad_argument(TypeError, message)
         height, width = self._new_size(x, size, scale_factor)
         rows = self._resized(wide(x), 2, height, align_corners)
         return ops.cast(self._resized(rows, 3, width, align_corners), x.dtype)

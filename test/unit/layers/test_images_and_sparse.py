@@ -33,7 +33,7 @@ def product(*inputs, **arguments):
         (lambda: nn.ResizeBilinear()(VECTOR, (2, 2)), ValueError, "'x' must have rank 4"),
         (
             lambda: nn.ResizeBilinear(True)(IMAGE, (2, 2), align_corners=True),
-            ValueError,
+            TypeError,
             "'align_corners' must be False",
         ),
         (lambda: nn.PSNR("1"), TypeError, "'max_val' must be int or float, but got '1'"),
