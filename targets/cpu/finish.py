@@ -122,6 +122,8 @@ class TileFinisher:
             if self._product.epilogue is not None:
                 values = self._epilogue(self._product.epilogue, value, dim, offsets)
             for result, access in zip(values, self._nest.outputs, strict=True):
+                if not access.buffer.name:
+                    continue  # a result that nothing reads
                 self._vectors.store(result, self._moved(access, offsets), access.strides[dim])
 
     def _epilogue(self, body: Block, value: str, dim: int, offsets: Offsets) -> list[str]:
