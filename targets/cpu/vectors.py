@@ -90,10 +90,10 @@ class Vectors:
         return self.writer.pure(f"arith.addi {self.broadcast(start, 'index')}, {steps} : {kind}")
 
     def load(self, access: Access, stride: int) -> str:
-        """Elements at access + stride * lane. Masked-off lanes hold 1, which is safe to divide by."""
+        """Elements at access + stride * lane. Masked-off lanes may be divided by: they hold 1, or the only element."""
         base = self.writer.linear(access.offset, access.terms)
         kind, storage = access.buffer.type, access.buffer.storage
-        if stride == 0:
+        if stride == 0 or self.count == 1:
             scalar = self.writer.value(f"memref.load {access.buffer.name}[{base}] : {kind}")
             return self._from_storage(self.broadcast(scalar, storage), access)
         if 1 < stride <= _WOVEN and (self.mask is None or self.count is not None):
@@ -159,7 +159,11 @@ class Vectors:
         vector = self.type(storage)
         if access.buffer.element == "i1":
             value = self.writer.pure(f"arith.extui {value} : {self.type('i1')} to {vector}")
-        if stride != 1:
+        if self.count == 1:
+            # Not through a mask: LLVM 22 merges a narrowing before it into a store of the wide element.
+            scalar = self.writer.pure(f"vector.extract {value}[0] : {storage} from {vector}")
+            self.writer.line(f"memref.store {scalar}, {access.buffer.name}[{base}] : {kind}")
+        elif stride != 1:
             offsets = self._lane_offsets(stride)
             self.writer.line(
                 f"vector.scatter {access.buffer.name}[{base}] [{offsets}], {self.active()}, {value} : "
