@@ -42,8 +42,9 @@ class _Conv3d(Convolution):
         owner = type(self).__name__
         sizes = {"kernel_size": kernel_size, "stride": stride, "dilation": dilation}
         kernel, strides, dilations = (_triple(name, value, owner) for name, value in sizes.items())
-        sides = (padding,) if isinstance(_validate.of_type("padding", padding, (int, tuple), owner), int) else padding
-        if len(sides) not in (1, 6) or (len(sides) == 1 and isinstance(padding, tuple)):
+        _validate.of_type("padding", padding, (int, tuple), owner)
+        sides = (padding,) * 6 if isinstance(padding, int) else padding
+        if len(sides) != 6:
             raise bad_argument(
                 ValueError, f"For '{owner}', 'padding' must be an int or a tuple of six ints, but got {padding}."
             )
@@ -119,9 +120,11 @@ class Conv3d(_Conv3d):
         around_depth, rows, columns = self.padding_around(x.shape[2:])
         images = self._images(ops.pad(x, ((0, 0), (0, 0), around_depth, (0, 0), (0, 0))))
         n, places, channels, height, width = images.shape
+        _, *strides = self.stride
+        _, *dilations = self.dilation
         flat = ops.conv2d(
             ops.reshape(images, (n * places, channels, height, width)), self.flat_weight(), "pad", (*rows, *columns),
-            self.stride[1:], self.dilation[1:], self.group,
+            (strides[0], strides[1]), (dilations[0], dilations[1]), self.group,
         )  # fmt: skip
         result = ops.reshape(flat, (n, places, *flat.shape[1:]))
         return self.with_bias(ops.transpose(result, (0, 2, 1, 3, 4)))
