@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from cellc.nn import Cell
 
 SUFFIX = ".cellir"
-# Comments, strings as MLIR allows them, and everything else; the quantifiers never give back what they took.
-_LEXEMES = re.compile(r'(?:[^"/]++|//[^\n]*+|/|"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+")*+')
+# One lexeme a match: a comment, a string as MLIR allows it, or a stretch of anything else. The alternatives within a
+# string exclude each other, so one that does not end is found out in linear time.
+_LEXEME = re.compile(r'[^"/]+|//[^\n]*|/|"(?:[^"\\\n\v\f]|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*"')
 
 
 class LoadedGraph:
@@ -178,8 +179,9 @@ def _read_graph(where: str, text: str) -> Graph:
 
 def _check_strings(where: str, text: str) -> None:
     """Finds a string that does not end: the parser's own search for its end takes exponential time."""
-    found = _LEXEMES.match(text)
-    end = found.end() if found is not None else 0
+    end = 0
+    while (found := _LEXEME.match(text, end)) is not None:
+        end = found.end()
     if end != len(text):
         line = text.count("\n", 0, end) + 1
         raise ArchiveError(f"{where}:{line}: a string does not end, or holds what no string may hold")
