@@ -110,8 +110,11 @@ class ReductionWriter:
         self._nest_writer.loops(outer, ranges, lambda: self._lanes(dim, ranges.get(dim) if dim is not None else None))
 
     def _group(self, dim: int) -> int:
-        """Vectors of results at a time: several use more of each cache line before the next row is read."""
-        return _GROUP if self._nest.extents[dim] >= _GROUP * self._vectors.lanes else 1
+        """Vectors of results at a time: several use more of each cache line before the next row is read.
+
+        Without reduction loops there are no rows, and lanes may run along two loops (`PairWriter`).
+        """
+        return _GROUP if self._nest.reduced and self._nest.extents[dim] >= _GROUP * self._vectors.lanes else 1
 
     def _lanes(self, dim: int | None, bounds: Range | None) -> None:
         """All vectors of loop `dim`, in groups, then the rest one by one."""
