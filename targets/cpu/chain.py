@@ -6,13 +6,14 @@ from math import ceil, prod
 from xdsl.dialects.linalg import ops as linalg
 
 from cellc.targets.cpu.access import Buffer, View, row_major
+from cellc.targets.cpu.body import widest_item
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter
 from cellc.targets.cpu.pairs import open_nest
-from cellc.targets.cpu.reduction import Initial, ReductionWriter
+from cellc.targets.cpu.reduction import Initial, ReductionWriter, windows
 from cellc.targets.target import UnsupportedKernelError
 
 # Vectors of outer indices that a chain with lanes along its last outer loop does at a time.
@@ -58,7 +59,12 @@ class ChainWriter:
             self._chunk = min(self._extents[-1], lanes * _VECTORS)
 
     def _lanes_outside(self) -> bool:
-        """Whether more reads and writes are contiguous along the last outer loop than along inner loops."""
+        """Whether more reads and writes are contiguous along the last outer loop than along inner loops.
+
+        Windows side by side count as contiguous: they are read as whole vectors.
+        """
+        if any(map(self._reads_windows, self._generics)) and all(map(self._writes_rows, self._generics)):
+            return True
         outside = inside = 0
         for op in self._generics:
             for value, indexing in zip(op.operands, op.indexing_maps, strict=True):
@@ -70,6 +76,19 @@ class ChainWriter:
                 outside += times * (strides[self._outer - 1] == 1 and extents[self._outer - 1] > 1)
                 inside += times * any(strides[d] == 1 and extents[d] > 1 for d in range(self._outer, len(extents)))
         return outside > inside
+
+    def _reads_windows(self, op: linalg.GenericOp) -> bool:
+        operands = zip(op.inputs, op.indexing_maps, op.body.block.args, strict=False)
+        views = self._kernel.views
+        used = [views[v].access(m.data).strides for v, m, a in operands if v in views and a.first_use is not None]
+        lanes = self._kernel.level.lanes(widest_item(op.body.block))
+        inner = range(self._outer, len(op.iterator_types))
+        return windows(used, loop_extents(op), inner, self._outer - 1, lanes)
+
+    def _writes_rows(self, op: linalg.GenericOp) -> bool:
+        views, maps = self._kernel.views, list(op.indexing_maps)[len(op.inputs) :]
+        stored = [views[v].access(m.data).strides for v, m in zip(op.results, maps, strict=True) if v in views]
+        return all(strides[self._outer - 1] == 1 for strides in stored)
 
     def write(self) -> None:
         """Writes one block and sets the kernel's number of blocks."""

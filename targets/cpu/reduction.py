@@ -14,6 +14,7 @@ from xdsl.ir import Operation
 from cellc.targets.cpu.grid import Grid, make_grid
 from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.vectors import WOVEN
 
 PARTIALS = 4
 _GROUP = 4
@@ -63,6 +64,19 @@ def neutral(combiner: str, element: str) -> float | int:
     return -(1 << (bits - 1)) if combiner == "arith.maxsi" else (1 << (bits - 1)) - 1
 
 
+def windows(
+    inputs: Sequence[Sequence[int]], extents: Sequence[int], inner: Sequence[int], dim: int, lanes: int
+) -> bool:
+    """Whether lanes along loop `dim` read windows side by side, each too small to fill a vector.
+
+    `inputs` has the strides of each input, `inner` the loops over a window. Whole vectors with every
+    stride-th element taken then beat vectors of one window's few elements.
+    """
+    close = all(0 <= strides[dim] <= WOVEN for strides in inputs) and any(strides[dim] > 1 for strides in inputs)
+    short = all(extents[d] < lanes for d in inner for strides in inputs if strides[d] == 1)
+    return close and short and extents[dim] > 1
+
+
 class ReductionWriter:
     """Writes one nest with reduction loops."""
 
@@ -85,9 +99,12 @@ class ReductionWriter:
 
         reduced = max(self._nest.reduced, key=lambda d: (contiguous(d), d))
         lanes = self._nest_writer.vector_loop_dim()
-        if lanes is None or contiguous(reduced) > contiguous(lanes):
+        if lanes is None:
             return reduced
-        return None
+        inputs = [a.strides for a in self._nest.inputs if a is not None]
+        if windows(inputs, self._nest.extents, self._nest.reduced, lanes, self._vectors.lanes):
+            return None
+        return reduced if contiguous(reduced) > contiguous(lanes) else None
 
     def write_block(self, block: str, work: int) -> Grid:
         """Writes one block of the whole nest, of about `work` iterations."""

@@ -11,7 +11,7 @@ from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.writer import Writer
 
 # Up to this stride, whole vectors are loaded and shuffled instead of gathered.
-_WOVEN = 4
+WOVEN = 4
 
 ITEM_BYTES = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "index": 8}
 
@@ -96,7 +96,7 @@ class Vectors:
         if stride == 0 or self.count == 1:
             scalar = self.writer.value(f"memref.load {access.buffer.name}[{base}] : {kind}")
             return self._from_storage(self.broadcast(scalar, storage), access)
-        if 1 < stride <= _WOVEN and (self.mask is None or self.count is not None):
+        if 1 < stride <= WOVEN and (self.mask is None or self.count is not None):
             return self._from_storage(self._unweave(access, base, stride), access)
         if stride != 1:
             return self.gather(access, self._lane_offsets(stride))
