@@ -194,16 +194,17 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
 
 
 def _split_rows(product: Product, tiling: Tiling, chunks: dict[int, int], shared: list[int], most: int) -> int:
-    """Cuts the first loop whose inner loops are few enough; returns the rows left."""
-    extents = product.nest.extents
+    """Cuts the first loop whose inner loops are few enough, in whole tiles; returns the rows left."""
+    extents, outer = product.nest.extents, 1
     for position, dim in enumerate(shared):
-        inner = prod(extents[d] for d in shared[position + 1 :])
+        inner = outer * prod(extents[d] for d in shared[position + 1 :])
         unit = {tiling.tile_dim: tiling.tile, tiling.second_dim: tiling.second}.get(dim, 1)
         if inner * unit <= most or position == len(shared) - 1:
             parts = ceil(extents[dim] * inner / most)
             chunks[dim] = min(extents[dim], ceil(ceil(extents[dim] / parts) / unit) * unit)
             return chunks[dim] * inner
-        chunks[dim] = 1
+        chunks[dim] = min(extents[dim], unit)
+        outer *= chunks[dim]
     raise AssertionError("no loop to cut")
 
 

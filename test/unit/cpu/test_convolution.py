@@ -16,6 +16,7 @@ CASES = [
     Convolution(3, 1, 28, 28, 6, 5, 5),
     Convolution(2, 90, 5, 5, 33, 3, 3),
     Convolution(1, 3, 19, 19, 16, 7, 7, 2),
+    Convolution(1, 3, 14, 14, 64, 7, 7),  # a block is cut in whole tiles along the outer of their two loops
 ]
 LEVEL_NAMES = [name for name in LEVELS if name in ("v3", native_level().name)]
 
@@ -38,16 +39,18 @@ def test_forward(case: Convolution, level: str) -> None:
     compare(result, expected, case.c * case.r * case.s)
 
 
+@pytest.mark.parametrize("level", LEVEL_NAMES)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_weight_gradient(case: Convolution) -> None:
+def test_weight_gradient(case: Convolution, level: str) -> None:
     x, g = random(case.x), random(case.y)
-    result = compile_text(case.weight_gradient())(x, g)[0]
+    result = compile_text(case.weight_gradient(), LEVELS[level])(x, g)[0]
     expected = np.einsum("ncijrs,nkij->kcrs", case.windows(x), g.astype(np.float64))
     compare(result, expected, case.n * case.y[2] * case.y[3])
 
 
+@pytest.mark.parametrize("level", LEVEL_NAMES)
 @pytest.mark.parametrize("case", [case for case in CASES if case.stride == 1], ids=str)
-def test_input_gradient(case: Convolution) -> None:
+def test_input_gradient(case: Convolution, level: str) -> None:
     w, g = random(case.weight), random(case.y)
     padded = np.zeros((case.n, case.k, case.h + case.r - 1, case.w + case.s - 1), np.float32)
     padded[:, :, case.r - 1 : case.h, case.s - 1 : case.w] = g
@@ -57,4 +60,4 @@ def test_input_gradient(case: Convolution) -> None:
         for j in range(case.s):
             tap = np.einsum("nkij,kc->ncij", g.astype(np.float64), w[:, :, i, j].astype(np.float64))
             expected[:, :, i : i + height, j : j + width] += tap
-    compare(compile_text(case.input_gradient())(padded, w)[0], expected, case.k * case.r * case.s)
+    compare(compile_text(case.input_gradient(), LEVELS[level])(padded, w)[0], expected, case.k * case.r * case.s)
