@@ -102,6 +102,33 @@ from cellc.nn._vjp import Vjp as Vjp
 from cellc.nn._wrapper import TrainOneStepCell as TrainOneStepCell
 from cellc.nn._wrapper import WithEvalCell as WithEvalCell
 from cellc.nn._wrapper import WithLossCell as WithLossCell
+from cellc.nn.metrics import F1 as F1
+from cellc.nn.metrics import MAE as MAE
+from cellc.nn.metrics import MSE as MSE
+from cellc.nn.metrics import ROC as ROC
+from cellc.nn.metrics import Accuracy as Accuracy
+from cellc.nn.metrics import BleuScore as BleuScore
+from cellc.nn.metrics import ConfusionMatrix as ConfusionMatrix
+from cellc.nn.metrics import ConfusionMatrixMetric as ConfusionMatrixMetric
+from cellc.nn.metrics import CosineSimilarity as CosineSimilarity
+from cellc.nn.metrics import Dice as Dice
+from cellc.nn.metrics import Fbeta as Fbeta
+from cellc.nn.metrics import HausdorffDistance as HausdorffDistance
+from cellc.nn.metrics import Loss as Loss
+from cellc.nn.metrics import MeanSurfaceDistance as MeanSurfaceDistance
+from cellc.nn.metrics import Metric as Metric
+from cellc.nn.metrics import OcclusionSensitivity as OcclusionSensitivity
+from cellc.nn.metrics import Perplexity as Perplexity
+from cellc.nn.metrics import Precision as Precision
+from cellc.nn.metrics import Recall as Recall
+from cellc.nn.metrics import RootMeanSquareDistance as RootMeanSquareDistance
+from cellc.nn.metrics import Top1CategoricalAccuracy as Top1CategoricalAccuracy
+from cellc.nn.metrics import Top5CategoricalAccuracy as Top5CategoricalAccuracy
+from cellc.nn.metrics import TopKCategoricalAccuracy as TopKCategoricalAccuracy
+from cellc.nn.metrics import auc as auc
+from cellc.nn.metrics import get_metric_fn as get_metric_fn
+from cellc.nn.metrics import names as names
+from cellc.nn.metrics import rearrange_inputs as rearrange_inputs
 
 
 def __getattr__(name: str) -> Any:
