@@ -95,9 +95,9 @@ class Vectors:
         kind, storage = access.buffer.type, access.buffer.storage
         if stride == 0 or self.count == 1:
             scalar = self.writer.value(f"memref.load {access.buffer.name}[{base}] : {kind}")
-            return self._from_storage(self.broadcast(scalar, storage), access)
+            return self.from_storage(self.broadcast(scalar, storage), access)
         if 1 < stride <= WOVEN and (self.mask is None or self.count is not None):
-            return self._from_storage(self._unweave(access, base, stride), access)
+            return self.from_storage(self._unweave(access, base, stride), access)
         if stride != 1:
             return self.gather(access, self._lane_offsets(stride))
         vector = self.type(storage)
@@ -108,7 +108,7 @@ class Vectors:
                 f"vector.maskedload {access.buffer.name}[{base}], {self.mask}, {self.constant(1, storage)} : "
                 f"{kind}, {self.type('i1')}, {vector} into {vector}"
             )
-        return self._from_storage(loaded, access)
+        return self.from_storage(loaded, access)
 
     def _unweave(self, access: Access, base: str, stride: int) -> str:
         """Every `stride`-th element, from vectors of all elements up to the last one."""
@@ -150,7 +150,7 @@ class Vectors:
             f"vector.gather {access.buffer.name}[{base}] [{offsets}], {self.active()}, {self.constant(1, storage)} : "
             f"{access.buffer.type}, {self.type(offset_type)}, {self.type('i1')}, {vector} into {vector}"
         )
-        return self._from_storage(loaded, access)
+        return self.from_storage(loaded, access)
 
     def store(self, value: str, access: Access, stride: int) -> None:
         """Writes lanes to access + stride * lane."""
@@ -200,7 +200,8 @@ class Vectors:
         offsets = ", ".join(str(stride * lane) for lane in range(self.lanes))
         return self.writer.pure(f"arith.constant dense<[{offsets}]> : {self.type('i64')}")
 
-    def _from_storage(self, loaded: str, access: Access) -> str:
+    def from_storage(self, loaded: str, access: Access) -> str:
+        """The values of lanes as they lie in memory: a bool is a byte there."""
         if access.buffer.element != "i1":
             return loaded
         return self.writer.pure(f"arith.cmpi ne, {loaded}, {self.constant(0, 'i8')} : {self.type('i8')}")
