@@ -74,7 +74,7 @@ def elementwise() -> Iterator[Row]:
             yield Row(f"{name} {size}", getattr(ops, name), [x], lambda t, name=name: getattr(t, name))
         image = x.reshape(-1, 256)
         yield Row(f"bias + relu {size}", lambda x, b: ops.relu(x + b), [image, normal(256)],
-                  lambda t: lambda x, b: t.relu(x + b))  # fmt: skip
+                  lambda t: lambda v, b: t.relu(v + b))  # fmt: skip
     x = normal(1 << 22)
     yield Row("gelu gradient", gradient(nn.GELU(approximate=False)), [x, x], lambda t: t.nn.functional.gelu, True)
     for dtype in (cellc.float16, cellc.bfloat16):
@@ -91,13 +91,13 @@ def rows_of_numbers() -> Iterator[Row]:
     for width in (10, 128, 1000, 50257):
         x = normal((1 << 21) // width, width)
         labels = integers(width, len(x))
-        yield Row(f"softmax, rows of {width}", ops.softmax, [x], lambda t: lambda x: t.softmax(x, -1))
+        yield Row(f"softmax, rows of {width}", ops.softmax, [x], lambda t: lambda v: t.softmax(v, -1))
         yield Row(f"cross entropy, {width} classes", nn.CrossEntropyLoss(), [x, labels],
-                  lambda t: lambda x, l: t.nn.functional.cross_entropy(x, l.long()), results=4)  # fmt: skip
+                  lambda t: lambda v, c: t.nn.functional.cross_entropy(v, c.long()), results=4)  # fmt: skip
         yield Row(f"cross entropy gradient, {width} classes", ops.grad(nn.CrossEntropyLoss()), [x, labels],
-                  lambda t: lambda x, l: t.nn.functional.cross_entropy(x, l.long()), False)  # fmt: skip
+                  lambda t: lambda v, c: t.nn.functional.cross_entropy(v, c.long()), False)  # fmt: skip
     x = normal(2048, 1024)
-    yield Row("softmax gradient", gradient(ops.softmax), [x, x], lambda t: lambda x: t.softmax(x, -1), True)
+    yield Row("softmax gradient", gradient(ops.softmax), [x, x], lambda t: lambda v: t.softmax(v, -1), True)
     norm = nn.LayerNorm((1024,))
     yield Row("layer norm", norm, [x], lambda t: lambda x: t.nn.functional.layer_norm(x, (1024,)))
     yield Row("layer norm gradient", gradient(norm), [x, x],
@@ -139,11 +139,11 @@ def reductions() -> Iterator[Row]:
     for side in (256, 2048):
         x = normal(side, side)
         yield Row(f"sum of all {side}", lambda x: x.sum(), [x], lambda t: t.sum, results=4)
-        yield Row(f"mean of squares {side}", lambda x: (x * x).mean(), [x], lambda t: lambda x: (x * x).mean(),
+        yield Row(f"mean of squares {side}", lambda x: (x * x).mean(), [x], lambda t: lambda v: (v * v).mean(),
                   results=4)  # fmt: skip
         for axis in (0, 1):
             yield Row(f"sum over axis {axis} {side}", lambda x, a=axis: x.sum(a), [x],
-                      lambda t, a=axis: lambda x: x.sum(a), results=4 * side)  # fmt: skip
+                      lambda t, a=axis: lambda v: v.sum(a), results=4 * side)  # fmt: skip
     x = normal(64, 256, 256)
     yield Row("sum over axis 1 of 3", lambda x: x.sum(1), [x], lambda t: lambda x: x.sum(1), results=4 * 64 * 256)
     x = normal(64, 50257)
@@ -157,7 +157,7 @@ def reductions() -> Iterator[Row]:
 def layouts() -> Iterator[Row]:
     for side in (256, 1000, 2048):
         x = normal(side, side)
-        yield Row(f"transpose {side}", lambda x: ops.transpose(x, (1, 0)), [x], lambda t: lambda x: x.T.contiguous())
+        yield Row(f"transpose {side}", lambda x: ops.transpose(x, (1, 0)), [x], lambda t: lambda v: v.T.contiguous())
     image = normal(16, 64, 56, 56)
     for name, order, x in (
         ("NCHW -> NHWC", (0, 2, 3, 1), image),
@@ -167,10 +167,10 @@ def layouts() -> Iterator[Row]:
         ("heads apart, transposed", (0, 2, 3, 1), normal(8, 128, 12, 64)),
     ):
         yield Row(name, lambda x, o=order: ops.transpose(x, o), [x],
-                  lambda t, o=order: lambda x: x.permute(o).contiguous())  # fmt: skip
+                  lambda t, o=order: lambda v: v.permute(o).contiguous())  # fmt: skip
     x = normal(1024, 1024)
     yield Row("transpose f16", lambda x: ops.transpose(x, (1, 0)), [x.astype(np.float16)],
-              lambda t: lambda x: x.T.contiguous())  # fmt: skip
+              lambda t: lambda v: v.T.contiguous())  # fmt: skip
     yield Row("concat", lambda x, y: ops.concat((x, y), 1), [x, x], lambda t: lambda x, y: t.cat((x, y), 1),
               results=2 * x.nbytes)  # fmt: skip
     yield Row("split", lambda x: ops.split(x, 1, 2), [x],
@@ -186,7 +186,8 @@ def tables() -> Iterator[Row]:
     moved = 4096 * 256 * 4
     yield Row("embedding", lambda i, t: ops.gather(t, i, 0), [indices, table[:4096]],
               lambda t: lambda i, w: t.nn.functional.embedding(i.long() % 4096, w), results=moved)  # fmt: skip
-    yield Row("embedding gradient", ops.grad(lambda t, i, dy: ops.gather(t, i, 0) * dy), [table, indices, normal(4096, 256)],
+    looked_up = ops.grad(lambda t, i, dy: ops.gather(t, i, 0) * dy)
+    yield Row("embedding gradient", looked_up, [table, indices, normal(4096, 256)],
               lambda t: lambda w, i: t.nn.functional.embedding(i.long(), w), True)  # fmt: skip
     yield Row("one-hot", lambda i: nn.OneHot(depth=1000)(i), [integers(1000, 2048)],
               lambda t: lambda i: t.nn.functional.one_hot(i.long(), 1000).float(), results=4 * 2048 * 1000)  # fmt: skip

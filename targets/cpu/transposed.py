@@ -7,13 +7,17 @@ reads its rows as vectors of the crossing loop instead, and uses each line whole
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import ceil
 
 from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.grid import Grid, make_grid
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.vectors import WOVEN
 
 # Ops of the longest body that a tile repeats for each of its rows.
 _LONGEST_BODY = 64
+# Tiles along a row of the result in one block.
+_SIDE_BY_SIDE = 4
 
 
 def crossing_loop(nest_writer: NestWriter, dim: int | None) -> int | None:
@@ -34,6 +38,23 @@ def _crosses(access: Access, dim: int, other: int) -> bool:
     return access.strides[other] == 1 and abs(access.strides[dim]) > WOVEN
 
 
+def tile_blocks(nest_writer: NestWriter, order: Sequence[int], block: str) -> tuple[Grid, dict[int, Range]]:
+    """Blocks of a nest that is written in tiles, and the ranges of the loops `order`; the last two are the tiles'.
+
+    A block has few tiles side by side, so that it goes through many lines of the operand and writes whole pieces of
+    the result's: with a power of two between lines, single tiles would all fall on the same few lines of the cache.
+    """
+    writer, extents = nest_writer.writer, [nest_writer.nest.extents[d] for d in order]
+    width = min(extents[-2], _SIDE_BY_SIDE * nest_writer.vectors.lanes)
+    pieces = [*extents[:-2], ceil(extents[-2] / width), extents[-1]]
+    grid = make_grid(pieces, width, nest_writer.vectors.lanes)
+    ranges = dict(zip(order, grid.ranges(writer, block), strict=False))
+    if order[-2] in ranges:
+        lower, upper = (writer.linear(0, [(bound, width)]) for bound in ranges[order[-2]])
+        ranges[order[-2]] = lower, writer.pure(f"arith.minsi {upper}, {writer.index(extents[-2])} : index")
+    return grid, ranges
+
+
 class TileWriter:
     """Writes tiles of `lanes` iterations of loop `dim` and as many of loop `crossing`, masked at their ends."""
 
@@ -44,12 +65,12 @@ class TileWriter:
         self._crossing = crossing
 
     def write(self, ranges: dict[int, Range]) -> None:
-        """Writes all tiles of the two loops in `ranges`, lines of the operands after each other."""
+        """Writes all tiles of the two loops in `ranges`, row by row of the result."""
 
-        def columns(rows: int) -> None:
-            self._sized(self._crossing, ranges, lambda count: self._tile(rows, count))
+        def rows(columns: int) -> None:
+            self._sized(self._dim, ranges, lambda count: self._tile(count, columns))
 
-        self._sized(self._dim, ranges, columns)
+        self._sized(self._crossing, ranges, rows)
 
     def _sized(self, dim: int, ranges: dict[int, Range], write: Callable[[int], None]) -> None:
         """`write(count)` for every `lanes` iterations of a loop, and for the rest."""
