@@ -12,6 +12,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 
+from cellc.dialects.nn.gradient import DERIVATIVES
 from cellc.dialects.nn.ir import NNOperation
 from cellc.passes.nn_folds import FOLDS
 from cellc.passes.rewriting import replace, rewrite
@@ -43,13 +44,13 @@ class _DropStopGradient(RewritePattern):
 
 @dataclass(frozen=True)
 class CanonicalizeNNPass(ModulePass):
-    """Keeps every result bit for bit. `stop_gradient` goes when no `gradient` is left in the module."""
+    """Keeps every result bit for bit. `stop_gradient` goes when no derivative is left in the module."""
 
     name = "canonicalize-nn"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         patterns: list[RewritePattern] = [_FoldPattern()]
-        if not any(isinstance(each, NNOperation) and each.mnemonic == "gradient" for each in op.walk()):
+        if not any(isinstance(each, NNOperation) and each.mnemonic in DERIVATIVES for each in op.walk()):
             patterns.append(_DropStopGradient())
         rewrite(op, patterns)
         for function in op.walk():

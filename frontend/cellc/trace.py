@@ -215,3 +215,12 @@ def gradient(y: Tensor, seed: Tensor, wrt: Sequence[Tensor]) -> tuple[Tensor, ..
         return ()
     result = apply("gradient", y, seed, *wrt)
     return result if isinstance(result, tuple) else (result,)
+
+
+def tangents(ys: Sequence[Tensor], wrt: Sequence[Tensor], directions: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """How each `y` moves when the `wrt` values, taken as independent of each other, move along the directions.
+
+    A `y` that depends on none gets zeros. Each result has the type of its `y`.
+    """
+    result = apply("tangent", *ys, *wrt, *directions, outputs=len(ys))
+    return result if isinstance(result, tuple) else (result,)

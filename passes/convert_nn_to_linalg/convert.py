@@ -12,6 +12,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import DiagnosticException
 
 from cellc.dialects.nn.definition import TensorType
+from cellc.dialects.nn.gradient import DERIVATIVES
 from cellc.dialects.nn.ir import NNOperation, tensor_type
 from cellc.passes.convert_nn_to_linalg import (  # noqa: F401  (the families, imported to register their rules)
     contraction,
@@ -34,7 +35,7 @@ class ConvertNNToLinalgPass(ModulePass):
     """Lowers every `nn` op of every function to the linalg form (docs/architecture.md, section 3).
 
     u8 is `ui8` before and `i8` after; a function's u8 arguments and results then carry `cellc.dtype = "u8"`.
-    Raises DiagnosticException for `nn.gradient`, which `differentiate` must have removed.
+    Raises DiagnosticException for `nn.gradient` and `nn.tangent`, which `differentiate` must have removed.
     """
 
     name = "convert-nn-to-linalg"
@@ -67,8 +68,8 @@ def _convert_function(function: func.FuncOp) -> None:
 
 
 def _convert_op(op: NNOperation, block: Block, values: dict[SSAValue, SSAValue]) -> None:
-    if op.mnemonic == "gradient":
-        raise DiagnosticException("nn.gradient has no lowering: run the pass `differentiate` before this one")
+    if op.mnemonic in DERIVATIVES:
+        raise DiagnosticException(f"{op.name} has no lowering: run the pass `differentiate` before this one")
     rule = rule_of(op.mnemonic)
     operands = [Tensor(values.get(operand, operand), tensor_type(operand.type)) for operand in op.operands]
     types = tuple(tensor_type(result.type) for result in op.results)

@@ -1,4 +1,4 @@
-"""The pass `differentiate`: reverse-mode differentiation over `nn`, rules in one file per family."""
+"""The pass `differentiate`: reverse and forward mode over `nn`, rules in one file per family."""
 
 from cellc.passes.differentiate import (  # the families, imported to register their rules
     contraction,
@@ -12,11 +12,27 @@ from cellc.passes.differentiate import (  # the families, imported to register t
     shape,
     unary,
 )
-from cellc.passes.differentiate.rules import EXEMPTIONS, NotDifferentiableError, gradient_of, has_rule
+from cellc.passes.differentiate.rules import (
+    EXEMPTIONS,
+    NotDifferentiableError,
+    expansion_named,
+    gradient_of,
+    has_rule,
+    has_tangent_rule,
+)
 from cellc.passes.differentiate.transform import DifferentiatePass
 
 RULE_FAMILIES = (
     unary, elementwise, contraction, convolution, pooling, normalization, reduction, shape, indexing, recurrent,
 )  # fmt: skip
 
-__all__ = ["EXEMPTIONS", "RULE_FAMILIES", "DifferentiatePass", "NotDifferentiableError", "gradient_of", "has_rule"]
+__all__ = [
+    "EXEMPTIONS",
+    "RULE_FAMILIES",
+    "DifferentiatePass",
+    "NotDifferentiableError",
+    "expansion_named",
+    "gradient_of",
+    "has_rule",
+    "has_tangent_rule",
+]

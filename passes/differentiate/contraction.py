@@ -5,6 +5,7 @@ from __future__ import annotations
 from cellc.dialects.nn.ir import NNOperation
 from cellc.passes.differentiate.builder import GradientBuilder
 from cellc.passes.differentiate.rules import Gradients, gradient_of
+from cellc.passes.differentiate.tangents import multilinear
 
 
 @gradient_of("matmul")
@@ -21,3 +22,6 @@ def _matmul(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
     else:
         drhs = b.matmul(lhs, g, transpose_lhs=not t_lhs, transpose_rhs=False)
     return [dlhs, drhs]
+
+
+multilinear("matmul")

@@ -11,6 +11,7 @@ from typing import Any
 from cellc.dialects.nn.ir import NNOperation
 from cellc.passes.differentiate.builder import GradientBuilder
 from cellc.passes.differentiate.rules import Gradients, gradient_of
+from cellc.passes.differentiate.tangents import multilinear
 
 _WINDOW = ("strides", "padding", "dilation", "groups")
 
@@ -47,3 +48,6 @@ def _conv2d_weight_gradient(b: GradientBuilder, op: NNOperation, grads: Gradient
         b.conv2d_input_gradient(gradient, s, input_shape=b.shape_of(x), **window),
         b.conv2d(x, s, **window),
     ]
+
+
+multilinear("conv2d", "conv2d_input_gradient", "conv2d_weight_gradient")

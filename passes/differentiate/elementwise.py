@@ -8,6 +8,7 @@ from cellc.dialects.nn import FLOATS
 from cellc.dialects.nn.ir import NNOperation
 from cellc.passes.differentiate.builder import GradientBuilder
 from cellc.passes.differentiate.rules import Gradients, gradient_of
+from cellc.passes.differentiate.tangents import linear, symmetric
 
 
 @gradient_of("add")
@@ -88,3 +89,7 @@ def _select(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
 def _cast(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
     dtype = b.type_of(op.operands[0]).dtype
     return [b.cast(grads[0], dtype=dtype) if dtype in FLOATS else None]
+
+
+symmetric("add", "sub", "mul", "div", "pow", "maximum", "minimum", "mod", "floor_div")
+linear("select", "cast")

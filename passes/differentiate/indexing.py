@@ -5,6 +5,7 @@ from __future__ import annotations
 from cellc.dialects.nn.ir import NNOperation
 from cellc.passes.differentiate.builder import GradientBuilder
 from cellc.passes.differentiate.rules import Gradients, gradient_of
+from cellc.passes.differentiate.tangents import linear
 
 
 @gradient_of("take")
@@ -21,3 +22,6 @@ def _scatter_add(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradi
 @gradient_of("reverse_sequence")
 def _reverse_sequence(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
     return [b.reverse_sequence(grads[0], op.operands[1], **op.attribute_values), None]
+
+
+linear("take", "scatter_add", "reverse_sequence")

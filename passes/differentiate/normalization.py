@@ -6,7 +6,8 @@ from xdsl.ir import SSAValue
 
 from cellc.dialects.nn.ir import NNOperation
 from cellc.passes.differentiate.builder import GradientBuilder
-from cellc.passes.differentiate.rules import Gradients, gradient_of
+from cellc.passes.differentiate.rules import Gradients, gradient_of, tangent_of
+from cellc.passes.differentiate.tangents import symmetric
 
 
 def _sum_along(b: GradientBuilder, x: SSAValue, axis: int) -> SSAValue:
@@ -28,3 +29,13 @@ def _log_softmax(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradi
     """g - e^y sum(g)."""
     y, axis = op.results[0], op.attribute_values["axis"]
     return [b.sub(grads[0], b.mul(b.exp(y), _sum_along(b, grads[0], axis)))]
+
+
+symmetric("softmax")
+
+
+@tangent_of("log_softmax")
+def _log_softmax_tangent(b: GradientBuilder, op: NNOperation, tangents: Gradients) -> Gradients:
+    """t - sum(e^y t)."""
+    (t,), y = tangents, op.results[0]
+    return [b.sub(t, _sum_along(b, b.mul(b.exp(y), t), op.attribute_values["axis"]))]

@@ -6,7 +6,8 @@ from typing import Any
 
 from cellc.dialects.nn.ir import NNOperation
 from cellc.passes.differentiate.builder import GradientBuilder
-from cellc.passes.differentiate.rules import Gradients, gradient_of
+from cellc.passes.differentiate.rules import Gradients, gradient_of, tangent_of
+from cellc.passes.differentiate.tangents import linear
 
 
 def _without_shape(op: NNOperation) -> dict[str, Any]:
@@ -38,3 +39,12 @@ def _avg_pool2d(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradie
 @gradient_of("avg_pool2d_gradient")
 def _avg_pool2d_gradient(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
     return [b.avg_pool2d(grads[0], **_without_shape(op))]
+
+
+linear("max_pool2d_gradient", "max_pool2d_gather", "avg_pool2d", "avg_pool2d_gradient")
+
+
+@tangent_of("max_pool2d")
+def _max_pool2d_tangent(b: GradientBuilder, op: NNOperation, tangents: Gradients) -> Gradients:
+    """That of the element which is the maximum."""
+    return [b.max_pool2d_gather(tangents[0], op.results[1], **op.attribute_values), None]

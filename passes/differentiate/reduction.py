@@ -8,7 +8,8 @@ from xdsl.ir import SSAValue
 
 from cellc.dialects.nn.ir import NNOperation
 from cellc.passes.differentiate.builder import GradientBuilder
-from cellc.passes.differentiate.rules import Gradients, gradient_of
+from cellc.passes.differentiate.rules import Gradients, gradient_of, tangent_of
+from cellc.passes.differentiate.tangents import linear
 
 
 def _spread(b: GradientBuilder, op: NNOperation, value: SSAValue) -> SSAValue:
@@ -24,22 +25,46 @@ def _reduce_sum(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradie
     return [_spread(b, op, grads[0])]
 
 
+linear("reduce_sum")
+
+
 @gradient_of("reduce_max", "reduce_min")
 def _reduce_extreme(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
     """Elements equal to the extreme share the gradient evenly, as in MindSpore."""
+    ones, count = _extremes(b, op)
+    return [b.mul(ones, _spread(b, op, b.div(grads[0], count)))]
+
+
+@tangent_of("reduce_max", "reduce_min")
+def _reduce_extreme_tangent(b: GradientBuilder, op: NNOperation, tangents: Gradients) -> Gradients:
+    """The mean over the elements equal to the extreme."""
+    ones, count = _extremes(b, op)
+    return [b.div(b.reduce_sum(b.mul(ones, tangents[0]), **op.attribute_values), count)]
+
+
+def _extremes(b: GradientBuilder, op: NNOperation) -> tuple[SSAValue, SSAValue]:
+    """1 where x is the extreme and 0 elsewhere, and how many those are."""
     x = op.operands[0]
     chosen = b.compare(x, _spread(b, op, op.results[0]), predicate="eq")
     ones = b.cast(chosen, dtype=b.type_of(x).dtype)
-    count = b.reduce_sum(ones, **op.attribute_values)
-    return [b.mul(ones, _spread(b, op, b.div(grads[0], count)))]
+    return ones, b.reduce_sum(ones, **op.attribute_values)
 
 
 @gradient_of("reduce_prod")
 def _reduce_prod(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
-    """g times the product of all other elements.
+    """g times the product of all other elements."""
+    return [b.mul(_spread(b, op, grads[0]), _products_of_others(b, op))]
 
-    That is the product of those before and of those after, never a division by x: it
-    holds at 0, and so does its own gradient.
+
+@tangent_of("reduce_prod")
+def _reduce_prod_tangent(b: GradientBuilder, op: NNOperation, tangents: Gradients) -> Gradients:
+    return [b.reduce_sum(b.mul(tangents[0], _products_of_others(b, op)), **op.attribute_values)]
+
+
+def _products_of_others(b: GradientBuilder, op: NNOperation) -> SSAValue:
+    """For each element the product of those before and of those after, never a division by it.
+
+    It holds at 0, and so does its own gradient.
     """
     x, axes = op.operands[0], op.attribute_values["axes"]
     shape = b.shape_of(x)
@@ -51,7 +76,7 @@ def _reduce_prod(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradi
     after = b.reverse(_products_before(b, b.reverse(rows, axes=(1,))), axes=(1,))
     others = b.reshape(b.mul(before, after), shape=b.shape_of(ordered))
     back = tuple(order.index(axis) for axis in range(len(shape)))
-    return [b.mul(_spread(b, op, grads[0]), b.transpose(others, permutation=back))]
+    return b.transpose(others, permutation=back)
 
 
 def _products_before(b: GradientBuilder, rows: SSAValue) -> SSAValue:

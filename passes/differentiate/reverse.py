@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 
-from cellc.dialects.nn import FLOATS
-from cellc.dialects.nn.ir import NNOperation, tensor_type
+from cellc.dialects.nn.ir import NNOperation
+from cellc.passes.differentiate.activity import expand, path_between
 from cellc.passes.differentiate.builder import GradientBuilder
-from cellc.passes.differentiate.rules import rule_of
+from cellc.passes.differentiate.rules import has_rule, rule_of
 from cellc.passes.rewriting import replace
 
 
 def expand_gradient(gradient: NNOperation) -> None:
     """Replaces one gradient op; the ops before it in its block are the forward computation."""
+    path = path_between(gradient, gradient.operands[2:], gradient.operands[:1])
+    if expand(path, has_rule):
+        path = path_between(gradient, gradient.operands[2:], gradient.operands[:1])
     y, seed, *wrt = gradient.operands
-    path = _active_ops(gradient, set(wrt))
     b = GradientBuilder(gradient)
     sums = {y: seed}
     for op in reversed(path):
@@ -29,26 +31,6 @@ def expand_gradient(gradient: NNOperation) -> None:
     results = [sums[w] if w in sums else b.like(w, 0.0) for w in wrt]
     replace(gradient, results)
     b.remove_unused()
-
-
-def _active_ops(end: Operation, wrt: set[SSAValue]) -> list[NNOperation]:
-    """The ops before `end` that a wrt value reaches through float values, in program order."""
-    active = set(wrt)
-    path: list[NNOperation] = []
-    for op in _ops_before(end):
-        if isinstance(op, NNOperation) and any(operand in active for operand in op.operands):
-            path.append(op)
-            active.update(result for result in op.results if tensor_type(result.type).dtype in FLOATS)
-    return path
-
-
-def _ops_before(end: Operation) -> Iterable[Operation]:
-    block = end.parent
-    assert block is not None
-    op = block.first_op
-    while op is not None and op is not end:
-        yield op
-        op = op.next_op
 
 
 def _accumulate(

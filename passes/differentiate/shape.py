@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cellc.dialects.nn.ir import NNOperation
 from cellc.passes.differentiate.builder import GradientBuilder
-from cellc.passes.differentiate.rules import Gradients, gradient_of
+from cellc.passes.differentiate.rules import Gradients, gradient_of, tangent_of
+from cellc.passes.differentiate.tangents import linear
 
 
 @gradient_of("reshape")
@@ -79,4 +80,12 @@ def _identity(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradient
 
 @gradient_of("stop_gradient")
 def _stop_gradient(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
+    return [None]
+
+
+linear("reshape", "transpose", "broadcast_to", "slice", "pad", "concat", "reverse", "identity")
+
+
+@tangent_of("stop_gradient")
+def _stop_tangent(b: GradientBuilder, op: NNOperation, tangents: Gradients) -> Gradients:
     return [None]

@@ -1,4 +1,4 @@
-"""`differentiate`: replaces every `nn.gradient`."""
+"""`differentiate`: replaces every `nn.gradient` and `nn.tangent`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from cellc.dialects.nn.ir import NNOperation
+from cellc.passes.differentiate.forward import expand_tangent
 from cellc.passes.differentiate.reverse import expand_gradient
+
+_EXPAND = {"gradient": expand_gradient, "tangent": expand_tangent}
 
 
 @dataclass(frozen=True)
 class DifferentiatePass(ModulePass):
-    """Leaves no `nn.gradient`. In program order, so that the gradient of a gradient meets plain ops.
+    """Leaves no `nn.gradient` and no `nn.tangent`. In program order, so that derivatives of derivatives meet plain ops.
 
-    Raises NotDifferentiableError at an op on the way from a wrt value to y that has no gradient.
+    Raises NotDifferentiableError at an op on the way from a wrt value to y that has no rule.
     """
 
     name = "differentiate"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        gradients = [each for each in op.walk() if isinstance(each, NNOperation) and each.mnemonic == "gradient"]
-        for gradient in gradients:
-            expand_gradient(gradient)
+        derivatives = [each for each in op.walk() if isinstance(each, NNOperation) and each.mnemonic in _EXPAND]
+        for derivative in derivatives:
+            _EXPAND[derivative.mnemonic](derivative)

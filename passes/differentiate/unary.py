@@ -9,15 +9,17 @@ from xdsl.ir import SSAValue
 
 from cellc.passes.differentiate.builder import GradientBuilder
 from cellc.passes.differentiate.rules import gradient_of
+from cellc.passes.differentiate.tangents import symmetric
 
 Formula = Callable[[GradientBuilder, SSAValue, SSAValue, SSAValue], SSAValue | None]
 
 
 def _unary(*names: str) -> Callable[[Formula], Formula]:
-    """Registers `formula(b, x, result, g)`, the gradient of x."""
+    """Registers `formula(b, x, result, g)`, the gradient of x; of a tangent in place of g it is the tangent."""
 
     def register(formula: Formula) -> Formula:
         gradient_of(*names)(lambda b, op, grads: [formula(b, op.operands[0], op.results[0], grads[0])])
+        symmetric(*names)
         return formula
 
     return register

@@ -1,4 +1,4 @@
-"""Rows of the image layers and of Vjp, and their oracles."""
+"""Rows of the image layers, of Jvp and Vjp, and their oracles."""
 
 import numpy as np
 from conformance.row import Row, floats
@@ -126,6 +126,10 @@ ROWS = [
     Row("SSIM", lambda: Rounded(nn.SSIM()), similar(2, 1, 13, 12), ssim(), tolerance=1e-5),
     Row("MSSSIM", lambda: Rounded(nn.MSSSIM(1.0, (0.3, 0.2, 0.5), 3)), similar(2, 2, 13, 16),
         msssim((0.3, 0.2, 0.5)), tolerance=1e-5),
+    Row("Jvp", lambda: nn.Jvp(_cube), lambda rng: (*floats((3, 5), (3, 5))(rng), floats((3, 5), (3, 5))(rng)),
+        lambda p, x, y, v: ((x**3 + y, x * y), (3 * x * x * v[0] + v[1], y * v[0] + x * v[1])), gradient=False),
+    Row("Jvp of one", lambda: nn.Jvp(nn.Tanh()), floats((17,), (17,)),
+        lambda p, x, v: (np.tanh(x), v * (1 - np.tanh(x) ** 2))),
     Row("Vjp", lambda: nn.Vjp(_cube), lambda rng: (*floats((3, 5), (3, 5))(rng), floats((3, 5), (3, 5))(rng)),
         lambda p, x, y, v: ((x**3 + y, x * y), (3 * x * x * v[0] + y * v[1], v[0] + x * v[1])), gradient=False),
     Row("Vjp of one", lambda: nn.Vjp(nn.Tanh()), floats((17,), (17,)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cellc.dialects.nn.gradient import DERIVATIVES
 from cellc.graph import Graph
 from support import interpret_nn, reference
 
@@ -13,7 +14,7 @@ class MeaningsBackend(reference.ReferenceBackend):
 
     def compile(self, graph: Graph, key: str) -> reference._Executable:
         executable = super().compile(graph, key)
-        return _Differentiated(graph) if any(node.op == "gradient" for node in graph.nodes) else executable
+        return _Differentiated(graph) if any(node.op in DERIVATIVES for node in graph.nodes) else executable
 
 
 class _Differentiated(reference._Executable):

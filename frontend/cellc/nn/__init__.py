@@ -53,6 +53,7 @@ from cellc.nn._image import ResizeBilinear as ResizeBilinear
 from cellc.nn._image_quality import MSSSIM as MSSSIM
 from cellc.nn._image_quality import PSNR as PSNR
 from cellc.nn._image_quality import SSIM as SSIM
+from cellc.nn._jvp import Jvp as Jvp
 from cellc.nn._loss import L1Loss as L1Loss
 from cellc.nn._loss import LossBase as LossBase
 from cellc.nn._loss import MSELoss as MSELoss

@@ -69,6 +69,8 @@ from cellc.ops._gradient import grad as grad
 from cellc.ops._gradient import value_and_grad as value_and_grad
 from cellc.ops._indexing import gather as gather
 from cellc.ops._indexing import one_hot as one_hot
+from cellc.ops._jacobian_products import jvp as jvp
+from cellc.ops._jacobian_products import vjp as vjp
 from cellc.ops._math_classes import Abs as Abs
 from cellc.ops._math_classes import Add as Add
 from cellc.ops._math_classes import AddN as AddN

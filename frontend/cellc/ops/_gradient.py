@@ -34,7 +34,7 @@ def _differentiate(
     for position in positions:
         if not 0 <= position < len(args):
             raise errors.bad_argument(ValueError, f"grad_position {position} of a function called with {len(args)}")
-    fresh = [_independent(value) if index in positions else _cut(value) for index, value in enumerate(args)]
+    fresh = [independent(value) if index in positions else _cut(value) for index, value in enumerate(args)]
     before = [tracing.snapshot(weight) for weight in weights]
     result = function(*fresh)
     outputs = _float_tensors(result[0] if has_aux else result)
@@ -52,7 +52,7 @@ def _differentiate(
     )
 
 
-def _independent(value: Any) -> Any:
+def independent(value: Any) -> Any:
     """A copy of an input: f(x, x) has two gradients."""
     return tracing.apply("identity", value) if isinstance(value, Tensor) else value
 
@@ -62,7 +62,7 @@ def _cut(value: Any) -> Any:
     if not isinstance(value, Tensor):
         return value
     computed = tracing.current().value_of(value).node is not None
-    return _independent(value) if computed or value.is_parameter else value
+    return independent(value) if computed or value.is_parameter else value
 
 
 def _float_tensors(value: Any) -> list[Any]:
@@ -102,8 +102,8 @@ def value_and_vjp(function: Callable[..., Any], args: Sequence[Any], v: Any) -> 
     return found.result, found.inputs
 
 
-def _compiled(python: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles in graph mode; in PYNATIVE mode calls record like any other operation."""
+def compiled(python: Callable[..., Any]) -> Callable[..., Any]:
+    """`python`, compiled in graph mode; in PYNATIVE mode calls record like any other operation."""
     function = CompiledFunction(python)
 
     def call(*args: Any) -> Any:
@@ -153,7 +153,7 @@ class GradOperation:
         chosen = _checked_weights(weights) if self.get_by_list else ()
         key = (id(fn), *map(id, chosen))
         if key not in self._made:
-            self._made[key] = ((fn, chosen), _compiled(lambda *args: self._gradients(fn, chosen, args)))
+            self._made[key] = ((fn, chosen), compiled(lambda *args: self._gradients(fn, chosen, args)))
         return self._made[key][1]
 
     def _gradients(self, fn: Callable[..., Any], weights: Sequence[Parameter], args: tuple[Any, ...]) -> Any:
@@ -210,7 +210,7 @@ def value_and_grad(
         found = _differentiate(fn, args, positions, chosen, has_aux=has_aux)
         return found.result, _chosen(found, grad_position, weights)
 
-    return _compiled(call)
+    return compiled(call)
 
 
 def grad(
@@ -235,4 +235,4 @@ def grad(
         gradients = _chosen(found, grad_position, weights)
         return (gradients, *found.result[1:]) if has_aux else gradients
 
-    return _compiled(call)
+    return compiled(call)

@@ -511,3 +511,27 @@ func.func @gradient(%y: tensor<f32>, %w: tensor<2xi32>) {
   %0 = nn.gradient %y, %y, %w : (tensor<f32>, tensor<f32>, tensor<2xi32>) -> tensor<2xi32>
   func.return
 }
+
+// -----
+
+// expected-error {{tangent: the values must be 1 output(s), then as many wrt values as directions, got 4 in all}}
+func.func @tangent(%y: tensor<f32>) {
+  %0 = nn.tangent %y, %y, %y, %y {outputs = 1} : (tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<f32>
+  func.return
+}
+
+// -----
+
+// expected-error {{tangent: wrt[0] must have a float dtype, got i32[2]}}
+func.func @tangent(%y: tensor<f32>, %w: tensor<2xi32>) {
+  %0 = nn.tangent %y, %w, %w {outputs = 1} : (tensor<f32>, tensor<2xi32>, tensor<2xi32>) -> tensor<f32>
+  func.return
+}
+
+// -----
+
+// expected-error {{tangent: shapes of wrt[0] and direction[0] differ (f32[] and f32[2])}}
+func.func @tangent(%y: tensor<f32>, %v: tensor<2xf32>) {
+  %0 = nn.tangent %y, %y, %v {outputs = 1} : (tensor<f32>, tensor<f32>, tensor<2xf32>) -> tensor<f32>
+  func.return
+}

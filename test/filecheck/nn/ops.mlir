@@ -217,5 +217,7 @@ func.func @random(%a: tensor<2xi64>) {
 func.func @gradient(%a: tensor<f32>, %b: tensor<f32>, %c: tensor<2xf32>, %d: tensor<3xf32>) {
   // CHECK: nn.gradient %a, %b, %c, %d : (tensor<f32>, tensor<f32>, tensor<2xf32>, tensor<3xf32>) -> (tensor<2xf32>, tensor<3xf32>)
   %m0_0, %m0_1 = nn.gradient %a, %b, %c, %d : (tensor<f32>, tensor<f32>, tensor<2xf32>, tensor<3xf32>) -> (tensor<2xf32>, tensor<3xf32>)
+  // CHECK: nn.tangent %a, %c, %c {outputs = 1} : (tensor<f32>, tensor<2xf32>, tensor<2xf32>) -> tensor<f32>
+  %m1 = nn.tangent %a, %c, %c {outputs = 1} : (tensor<f32>, tensor<2xf32>, tensor<2xf32>) -> tensor<f32>
   func.return
 }

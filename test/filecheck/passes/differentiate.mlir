@@ -67,3 +67,36 @@ func.func @main(%x: tensor<f32>, %s: tensor<f32>) -> tensor<f32> {
   %dd = nn.gradient %d, %s, %x : (tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<f32>
   func.return %dd : tensor<f32>
 }
+
+// -----
+
+// Forward mode goes with the program; what no y needs has no tangent.
+
+func.func @main(%x: tensor<2x3xf32>, %w: tensor<4x3xf32>, %v: tensor<2x3xf32>) -> tensor<2x4xf32> {
+  // CHECK: %[[Y:.*]] = nn.matmul %x, %w
+  // CHECK-NEXT: %[[T:.*]] = nn.tanh %[[Y]]
+  // CHECK-NEXT: nn.exp %[[Y]]
+  // CHECK-NEXT: %[[V:.*]] = nn.matmul %v, %w {transpose_lhs = false, transpose_rhs = true} {{.*}} loc("net.py":1:1)
+  // CHECK-NEXT: %[[ONE:.*]] = nn.full {{.*}} loc("net.py":2:1)
+  // CHECK-NEXT: %[[SQ:.*]] = nn.mul %[[T]], %[[T]]
+  // CHECK-NEXT: %[[D:.*]] = nn.sub %[[ONE]], %[[SQ]]
+  // CHECK-NEXT: %[[DT:.*]] = nn.mul %[[V]], %[[D]] {{.*}} loc("net.py":2:1)
+  // CHECK-NEXT: func.return %[[DT]]
+  %0 = nn.matmul %x, %w {transpose_lhs = false, transpose_rhs = true} : (tensor<2x3xf32>, tensor<4x3xf32>) -> tensor<2x4xf32> loc("net.py":1:1)
+  %1 = nn.tanh %0 : (tensor<2x4xf32>) -> tensor<2x4xf32> loc("net.py":2:1)
+  %2 = nn.exp %0 : (tensor<2x4xf32>) -> tensor<2x4xf32> loc("net.py":3:1)
+  %d = nn.tangent %1, %x, %v {outputs = 1} : (tensor<2x4xf32>, tensor<2x3xf32>, tensor<2x3xf32>) -> tensor<2x4xf32> loc("net.py":4:1)
+  func.return %d : tensor<2x4xf32> loc("net.py":5:1)
+}
+
+// -----
+
+// The gradient of an LSTM is differentiated as the steps that it is made of.
+
+func.func @main(%g: tensor<1x1x4xf32>, %c: tensor<1x1x1xf32>, %w: tensor<4x1xf32>, %c0: tensor<1x1xf32>, %l: tensor<1xi32>, %s: tensor<1x1x4xf32>) -> tensor<1x1x4xf32> {
+  // CHECK-NOT: nn.lstm_gradient
+  // CHECK: func.return
+  %d, %dh0, %dc0 = nn.lstm_gradient %g, %c, %w, %c0, %l, %c, %c : (tensor<1x1x4xf32>, tensor<1x1x1xf32>, tensor<4x1xf32>, tensor<1x1xf32>, tensor<1xi32>, tensor<1x1x1xf32>, tensor<1x1x1xf32>) -> (tensor<1x1x4xf32>, tensor<1x1xf32>, tensor<1x1xf32>) loc("net.py":1:1)
+  %dd = nn.gradient %d, %s, %g : (tensor<1x1x4xf32>, tensor<1x1x4xf32>, tensor<1x1x4xf32>) -> tensor<1x1x4xf32> loc("net.py":2:1)
+  func.return %dd : tensor<1x1x4xf32> loc("net.py":3:1)
+}

@@ -1,4 +1,4 @@
-"""The worked examples of MindSpore 1.7.1's documentation of image and sparse layers and of Vjp.
+"""The worked examples of MindSpore 1.7.1's documentation of image and sparse layers, of Jvp and Vjp.
 
 The numbers are those printed there.
 """
@@ -77,6 +77,18 @@ def test_sparse_tensor_dense_matmul():
     values = Tensor([1, 2], dtype=F32)
     dense = Tensor([[1, 1], [2, 2], [3, 3], [4, 4]], dtype=F32)
     check(nn.SparseTensorDenseMatmul()(indices, values, (3, 4), dense), [[2, 2], [6, 6], [0, 0]])
+
+
+def test_jvp():
+    class Net(nn.Cell):
+        def construct(self, x, y):
+            return x**3 + y
+
+    x, y = (Tensor(np.array([[1, 2], [3, 4]]).astype(np.float32)) for _ in range(2))
+    v = Tensor(np.array([[1, 1], [1, 1]]).astype(np.float32))
+    output = nn.Jvp(Net())(x, y, (v, v))
+    check(output[0], [[2, 10], [30, 68]])
+    check(output[1], [[4, 13], [28, 49]], 2e-7)
 
 
 def test_vjp():

@@ -16,7 +16,6 @@ class Case:
     operands: tuple[Any, ...]
     attributes: dict[str, Any] = field(default_factory=dict)
     draw: str = "normal"
-    second_order: bool = True
 
     def __str__(self) -> str:
         return "-".join([self.op, *("x".join(map(str, np.shape(o) if is_fixed(o) else o)) for o in self.operands)])
@@ -209,15 +208,17 @@ def _indexing() -> list[Case]:
 
 
 def _recurrent() -> list[Case]:
-    return [
-        Case("lstm", ((t, n, 4 * h), (4 * h, h), (n, h), (n, h), lengths), second_order=False)
-        for t, n, h, lengths in [
-            (3, 2, 2, _ints(3, 1)),
-            (1, 1, 1, _ints(1)),
-            (0, 2, 1, _ints(0, 0)),
-            (2, 3, 1, _ints(0, 9, 1)),
-        ]
-    ]
+    cases = []
+    for t, n, h, lengths in [
+        (3, 2, 2, _ints(3, 1)),
+        (1, 1, 1, _ints(1)),
+        (0, 2, 1, _ints(0, 0)),
+        (2, 3, 1, _ints(0, 9, 1)),
+    ]:
+        gates, states, w_hh, state = (t, n, 4 * h), (t, n, h), (4 * h, h), (n, h)
+        cases.append(Case("lstm", (gates, w_hh, state, state, lengths)))
+        cases.append(Case("lstm_gradient", (gates, states, w_hh, state, lengths, states, states)))
+    return cases
 
 
 CASES = [
