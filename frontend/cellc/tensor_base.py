@@ -11,6 +11,7 @@ A tensor is in one of four states:
 from __future__ import annotations
 
 import ctypes
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +58,16 @@ def _default_dtype(data: Any, array: np.ndarray) -> DType:
     if array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic | TensorBase):
         return dtypes.float32
     return dtype_of(array.dtype)
+
+
+def _text_of(array: np.ndarray, dtype: DType) -> str:
+    """The elements as MindSpore prints them in a tensor's repr: 9 digits (16-bit floats: 5), no empty lines."""
+    if dtype.is_float and array.ndim == 0:
+        return f"{float(array):g}"
+    digits = 4 if dtype.itemsize == 2 else 8
+    formatter: Any = {"float_kind": lambda value: f"{value: {digits + 7}.{digits}e}"}
+    text = np.array2string(array, separator=", ", formatter=formatter if dtype.is_float else None)
+    return re.sub("\n+", "\n", text)
 
 
 class TensorBase:
@@ -224,7 +235,8 @@ class TensorBase:
         if self._array is None and self._trace is not None and not self._trace.eager:
             from cellc import errors
 
-            raise errors.value_needed(self, operation)
+            # Without the TypeError of a method of the same name, which NumPy tries first, with arguments of its own.
+            raise errors.value_needed(self, operation) from None
         return self._elements()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -280,9 +292,7 @@ class TensorBase:
         head = f"{type(self).__name__}(shape={list(self.shape)}, dtype={self.dtype}"
         if self._array is None and self._trace is not None and not self._trace.eager:
             return f"{head}, traced in {self._trace.name})"
-        formatter: Any = {"float_kind": "{: .8e}".format} if self.dtype.is_float else None
-        text = np.array2string(self._elements(), separator=", ", formatter=formatter)
-        return f"{head}, value={' ' if self.ndim < 2 else chr(10)}{text})"
+        return f"{head}, value={' ' if self.ndim < 2 else chr(10)}{_text_of(self._elements(), self.dtype)})"
 
     def __str__(self) -> str:
         if self._array is None and self._trace is not None and not self._trace.eager:

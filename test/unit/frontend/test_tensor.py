@@ -55,6 +55,23 @@ def test_repr_and_str() -> None:
     assert str(Tensor([1, 2])) == "[1 2]"
 
 
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (0.1, "shape=[], dtype=Float32, value= 0.1"),
+        (np.float16(0.1), "shape=[], dtype=Float16, value= 0.0999756"),
+        (float("nan"), "shape=[], dtype=Float32, value= nan"),
+        (3, "shape=[], dtype=Int64, value= 3"),
+        ([np.inf, -1.0], "shape=[2], dtype=Float32, value= [            inf, -1.00000000e+00]"),
+        (np.ones(1, np.float16), "shape=[1], dtype=Float16, value= [ 1.0000e+00]"),
+        (np.eye(2, dtype=np.int32)[None, None], "shape=[1, 1, 2, 2], dtype=Int32, value=\n[[[[1, 0],\n   [0, 1]]]]"),
+        (np.zeros((2, 1, 1), np.int8), "shape=[2, 1, 1], dtype=Int8, value=\n[[[0]],\n [[0]]]"),
+    ],
+)
+def test_repr_of_scalars_16_bit_floats_and_more_axes(data: Any, text: str) -> None:
+    assert repr(Tensor(data)) == f"Tensor({text})"
+
+
 BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 COMPARE = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
 
