@@ -39,15 +39,15 @@ def gelu(x: Operand, approximate: bool = True) -> Tensor:
     """x times the normal distribution function of x.
 
     Exactly, 0.5 x (1 + erf(x / sqrt(2))); approximately, 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), from
-    Hendrycks and Gimpel, Gaussian Error Linear Units (https://arxiv.org/abs/1606.08415).
+    Hendrycks and Gimpel, Gaussian Error Linear Units (https://arxiv.org/abs/1606.08415). As (1 + tanh(u)) / 2 is
+    sigmoid(2 u), the approximation is x sigmoid(2 u), which keeps its digits where tanh(u) is near -1.
     """
     tensor = as_tensor(x)
     if approximate:
-        inner = mul(tensor, add(mul(mul(tensor, tensor), 0.044715), 1.0))
-        factor = tanh(mul(inner, math.sqrt(2 / math.pi)))
-    else:
-        factor = erf(mul(tensor, math.sqrt(0.5)))
-    return mul(mul(tensor, 0.5), add(factor, 1.0))
+        twice = 2 * math.sqrt(2 / math.pi)
+        factor = add(mul(mul(tensor, tensor), 0.044715 * twice), twice)
+        return mul(tensor, sigmoid(mul(tensor, factor)))
+    return mul(mul(tensor, 0.5), add(erf(mul(tensor, math.sqrt(0.5))), 1.0))
 
 
 def softmax(x: Operand, axis: int = -1) -> Tensor:

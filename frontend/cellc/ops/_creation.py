@@ -47,22 +47,27 @@ def zeros_like(input_x: Operand) -> Tensor:
     return fill(tensor.dtype, tensor.shape, 0)
 
 
-def arange(start: float, limit: float | None = None, delta: float = 1, dtype: DType | str | None = None) -> Tensor:
-    """start, start + delta, ... up to but without `limit`; with one argument from 0 up to it.
+def arange(start: float = 0, stop: float | None = None, step: float = 1, rtype: DType | str | None = None) -> Tensor:
+    """start, start + step, ... up to but without `stop`; with one argument from 0 up to it.
 
-    The dtype is int32 if all three are ints, else float32, unless it is given.
+    The dtype is int32 if all three are ints, else float32, unless `rtype` names one.
 
     Raises:
-        ValueError: `delta` is 0.
+        TypeError: an argument is not a number.
+        ValueError: `step` is 0.
     """
-    first, last = (0, start) if limit is None else (start, limit)
-    whole = all(isinstance(number, int) for number in (first, last, delta))
-    wanted = _validate.element_type("dtype", dtype, "arange") if dtype is not None else int32 if whole else float32
-    if delta == 0:
-        raise bad_argument(ValueError, "For 'arange', 'delta' must not be 0.")
-    count = max(ceil((last - first) / delta), 0)
+    first, last = (0, start) if stop is None else (start, stop)
+    for name, number in (("start", first), ("stop", last), ("step", step)):
+        _validate.of_type(name, number, (int, float), "arange")
+    whole = all(isinstance(number, int) for number in (first, last, step))
+    wanted = _validate.element_type("rtype", rtype, "arange") if rtype is not None else int32 if whole else float32
+    if step == 0:
+        raise bad_argument(ValueError, "For 'arange', 'step' must not be 0.")
+    count = max(ceil((last - first) / step), 0)
     steps = range_tensor(count, (int32 if whole else wanted).code)
-    return cast(add(mul(steps, delta), first), wanted)
+    return cast(add(mul(steps, step), first), wanted)
 
 
-range = arange
+def range(start: float, limit: float, delta: float = 1) -> Tensor:
+    """start, start + delta, ... up to but without `limit`."""
+    return arange(start, limit, delta)
