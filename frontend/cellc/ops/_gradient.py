@@ -84,6 +84,10 @@ def _summed_gradients(outputs: Sequence[Tensor], seeds: Sequence[Tensor], target
         raise errors.bad_argument(TypeError, "no gradient: the function returns no float tensor")
     total: list[Tensor] = []
     for y, seed in zip(outputs, seeds, strict=True):
+        if arithmetic.broadcast_shape(seed.shape, y.shape) != y.shape:
+            raise errors.bad_argument(
+                ValueError, f"the weights of an output (sens, v) must have its shape {y.shape}, but got {seed.shape}"
+            )
         part = tracing.gradient(y, arithmetic.cast(seed, y.dtype).broadcast_to(y.shape), targets)
         total = [a + b for a, b in zip(total, part, strict=True)] if total else list(part)
     return total

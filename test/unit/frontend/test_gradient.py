@@ -131,3 +131,10 @@ def test_several_outputs_are_summed() -> None:
 def test_misuse(call: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         call()
+
+
+def test_weights_of_an_output_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ValueError, match=r"must have its shape \(1,\), but got \(2,\)"):
+        ops.vjp(lambda x: x, Tensor([1.0]), Tensor([1.0, 2.0]))
+    with pytest.raises(ValueError, match=r"must have its shape \(2,\), but got \(3,\)"):
+        ops.GradOperation(sens_param=True)(lambda x: x)(Tensor([1.0, 2.0]), Tensor([1.0, 2.0, 3.0]))

@@ -1,0 +1,3 @@
+"""`from cellc.ops import composite as C`: `GradOperation` under MindSpore's path."""
+
+from cellc.ops._gradient import GradOperation as GradOperation

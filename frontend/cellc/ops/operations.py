@@ -1,0 +1,3 @@
+"""`from cellc.ops import operations as P`: the operation classes under MindSpore's path."""
+
+from cellc.ops import *  # noqa: F403
