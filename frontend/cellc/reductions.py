@@ -82,14 +82,62 @@ def prod(self: Tensor, axis: Axis = None, keepdims: bool = False, **aliases: boo
     return _reduce("reduce_prod", self, axis, _keep(keepdims, aliases))
 
 
-def max(self: Tensor, axis: Axis = None, keepdims: bool = False, **aliases: bool) -> Tensor:
-    """Largest element over `axis` (default: all)."""
-    return _reduce("reduce_max", self, axis, _keep(keepdims, aliases))
+def _extreme(self: Tensor, kind: str, axis: Axis, keep: bool, initial: float | None, where: Tensor | bool) -> Tensor:
+    if initial is None:
+        if where is not True:
+            raise errors.bad_argument(ValueError, f"'{kind}' with 'where' needs 'initial' for the other elements")
+        return _reduce(f"reduce_{kind}", self, axis, keep)
+    chosen = self if where is True else arithmetic.where(where, self, arithmetic.full((), initial, self.dtype))
+    return arithmetic.binary(f"{kind}imum", _reduce(f"reduce_{kind}", chosen, axis, keep), initial)
 
 
-def min(self: Tensor, axis: Axis = None, keepdims: bool = False, **aliases: bool) -> Tensor:
-    """Smallest element over `axis` (default: all)."""
-    return _reduce("reduce_min", self, axis, _keep(keepdims, aliases))
+def max(
+    self: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None,
+    where: Tensor | bool = True, **aliases: bool,
+) -> Tensor:  # fmt: skip
+    """Largest element over `axis` (default: all), not below `initial`; of those alone where `where` is true.
+
+    Raises:
+        ValueError: `where` is given without `initial`.
+    """
+    return _extreme(self, "max", axis, _keep(keepdims, aliases), initial, where)
+
+
+def min(
+    self: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None,
+    where: Tensor | bool = True, **aliases: bool,
+) -> Tensor:  # fmt: skip
+    """Smallest element over `axis` (default: all), not above `initial`; of those alone where `where` is true.
+
+    Raises:
+        ValueError: `where` is given without `initial`.
+    """
+    return _extreme(self, "min", axis, _keep(keepdims, aliases), initial, where)
+
+
+def ptp(self: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Largest less smallest element over `axis` (default: all): peak to peak."""
+    return max(self, axis, keepdims) - min(self, axis, keepdims)
+
+
+def cumsum(self: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
+    """Sums of the elements up to each along `axis` (default: of the flattened tensor).
+
+    Integers of less than 32 bits and bools are summed in int32; the result is converted to `dtype`. Each step adds
+    the sums that lie twice as far back, so there are log2(n) of them (Hillis and Steele, Data Parallel Algorithms).
+    """
+    if self.dtype in (dtypes.bool_, dtypes.int8, dtypes.int16, dtypes.uint8):
+        self = self.astype(dtypes.int32)
+    if axis is None:
+        self, axis = self.reshape((self.size,)), 0
+    axis = normalize_axis(axis, self.ndim)
+    total, zero, back = self, arithmetic.full((), 0, self.dtype), 1
+    while back < self.shape[axis]:
+        low = tuple(back * (item == axis) for item in range(self.ndim))
+        kept = total[(*(slice(None),) * axis, slice(None, -back))]
+        total = total + apply("pad", kept, zero, low=low, high=(0,) * self.ndim, interior=(0,) * self.ndim)
+        back *= 2
+    return total if dtype is None else total.astype(dtype)
 
 
 def any(self: Tensor, axis: Axis = None, keep_dims: bool = False) -> Tensor:

@@ -1,7 +1,7 @@
 """Sparse tensors: dense Tensors of positions and values, with the shape they stand for.
 
-They are named tuples, so cells take and return them like other tuples of tensors. They compute nothing themselves;
-`nn.SparseToDense` makes a Tensor of one.
+They are named tuples, so cells take and return them like other tuples of tensors. What they compute, they compute with
+operations of their dense parts; `nn.SparseToDense` makes a Tensor of one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from cellc.dtype import DType
 from cellc.errors import bad_argument
 from cellc.tensor_base import TensorBase
+from cellc.trace import apply
 
 
 def _tensor(owner: str, name: str, value: Any, rank: int) -> None:
@@ -73,6 +74,17 @@ class _Sparse:
     def to_tuple(self) -> tuple[Any, ...]:
         """The parts as a plain tuple."""
         return tuple(self)  # type: ignore[arg-type, call-overload]
+
+    def astype(self, dtype: Any) -> Any:
+        """The same positions, with the values in another dtype."""
+        return self._with_values(self.values.astype(dtype))
+
+    def abs(self) -> Any:
+        """The same positions, with the absolute values."""
+        return self._with_values(self.values.abs())
+
+    def _with_values(self, values: Any) -> Any:
+        return self._replace(values=values)  # type: ignore[attr-defined]
 
     # A cell's programs are kept per structure of its arguments: one of another type must not look equal.
     def __eq__(self, other: object) -> bool:
@@ -141,6 +153,37 @@ class CSRTensor(_Sparse, namedtuple("CSRTensor", ("indptr", "indices", "values",
             message = f"For '{owner}', 'indptr' must have shape (rows + 1,) for 'shape' (rows, columns), but got shape "
             raise bad_argument(ValueError, f"{message}{indptr.shape} and 'shape' {shape}.")
         return super().__new__(cls, indptr, indices, values, shape)
+
+    def mv(self, dense_vector: Any) -> Any:
+        """The product with a column, a Tensor (columns, 1) of the dtype of the values; a Tensor (rows, 1).
+
+        Raises:
+            TypeError: `dense_vector` is not a Tensor of that dtype.
+            ValueError: it has another shape.
+        """
+        _tensor("mv", "dense_vector", dense_vector, 2)
+        if dense_vector.dtype is not self.dtype:
+            message = f"For 'mv', 'dense_vector' must have the dtype {self.dtype} of the values, but got "
+            raise bad_argument(TypeError, f"{message}{dense_vector.dtype}.")
+        if dense_vector.shape != (self.shape[1], 1):
+            message = f"For 'mv', 'dense_vector' must have shape {(self.shape[1], 1)}, but got "
+            raise bad_argument(ValueError, f"{message}{dense_vector.shape}.")
+        return self._sums_of_rows(self.values.reshape((-1, 1)) * apply("take", dense_vector, self.indices))
+
+    def sum(self, axis: int) -> Any:
+        """The sums along `axis`, which must be 1 (or -1): a Tensor (rows, 1).
+
+        Raises:
+            ValueError: another `axis`.
+        """
+        if axis not in (1, -1):
+            raise bad_argument(ValueError, f"For 'sum', 'axis' must be 1 or -1, but got {axis!r}.")
+        return self._sums_of_rows(self.values.reshape((-1, 1)))
+
+    def _sums_of_rows(self, values: Any) -> Any:
+        places = apply("iota", shape=(self.values.size,), dtype=self.indptr.dtype.code, axis=0)
+        rows = self.indptr.searchsorted(places, "right") - 1
+        return apply("scatter_add", rows, values, rows=self.shape[0])
 
 
 class RowTensor(_Sparse, namedtuple("RowTensor", ("indices", "values", "dense_shape"))):

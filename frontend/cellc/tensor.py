@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cellc import arithmetic, context, indexing, reductions, shaping
+from cellc import arithmetic, context, indexing, reductions, selecting, shaping
 from cellc.dtype import DType, bool_, dtype_of
 from cellc.tensor_base import TensorBase
 from cellc.trace import apply
@@ -208,6 +208,9 @@ class Tensor(TensorBase):
     argmin = reductions.argmin
     var = reductions.var
     std = reductions.std
+    ptp = reductions.ptp
+    cumsum = reductions.cumsum
+    trace = selecting.trace
 
     # Shape
 
@@ -222,6 +225,18 @@ class Tensor(TensorBase):
     broadcast_to = shaping.broadcast_to
     expand_as = shaping.expand_as
     take = shaping.take
+
+    # Elements
+
+    narrow = selecting.narrow
+    resize = selecting.resize
+    repeat = selecting.repeat
+    diagonal = selecting.diagonal
+    fill = selecting.fill
+    masked_fill = selecting.masked_fill
+    itemset = selecting.itemset
+    choose = selecting.choose
+    searchsorted = selecting.searchsorted
 
     @property
     def T(self) -> Any:
