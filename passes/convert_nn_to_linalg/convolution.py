@@ -8,13 +8,16 @@ group (depthwise), the channel is that loop and there are no others.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from xdsl.ir.affine import AffineExpr
 
 from cellc.dialects.nn.definition import TensorType
-from cellc.passes.convert_nn_to_linalg.layout import reshape
+from cellc.passes.convert_nn_to_linalg.layout import insert, reshape
 from cellc.passes.convert_nn_to_linalg.maps import dims
+from cellc.passes.convert_nn_to_linalg.phases import Phase, phases
 from cellc.passes.convert_nn_to_linalg.rules import lowering_of
+from cellc.passes.convert_nn_to_linalg.shape import slice_axes
 from cellc.passes.convert_nn_to_linalg.tensors import Read, Tensor, TensorBuilder
 from cellc.passes.convert_nn_to_linalg.windows import pad_spatial, spread_spatial
 
@@ -61,24 +64,50 @@ def _conv2d_input_gradient(
     b: TensorBuilder, result: TensorType, gradient: Tensor, weight: Tensor, *,
     strides: Ints, padding: Ints, dilation: Ints, groups: int, input_shape: Ints,
 ) -> Tensor:  # fmt: skip
-    """Loops: n, (g), c, y, x | k, r, s; the gradient, spread by the strides, is read with the window reversed.
+    """One sum per phase of the strides, each of them a convolution with stride 1 by some of the taps.
 
-    Element y of the input was read by output (y + top - r * dilation) / stride wherever that is one.
+    Together they multiply what the forward convolution multiplies, and no zeros between the gradient's elements.
     """
-    n, _, h, w = result.shape
-    k, c, r, s = weight.shape
-    reach = ((r - 1) * dilation[0], (s - 1) * dilation[1])
-    low = (reach[0] - padding[0], reach[1] - padding[2])
-    spread = spread_spatial(b, gradient, low, (h + reach[0], w + reach[1]), strides)
-    if groups == k == result.shape[1]:
+    axes = [
+        phases(result.shape[2 + axis], weight.shape[2 + axis], strides[axis], dilation[axis], padding[2 * axis])
+        for axis in (0, 1)
+    ]
+    low = [min((phase.lowest for phase in axis), default=0) for axis in axes]
+    high = [max((phase.highest for phase in axis), default=0) for axis in axes]
+    extents = [last + 1 - first for first, last in zip(low, high, strict=True)]
+    padded = spread_spatial(b, gradient, [-first for first in low], extents, (1, 1))
+    pairs = [(row, column) for row in axes[0] for column in axes[1]]
+    if len(pairs) == 1 == prod(strides):
+        return _input_gradient_phase(b, result, padded, weight, groups, low, pairs[0])
+    total = b.empty(result) if len(pairs) == prod(strides) else b.fill(0, result)
+    for pair in pairs:
+        part = TensorType((*result.shape[:2], pair[0].count, pair[1].count), result.dtype)
+        found = _input_gradient_phase(b, part, padded, weight, groups, low, pair)
+        total = insert(b, found, total, (0, 0, pair[0].start, pair[1].start), strides=(1, 1, *strides))
+    return total
+
+
+def _input_gradient_phase(
+    b: TensorBuilder, result: TensorType, gradient: Tensor, weight: Tensor, groups: int, low: Ints,
+    phases: tuple[Phase, Phase],
+) -> Tensor:  # fmt: skip
+    """Loops: n, (g), c, y, x | k, r, s; the gradient, whose rows count from `low`, is read with the window reversed."""
+    n, channels, h, w = result.shape
+    k, c, *_ = weight.shape
+    taps = [phase.taps for phase in phases]
+    starts, steps = ([0, 0, *(getattr(p, name) for p in phases)] for name in ("tap", "step"))
+    weight = slice_axes(b, weight, starts, (k, c, *taps), (1, 1, *steps[2:]))
+    offsets = [phase.ahead - first for phase, first in zip(phases, low, strict=True)]
+    backs = [-phase.back for phase in phases]
+    if groups == k == channels:
         dn, dg, dy, dx, dr, ds = dims(6)
-        at = (dy + dr * -dilation[0] + reach[0], dx + ds * -dilation[1] + reach[1])
-        return _depthwise(b, result, Read(spread, (dn, dg, *at)), weight)
+        at = (dy + dr * backs[0] + offsets[0], dx + ds * backs[1] + offsets[1])
+        return _depthwise(b, result, Read(gradient, (dn, dg, *at)), weight)
     dn, group, (dc, dy, dx, dk, dr, ds) = _image_loops(groups)
-    at = (dy + dr * -dilation[0] + reach[0], dx + ds * -dilation[1] + reach[1])
-    image = Read(_split(b, spread, 1, groups), (dn, *group, dk, *at))
-    taps = Read(_split(b, weight, 0, groups), (*group, dk, dc, dr, ds))
-    return _contract_images(b, result, image, taps, (n, *_group_extent(groups), c, h, w, k // groups, r, s))
+    at = (dy + dr * backs[0] + offsets[0], dx + ds * backs[1] + offsets[1])
+    image = Read(_split(b, gradient, 1, groups), (dn, *group, dk, *at))
+    filters = Read(_split(b, weight, 0, groups), (*group, dk, dc, dr, ds))
+    return _contract_images(b, result, image, filters, (n, *_group_extent(groups), c, h, w, k // groups, *taps))
 
 
 @lowering_of("conv2d_weight_gradient")

@@ -1,32 +1,21 @@
 """Copy kernels: a fill or an empty tensor, with slices inserted (pad, concat)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 
 from xdsl.dialects.linalg.ops import FillOp
 from xdsl.dialects.tensor import EmptyOp, InsertSliceOp
 from xdsl.ir import SSAValue
 
-from cellc.targets.cpu.access import Access, View
+from cellc.targets.cpu.access import View
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.nest import copy_nest
 from cellc.targets.cpu.pairs import open_nest
+from cellc.targets.cpu.weave import Piece, woven, write_woven
 from cellc.targets.target import UnsupportedKernelError
-
-
-@dataclass(frozen=True)
-class Piece:
-    """`source` goes to `target`, both with one loop per dimension; along `target` the loops of a kernel's
-    result start at `offsets` and step by `steps`."""
-
-    extents: tuple[int, ...]
-    source: Access
-    target: Access
-    offsets: tuple[int, ...]
-    steps: tuple[int, ...]
 
 
 def write_copy_kernel(kernel: KernelWriter) -> None:
@@ -34,7 +23,7 @@ def write_copy_kernel(kernel: KernelWriter) -> None:
     for value in kernel.results:
         target = kernel.view_of(value)
         split = _split_dim(target.shape)
-        pieces = _pieces(kernel, value, target)
+        pieces = woven(_pieces(kernel, value, target), target.shape)
         if split is None:
             kernel.blocks = 1
             for piece in pieces:
@@ -65,7 +54,7 @@ def _pieces(kernel: KernelWriter, value: SSAValue, target: View) -> list[Piece]:
         return []
     zeros, ones = (0,) * len(target.shape), (1,) * len(target.shape)
     source = kernel.filled(value) if isinstance(owner, FillOp) else kernel.view_of(value)
-    return [Piece(target.shape, source.identity(), target.identity(), zeros, ones)]
+    return [Piece(target.shape, (source.identity(),), target.identity(), zeros, ones)]
 
 
 def inserted_piece(kernel: KernelWriter, op: InsertSliceOp, target: View) -> Piece:
@@ -75,7 +64,7 @@ def inserted_piece(kernel: KernelWriter, op: InsertSliceOp, target: View) -> Pie
     moved, offsets = offset_view(kernel, target, op.static_offsets.get_values(), list(op.offsets))
     strides = tuple(stride * step for stride, step in zip(target.strides, steps, strict=True))
     access = replace(moved.identity(), strides=strides)
-    return Piece(tuple(sizes), source.identity(), access, offsets, tuple(steps))
+    return Piece(tuple(sizes), (source.identity(),), access, offsets, tuple(steps))
 
 
 def offset_view(
@@ -110,13 +99,21 @@ def padded_view(view: View, sizes: Sequence[int]) -> View:
 
 def write_piece(kernel: KernelWriter, piece: Piece) -> None:
     """Copies a whole piece."""
-    nest = copy_nest(piece.extents, piece.source, piece.target)
-    write_parallel(open_nest(kernel.writer, nest, kernel.lanes(nest)), {})
+    _write_at(kernel, piece, {})
+
+
+def _write_at(kernel: KernelWriter, piece: Piece, fixed: dict[int, str]) -> None:
+    """Copies a piece with the loops in `fixed` at given indices."""
+    if len(piece.sources) > 1:
+        write_woven(kernel, piece, fixed)
+        return
+    nest = copy_nest(piece.extents, piece.sources[0], piece.target)
+    write_parallel(open_nest(kernel.writer, nest, kernel.lanes(nest), fixed), {})
 
 
 def _write_rows(kernel: KernelWriter, piece: Piece, split: int, rows: tuple[str, str]) -> None:
     """Copies what lies in the rows [lower, upper) of the result."""
-    writer, nest = kernel.writer, copy_nest(piece.extents, piece.source, piece.target)
+    writer = kernel.writer
 
     def first_at_or_after(row: str) -> str:
         offset, step = writer.index(piece.offsets[split]), piece.steps[split]
@@ -126,7 +123,7 @@ def _write_rows(kernel: KernelWriter, piece: Piece, split: int, rows: tuple[str,
         return writer.pure(f"arith.minsi {index}, {writer.index(piece.extents[split])} : index")
 
     def body(index: str, _: list[str]) -> list[str]:
-        write_parallel(open_nest(writer, nest, kernel.lanes(nest), {split: index}), {})
+        _write_at(kernel, piece, {split: index})
         return []
 
     writer.loop((first_at_or_after(rows[0]), first_at_or_after(rows[1]), 1), body)

@@ -149,7 +149,7 @@ class RecurrentWriter:
         self._kernel.views[op.result] = target
         piece = inserted_piece(self._kernel, op, target)
         dim = _position_of_first(piece.extents, shape_of(op.source))
-        self._copy(piece.extents, piece.source, piece.target, dim)
+        self._copy(piece.extents, piece.sources[0], piece.target, dim)
 
     def _yield(self, values: Sequence[SSAValue]) -> None:
         arguments = self._loop.body.block.args[1:]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cellc.targets.cpu.level import LEVELS, native_level
 from support.compiled_op import check_compiled, run_compiled
 from support.cpu_kernels import compile_text, empty, filled, kernel, tensor_type
 
@@ -43,6 +44,42 @@ def test_blocks_own_rows_of_a_concatenation(shape: tuple[int, ...]) -> None:
     x, y = (np.random.default_rng(i).standard_normal(shape).astype(np.float32) for i in range(2))
     assert (compiled.code.blocks > 1) == (max(shape) > 100)
     np.testing.assert_array_equal(compiled(x, y)[0], np.concatenate([x, y], axis=-2))
+
+
+@pytest.mark.parametrize("level", ["v3", native_level().name])
+@pytest.mark.parametrize("filler", [True, False])
+@pytest.mark.parametrize(("steps", "width"), [(2, 16), (2, 5), (2, 37), (3, 7), (4, 21)])
+def test_slices_that_take_turns_in_a_row(steps: int, width: int, filler: bool, level: str) -> None:
+    """With a filler one of them is missing; the rows between are the fill's too."""
+    whole, part = (20, 4, steps * width), (20, 2, width)
+    count = steps - filler
+    ops = [filled("%f", whole, "f32", "1.5")]
+    for i in range(count):
+        ops.append(
+            insert(f"%r{i + 1}", (f"%x{i}", part), (f"%r{i}" if i else "%f", whole), f"0, 1, {i}", f"1, 2, {steps}")
+        )
+    inputs = [(f"%x{i}", part, "f32") for i in range(count)]
+    compiled = compile_text(kernel("copy", inputs, ops, [(f"%r{count}", whole, "f32")]), LEVELS[level])
+    values = [np.random.default_rng(i).standard_normal(part).astype(np.float32) for i in range(count)]
+    expected = np.full(whole, 1.5, np.float32)
+    for i, value in enumerate(values):
+        expected[:, 1::2, i::steps] = value
+    assert "vector.scatter" not in compiled.code.text
+    np.testing.assert_array_equal(compiled(*values)[0], expected)
+
+
+def test_a_slice_between_others_of_a_row_keeps_them() -> None:
+    """What lies between its elements was written before it by another slice, and stays."""
+    ops = [
+        filled("%f", (3, 8), "f32", "1.5"),
+        insert("%i", ("%x", (3, 8)), ("%f", (3, 8)), "0, 0", "1, 1"),
+        insert("%j", ("%y", (3, 4)), ("%i", (3, 8)), "0, 1", "1, 2"),
+    ]
+    text = kernel("copy", [("%x", (3, 8), "f32"), ("%y", (3, 4), "f32")], ops, [("%j", (3, 8), "f32")])
+    x, y = np.arange(24, dtype=np.float32).reshape(3, 8), -np.arange(12, dtype=np.float32).reshape(3, 4)
+    expected = x.copy()
+    expected[:, 1::2] = y
+    np.testing.assert_array_equal(compile_text(text)(x, y)[0], expected)
 
 
 @pytest.mark.parametrize(("rows", "width", "count"), [(1, 1, 5), (7, 3, 40), (100, 33, 257), (40, 1, 1000), (3, 16, 1)])
