@@ -10,12 +10,19 @@ from cellc.nn._activation import Sigmoid as Sigmoid
 from cellc.nn._activation import Softmax as Softmax
 from cellc.nn._activation import Tanh as Tanh
 from cellc.nn._activation import get_activation as get_activation
+from cellc.nn._adagrad import Adagrad as Adagrad
+from cellc.nn._adagrad import ProximalAdagrad as ProximalAdagrad
 from cellc.nn._adam import Adam as Adam
+from cellc.nn._adam_variants import AdamOffload as AdamOffload
+from cellc.nn._adam_variants import AdamWeightDecay as AdamWeightDecay
+from cellc.nn._adam_variants import Lamb as Lamb
+from cellc.nn._adam_variants import LazyAdam as LazyAdam
 from cellc.nn._api import API
 from cellc.nn._arrange import OneHot as OneHot
 from cellc.nn._arrange import Pad as Pad
 from cellc.nn._arrange import Range as Range
 from cellc.nn._arrange import Roll as Roll
+from cellc.nn._asgd import ASGD as ASGD
 from cellc.nn._batch_norm import BatchNorm1d as BatchNorm1d
 from cellc.nn._batch_norm import BatchNorm2d as BatchNorm2d
 from cellc.nn._batch_norm import BatchNorm3d as BatchNorm3d
@@ -44,6 +51,7 @@ from cellc.nn._embedding_lookup import EmbeddingLookup as EmbeddingLookup
 from cellc.nn._embedding_lookup import MultiFieldEmbeddingLookup as MultiFieldEmbeddingLookup
 from cellc.nn._flatten import Flatten as Flatten
 from cellc.nn._focal_loss import FocalLoss as FocalLoss
+from cellc.nn._ftrl import FTRL as FTRL
 from cellc.nn._graph_cell import GraphCell as GraphCell
 from cellc.nn._group_norm import GroupNorm as GroupNorm
 from cellc.nn._group_norm import InstanceNorm2d as InstanceNorm2d
@@ -54,6 +62,7 @@ from cellc.nn._image_quality import MSSSIM as MSSSIM
 from cellc.nn._image_quality import PSNR as PSNR
 from cellc.nn._image_quality import SSIM as SSIM
 from cellc.nn._jvp import Jvp as Jvp
+from cellc.nn._lars import LARS as LARS
 from cellc.nn._loss import L1Loss as L1Loss
 from cellc.nn._loss import LossBase as LossBase
 from cellc.nn._loss import MSELoss as MSELoss
@@ -81,8 +90,10 @@ from cellc.nn._pooling_1d import MaxPool1d as MaxPool1d
 from cellc.nn._recurrent_cells import GRUCell as GRUCell
 from cellc.nn._recurrent_cells import LSTMCell as LSTMCell
 from cellc.nn._recurrent_cells import RNNCell as RNNCell
+from cellc.nn._rmsprop import RMSProp as RMSProp
 from cellc.nn._rnn import GRU as GRU
 from cellc.nn._rnn import RNN as RNN
+from cellc.nn._rprop import Rprop as Rprop
 from cellc.nn._sampled_softmax_loss import SampledSoftmaxLoss as SampledSoftmaxLoss
 from cellc.nn._sgd import SGD as SGD
 from cellc.nn._smooth_activation import CELU as CELU

@@ -68,8 +68,8 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(learning_rate, params, weight_decay, loss_scale)
         owner = self.cls_name
-        self.beta1 = _single(_validate.float_between("beta1", beta1, 0.0, 1.0, owner))
-        self.beta2 = _single(_validate.float_between("beta2", beta2, 0.0, 1.0, owner))
+        self.beta1 = single(_validate.float_between("beta1", beta1, 0.0, 1.0, owner))
+        self.beta2 = single(_validate.float_between("beta2", beta2, 0.0, 1.0, owner))
         self.eps = _validate.positive_float("eps", eps, owner)
         self.use_locking = _validate.boolean("use_locking", use_locking, owner)
         self.use_nesterov = _validate.boolean("use_nesterov", use_nesterov, owner)
@@ -96,19 +96,19 @@ class Adam(Optimizer):
 
     def _direction(self, at: int, gradient: Tensor) -> Tensor:
         """m / (sqrt(v) + eps) of parameter number `at`, after this step's update of m and v."""
-        mean = ops.assign(self.moment1[at], _average(self.moment1[at], gradient, self.beta1))
-        variance = ops.assign(self.moment2[at], _average(self.moment2[at], ops.square(gradient), self.beta2))
+        mean = ops.assign(self.moment1[at], average(self.moment1[at], gradient, self.beta1))
+        variance = ops.assign(self.moment2[at], average(self.moment2[at], ops.square(gradient), self.beta2))
         if self.use_nesterov:
-            mean = _average(mean, gradient, self.beta1)
+            mean = average(mean, gradient, self.beta1)
         if self.use_amsgrad:
             variance = ops.assign(self.vhat[at], ops.maximum(self.vhat[at], variance))
         return ops.div(mean, ops.add(ops.sqrt(variance), self.eps))
 
 
-def _single(value: float) -> float:
+def single(value: float) -> float:
     """`value` rounded to float32, so that the powers and the averages have one rate and its rounding cancels."""
     return float(np.float32(value))
 
 
-def _average(running: Tensor, value: Tensor, kept: float) -> Tensor:
+def average(running: Tensor, value: Tensor, kept: float) -> Tensor:
     return ops.add(ops.mul(running, kept), ops.mul(value, 1 - kept))

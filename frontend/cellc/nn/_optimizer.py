@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from cellc import ops
-from cellc.dtype import int32
+from cellc.dtype import float32, int32
 from cellc.errors import bad_argument
 from cellc.initializer import initializer
 from cellc.nn._cell import Cell
@@ -165,6 +165,15 @@ class Optimizer(Cell):
         found = self.get_lr()
         return found if self.is_group_lr else (found,) * len(self.parameters)
 
+    def counted_step(self) -> Tensor:
+        """The number of this step, 1 for the first, in float32; to be called after the rates of the step.
+
+        For optimizers whose formulas need it: they count every step, also where neither rate nor decay depends on it.
+        """
+        if not (self.dynamic_lr or self.dynamic_weight_decay):
+            ops.assign_add(self.global_step, 1)
+        return ops.reshape(ops.cast(self.global_step, float32), ())
+
     def get_lr_parameter(self, param: Parameter | list[Parameter]) -> Any:
         """The Parameter that holds the learning rate of `param`, or a list of them for a list.
 
@@ -181,6 +190,11 @@ class Optimizer(Cell):
             raise bad_argument(ValueError, f"For '{self.cls_name}', 'param' {param.name} is not in the optimizer.")
         rate = self.learning_rate[at] if self.is_group_lr else self.learning_rate
         return getattr(rate, "learning_rate", rate)
+
+
+def widened(x: Tensor) -> Tensor:
+    """x in float32 where it has fewer bits, for formulas that need the precision."""
+    return ops.cast(x, float32) if x.dtype.itemsize < 4 else x
 
 
 def _in_dtype_of(value: float | Tensor, like: Tensor) -> float | Tensor:
