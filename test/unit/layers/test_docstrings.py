@@ -3,24 +3,39 @@
 import doctest
 import inspect
 
+import numpy as np
 import pytest
 
 import cellc
 from cellc import Tensor, nn, ops
 
-LAYERS = {name: value for name, value in vars(nn).items() if inspect.isclass(value) and issubclass(value, nn.Cell)}
+PUBLIC = {
+    name: value
+    for name, value in vars(nn).items()
+    if (inspect.isclass(value) or inspect.isfunction(value))
+    and value.__module__.startswith("cellc.")
+    and not name.startswith("_")
+}
 OPERATIONS = {name: value for name, value in vars(ops).items() if callable(value) and not name.startswith("_")}
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_layer(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", PUBLIC)
+def test_name(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert LAYERS[name].__doc__
-    assert LAYERS[name].__module__.startswith("cellc.nn._")
+    assert PUBLIC[name].__doc__
+    assert PUBLIC[name].__module__.startswith("cellc.nn.")
     finder = doctest.DocTestFinder(recurse=False)
     runner = doctest.DocTestRunner(verbose=False)
-    names = {"cellc": cellc, "nn": nn, "ops": ops, "Tensor": Tensor, "net": nn.Dense(3, 2), "x": ops.ones((2, 3))}
-    for example in finder.find(LAYERS[name], name, globs=names):
+    names = {
+        "cellc": cellc,
+        "np": np,
+        "nn": nn,
+        "ops": ops,
+        "Tensor": Tensor,
+        "net": nn.Dense(3, 2),
+        "x": ops.ones((2, 3)),
+    }
+    for example in finder.find(PUBLIC[name], name, globs=names):
         runner.run(example)
     assert runner.failures == 0
 

@@ -51,7 +51,7 @@ class MAE(_ErrorMean):
     """The sum of |y - y_pred| over all elements / the number of samples y.shape[0].
 
     Examples:
-        >>> float(nn.MAE()(np.array([0.1, 0.2]), np.array([0.1, 0.6])))
+        >>> round(float(nn.MAE()(np.array([0.1, 0.2]), np.array([0.1, 0.6]))), 6)
         0.2
     """
 
