@@ -62,10 +62,12 @@ def _times_transposed(b: TensorBuilder, x: Tensor, weight: Tensor) -> Tensor:
 def _forward(
     b: TensorBuilder, t: SSAValue, operands: Sequence[Tensor], names: str, dtype: str
 ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """One generic that makes the named ones of i, f, g, o, h, c in the sequences' dtype, and the next state h, c."""
+    """One generic that makes the named ones of i, f, g, o, h, c in the sequences' dtype, and the next state h, c.
+
+    The state is made a second time, so that each result has one place to be written to.
+    """
     given, recurrent, h, c, lengths = operands
     n, j = dims(2)
-    wanted = list(dict.fromkeys([("h", h.dtype), ("c", c.dtype), *((name, dtype) for name in names)]))
 
     def body(*elements: Scalar) -> tuple[Scalar, ...]:
         raw = [x + y for x, y in zip(elements[:4], elements[4:8], strict=True)]
@@ -74,12 +76,12 @@ def _forward(
         active, new_c = _is_active(t, length), f * c + i * g
         new_h = active.select(o * scalars.tanh(new_c), h)
         values = {"i": i, "f": f, "g": g, "o": o, "h": new_h, "c": active.select(new_c, c)}
-        return tuple(values[name] for name, _ in wanted)
+        return tuple(values[name] for name in "hc" + names)
 
     reads = [*_gate_reads(given), *_gate_reads(recurrent), Read(h, (n, j)), Read(c, (n, j)), Read(lengths, (n,))]
-    results = b.elementwise_many(body, reads, [TensorType(h.shape, dtype) for _, dtype in wanted])
-    made = dict(zip(wanted, results, strict=True))
-    return {name: made[name, dtype] for name in names}, made["h", h.dtype], made["c", c.dtype]
+    types = [h.type, c.type, *(TensorType(h.shape, dtype) for _ in names)]
+    new_h, new_c, *made = b.elementwise_many(body, reads, types)
+    return dict(zip(names, made, strict=True)), new_h, new_c
 
 
 @lowering_of("lstm_gradient")

@@ -18,7 +18,7 @@ from cellc.targets.cpu.grid import divide
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.packing import PanelPacker
+from cellc.targets.cpu.packing import PanelPacker, ResidentPanels
 from cellc.targets.cpu.product import Factor, Product, product_of
 from cellc.targets.cpu.tiling import Tiling, choose_blocking, choose_tiling
 
@@ -37,9 +37,11 @@ def write_contraction_kernel(kernel: KernelWriter) -> None:
 
 
 class ProductWriter:
-    """Writes a product, or one block of it."""
+    """Writes a product, or one block of it; `panels` are those of the factor read along lanes, where they exist."""
 
-    def __init__(self, kernel: KernelWriter, product: Product, tiling: Tiling) -> None:
+    def __init__(
+        self, kernel: KernelWriter, product: Product, tiling: Tiling, panels: ResidentPanels | None = None
+    ) -> None:
         self._kernel = kernel
         self._writer = kernel.writer
         self._product = product
@@ -57,7 +59,9 @@ class ProductWriter:
         self._shared = [d for d in self._nest.parallel if d in rows]
         self._chunks = self._blocking.chunks
         pieces = self._blocking.pieces
-        self._packer = PanelPacker(kernel, product, tiling, pieces) if self._blocking.packed else None
+        self._resident = panels
+        packs = self._blocking.packed and panels is None
+        self._packer = PanelPacker(kernel, product, tiling, pieces) if packs else None
         self._finisher = TileFinisher(kernel, product, tiling, self._nest_writer)
         self._partial: Access | None = None
         self._panel_start = ""
@@ -147,6 +151,8 @@ class ProductWriter:
         return replace(factor, access=factor.access.at(self._tiling.lane_dim, self._panel_start))
 
     def _packed(self, vector: Factor, ranges: dict[int, Range]) -> Factor:
+        if self._resident is not None:
+            return self._resident.at(self._panel_start)
         if self._packer is None:
             return vector
         return self._packer.pack(self._nest_writer, vector, self._width, ranges)

@@ -1,7 +1,7 @@
 """Packing: copies a panel of a factor to scratch, widened, as [reduction step][column]."""
 
 from dataclasses import replace
-from math import prod
+from math import ceil, prod
 
 from cellc.targets.cpu.access import Access, row_major
 from cellc.targets.cpu.kernel import KernelWriter
@@ -10,6 +10,7 @@ from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.tiling import Tiling
+from cellc.targets.cpu.writer import Writer
 
 
 class PanelPacker:
@@ -36,6 +37,45 @@ class PanelPacker:
             panel = replace(panel, terms=(*panel.terms, (lower, -panel.strides[dim])))
         _PanelCopy(outer, self._product, self._tiling, factor, panel, width, ranges).write()
         return Factor(panel, None)
+
+
+class ResidentPanels:
+    """Every panel of a factor that a product reads again and again, side by side in scratch memory."""
+
+    def __init__(self, kernel: KernelWriter, product: Product, tiling: Tiling) -> None:
+        self._product, self._tiling = product, tiling
+        nest = product.nest
+        self._steps = prod(nest.extents[d] for d in nest.reduced)
+        size = ceil(nest.extents[tiling.lane_dim] / tiling.width) * tiling.width * self._steps
+        steps = dict(zip(nest.reduced, row_major([nest.extents[d] for d in nest.reduced]), strict=True))
+        strides = [steps.get(d, 0) * tiling.width for d in range(len(nest.extents))]
+        strides[tiling.lane_dim] = 1
+        self._panels = Access(kernel.scratch(product.element, size), 0, tuple(strides))
+
+    def write(self, writer: Writer) -> None:
+        """Writes the copy of the whole factor, a panel at a time."""
+        tiling, width = self._tiling, self._tiling.width
+        outer = NestWriter(writer, self._product.nest, tiling.lanes)
+        factor = self._product.factors[tiling.vector_factor]
+        full, rest = divmod(self._product.nest.extents[tiling.lane_dim], width)
+
+        def panel(start: str, columns: int) -> None:
+            placed = replace(factor, access=factor.access.at(tiling.lane_dim, start))
+            target = self.at(start).access
+            _PanelCopy(outer, self._product, tiling, placed, target, columns, {}).write()
+
+        def body(start: str, _: list[str]) -> list[str]:
+            panel(start, width)
+            return []
+
+        if full:
+            writer.loop((writer.index(0), writer.index(full * width), width), body)
+        if rest:
+            panel(writer.index(full * width), rest)
+
+    def at(self, start: str) -> Factor:
+        """The panel of the columns from `start` on."""
+        return Factor(replace(self._panels, terms=((start, self._steps),)), None)
 
 
 class _PanelCopy:

@@ -4,30 +4,28 @@ Values that a step makes live in scratch; sequences are written in place, and th
 is copied to the memory that the next one reads.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
 
 from xdsl.dialects import arith, scf, tensor
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation, SSAValue
-from xdsl.ir.affine import AffineDimExpr
 
 from cellc.targets.cpu.access import Access, View
 from cellc.targets.cpu.chain import write_nest
 from cellc.targets.cpu.contraction import ProductWriter
-from cellc.targets.cpu.copy import inserted_piece, offset_view
+from cellc.targets.cpu.copy import inserted_piece
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import Grid
-from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, scalar_constant, single
+from cellc.targets.cpu.kernel import BLOCK, KernelWriter, scalar_constant, single
 from cellc.targets.cpu.nest import Nest, copy_nest, restrict, shape_of
 from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.cpu.product import product_of
+from cellc.targets.cpu.step_memory import StepMemory, sliced_view
+from cellc.targets.cpu.step_weights import block_rows, pack_weights
 from cellc.targets.cpu.tiling import choose_tiling
 from cellc.targets.target import UnsupportedKernelError
 
-# Fewer rows would read the weights too often.
-_FEWEST_ROWS = 8
 _SKIPPED = (tensor.EmptyOp, linalg.FillOp, tensor.CollapseShapeOp, tensor.ExpandShapeOp)
 
 
@@ -54,40 +52,43 @@ class RecurrentWriter:
         self._writer = kernel.writer
         self._loop = loop
         self._batch = batch_of(loop)
-        fewest = min(_FEWEST_ROWS, self._batch)
-        self._rows = next(rows for rows in range(fewest, self._batch + 1) if self._batch % rows == 0)
-        self._first = ""
+        self._grid = Grid((self._batch,), block_rows(self._batch, loop))
+        self._rows = self._grid.chunk
+        self._first = self._grid.ranges(self._writer, BLOCK)[0][0]
+        self._memory = StepMemory(kernel, loop, self._first, self._rows)
+        self._weights = pack_weights(kernel, loop, self._rows)
 
     def write(self) -> None:
-        """Writes the loop and sets the kernel's number of blocks."""
-        grid = Grid((self._batch,), self._rows)
-        self._kernel.blocks = grid.blocks
-        self._first = grid.ranges(self._writer, BLOCK)[0][0]
-        block, carried = self._loop.body.block, self._loop.iter_args
-        self._turn_weights(block.ops)
-        for result, argument, initial in zip(self._loop.results, block.args[1:], carried, strict=True):
-            view = self._memory(result)
-            self._kernel.views[argument] = view
+        """Writes a block, the last of which may have fewer rows, and sets the kernel's number of blocks."""
+        self._kernel.blocks = self._grid.blocks
+        full, rest = divmod(self._batch, self._grid.chunk)
+        if not rest:
+            self._run()
+            return
+        for predicate, rows in (("slt", self._grid.chunk), ("sge", rest)):
+            self._rows = rows
+            condition = self._writer.pure(f"arith.cmpi {predicate}, {BLOCK}, {self._writer.index(full)} : index")
+            self._writer.branch(condition, self._run)
+
+    def _run(self) -> None:
+        """All steps for the rows of a block."""
+        block, kernel = self._loop.body.block, self._kernel
+        for argument, initial in zip(block.args[1:], self._loop.iter_args, strict=True):
             if not isinstance(initial.owner, tensor.EmptyOp):
-                self._copy_rows(self._kernel.view_of(initial), view)
-        bounds = [self._kernel.index_value(v) for v in (self._loop.lb, self._loop.ub)]
+                self._copy_rows(kernel.view_of(initial), kernel.view_of(argument))
+        bounds = [kernel.index_value(v) for v in (self._loop.lb, self._loop.ub)]
         step = scalar_constant(self._loop.step)
         assert isinstance(step, int)
 
         def body(index: str, _: list[str]) -> list[str]:
-            self._kernel.scalars[block.args[0]] = index
+            for value in (value for op in block.ops for value in op.results):
+                kernel.scalars.pop(value, None)  # from the block of another size
+            kernel.scalars[block.args[0]] = index
             for op in block.ops:
                 self._op(op)
             return []
 
         self._writer.loop((bounds[0], bounds[1], step), body)
-
-    def _memory(self, value: SSAValue) -> View:
-        """Where a tensor lies, scratch if nowhere yet."""
-        if value not in self._kernel.views:
-            shape = shape_of(value)
-            self._kernel.views[value] = View.dense(self._kernel.scratch(element_of(value), prod(shape)), shape)
-        return self._kernel.views[value]
 
     def _op(self, op: Operation) -> None:
         if isinstance(op, _SKIPPED):
@@ -95,7 +96,7 @@ class RecurrentWriter:
         if isinstance(op, linalg.GenericOp):
             self._generic(op)
         elif isinstance(op, tensor.ExtractSliceOp):
-            self._kernel.views[op.result] = self._slice(op)
+            self._kernel.views[op.result] = sliced_view(self._kernel, self._kernel.view_of(op.source), op)
         elif isinstance(op, tensor.InsertSliceOp):
             self._insert(op)
         elif isinstance(op, scf.YieldOp):
@@ -114,42 +115,31 @@ class RecurrentWriter:
 
     def _generic(self, op: linalg.GenericOp) -> None:
         for value in op.results:
-            self._memory(value)
+            if value.first_use is not None:
+                self._kernel.views[value] = self._memory.view(value)
         product = product_of(self._kernel, [op])
         if product is not None:
             product = replace(product, nest=self._rows_of(product.nest, 0))
-            tiling = choose_tiling(product, self._kernel.level)
+            tiling, panels = self._weights.get(op) or (choose_tiling(product, self._kernel.level), None)
             if tiling is not None:
-                ProductWriter(self._kernel, product, tiling).write_all()
+                ProductWriter(self._kernel, product, tiling, panels).write_all()
                 return
-        nest = self._rows_of(self._kernel.nest_of(op), 0)
-        write_nest(self._kernel, op, nest, {})
+        write_nest(self._kernel, op, self._rows_of(self._kernel.nest_of(op), 0), {})
 
     def _rows_of(self, nest: Nest, dim: int) -> Nest:
         """The block's rows of a nest whose loop `dim` runs over the batch."""
-        if self._batch == self._rows:
+        if self._grid.blocks == 1:
             return nest
         if nest.extents[dim] != self._batch or nest.outputs[0].strides[dim] == 0:
             raise UnsupportedKernelError(f"kernel {self._kernel.name}: a loop that does not run over the batch first")
         return restrict(nest, dim, self._first, self._rows)
 
-    def _slice(self, op: tensor.ExtractSliceOp) -> View:
-        source, offsets = self._kernel.view_of(op.source), op.static_offsets.get_values()
-        view, _ = offset_view(self._kernel, source, offsets, list(op.offsets))
-        sizes, steps = op.static_sizes.get_values(), op.static_strides.get_values()
-        shape, strides = list(shape_of(op.result)), []
-        for position, (size, stride, step) in enumerate(zip(sizes, view.strides, steps, strict=True)):
-            if size == 1 and len(sizes) - position > len(shape) - len(strides):
-                continue
-            strides.append(stride * step)
-        return replace(view, shape=tuple(shape), strides=tuple(strides))
-
     def _insert(self, op: tensor.InsertSliceOp) -> None:
-        target = self._memory(op.dest)
-        self._kernel.views[op.result] = target
-        piece = inserted_piece(self._kernel, op, target)
-        dim = _position_of_first(piece.extents, shape_of(op.source))
-        self._copy(piece.extents, piece.sources[0], piece.target, dim)
+        target = self._kernel.views[op.result] = self._memory.target(op)
+        if not self._memory.is_inserted(op.source):
+            piece = inserted_piece(self._kernel, op, target)
+            dim = _position_of_first(piece.extents, shape_of(op.source))
+            self._copy(piece.extents, piece.sources[0], piece.target, dim)
 
     def _yield(self, values: Sequence[SSAValue]) -> None:
         arguments = self._loop.body.block.args[1:]
@@ -167,31 +157,6 @@ class RecurrentWriter:
     def _copy(self, extents: tuple[int, ...], source: Access, target: Access, dim: int) -> None:
         nest = self._rows_of(copy_nest(extents, source, target), dim)
         write_parallel(open_nest(self._writer, nest, self._kernel.lanes(nest)), {})
-
-    def _turn_weights(self, ops: Iterable[Operation]) -> None:
-        """Copies weights[columns, steps] to [steps, columns] before the loop, so that no step turns them again."""
-        for op in ops:
-            for value in _weights_to_turn(op, self._kernel.views):
-                source, (columns, steps) = self._kernel.views[value], shape_of(value)
-                buffer = self._kernel.scratch(element_of(value), columns * steps)
-                turned = View(buffer, (columns, steps), (1, columns))
-                nest = copy_nest((steps, columns), source.identity().select((1, 0)), turned.identity().select((1, 0)))
-                write_parallel(open_nest(self._writer, nest, self._kernel.lanes(nest)), {})
-                self._kernel.views[value] = turned
-
-
-def _weights_to_turn(op: Operation, views: Mapping[SSAValue, View]) -> list[SSAValue]:
-    """The matrices from outside the loop that a product reads along its reduction loop."""
-    if not isinstance(op, linalg.GenericOp):
-        return []
-    reductions = [d for d, kind in enumerate(op.iterator_types) if kind.data.value == "reduction"]
-    found = []
-    for value, indexing in zip(op.inputs, op.indexing_maps, strict=False):
-        results = indexing.data.results
-        along = len(results) == 2 and isinstance(results[1], AffineDimExpr) and [results[1].position] == reductions
-        if along and value in views and views[value].strides[1] == 1:
-            found.append(value)
-    return found
 
 
 def _position_of_first(sizes: Sequence[int], shape: Sequence[int]) -> int:

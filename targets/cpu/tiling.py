@@ -1,5 +1,6 @@
 """How a product is cut: the loop for lanes, the register tile, the blocks. Shapes and the level decide alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
 
@@ -46,9 +47,9 @@ class Tiling:
         return self.lanes * self.vectors
 
 
-def choose_tiling(product: Product, level: CpuLevel) -> Tiling | None:
-    """The register tile with the least estimated time, or None where no loop suits lanes."""
-    pairs = [(lane_dim, factor) for lane_dim in product.nest.parallel for factor in (0, 1)]
+def choose_tiling(product: Product, level: CpuLevel, factors: Sequence[int] = (0, 1)) -> Tiling | None:
+    """The register tile with the least estimated time, or None where no loop of `factors` suits lanes."""
+    pairs = [(lane_dim, factor) for lane_dim in product.nest.parallel for factor in factors]
     choices = [tiling for lane_dim, factor in pairs for tiling in _choices(product, level, lane_dim, factor)]
     if not choices:
         return None

@@ -68,16 +68,3 @@ def test_max_pool_gradient(attributes: dict[str, Any]) -> None:
     x = values((2, 3, 10, 24))
     result, index = definition_of("max_pool2d").evaluate(x, **attributes)
     check_compiled("max_pool2d_gradient", values(result.shape, seed=1), index, **attributes, input_shape=x.shape)
-
-
-@pytest.mark.parametrize("level", LEVEL_NAMES)
-@pytest.mark.parametrize(("steps", "batch", "hidden"), [(3, 1, 5), (4, 24, 20), (2, 13, 33)])
-def test_lstm_and_its_gradient(steps: int, batch: int, hidden: int, level: str) -> None:
-    """24 rows are 3 blocks, 13 are one."""
-    gates_x, w = values((steps, batch, 4 * hidden), scale=0.5), values((4 * hidden, hidden), scale=0.1)
-    h0, c0 = (values((batch, hidden), seed=i, scale=0.5) for i in range(2))
-    lengths = np.arange(batch, dtype=np.int32) % (steps + 1)
-    check_compiled("lstm", gates_x, w, h0, c0, lengths, level=LEVELS[level])
-    _, c, gates = definition_of("lstm").evaluate(gates_x, w, h0, c0, lengths)
-    dh, dc = (values(c.shape, seed=i, scale=0.5) for i in range(2, 4))
-    check_compiled("lstm_gradient", gates, c, w, c0, lengths, dh, dc, level=LEVELS[level])
