@@ -52,6 +52,8 @@ from cellc.nn._embedding_lookup import MultiFieldEmbeddingLookup as MultiFieldEm
 from cellc.nn._flatten import Flatten as Flatten
 from cellc.nn._focal_loss import FocalLoss as FocalLoss
 from cellc.nn._ftrl import FTRL as FTRL
+from cellc.nn._gradient_cells import ForwardValueAndGrad as ForwardValueAndGrad
+from cellc.nn._gradient_cells import WithGradCell as WithGradCell
 from cellc.nn._graph_cell import GraphCell as GraphCell
 from cellc.nn._group_norm import GroupNorm as GroupNorm
 from cellc.nn._group_norm import InstanceNorm2d as InstanceNorm2d
@@ -67,6 +69,9 @@ from cellc.nn._loss import L1Loss as L1Loss
 from cellc.nn._loss import LossBase as LossBase
 from cellc.nn._loss import MSELoss as MSELoss
 from cellc.nn._loss import SoftmaxCrossEntropyWithLogits as SoftmaxCrossEntropyWithLogits
+from cellc.nn._loss_scale import DynamicLossScaleUpdateCell as DynamicLossScaleUpdateCell
+from cellc.nn._loss_scale import FixedLossScaleUpdateCell as FixedLossScaleUpdateCell
+from cellc.nn._loss_scale import TrainOneStepWithLossScaleCell as TrainOneStepWithLossScaleCell
 from cellc.nn._lstm import LSTM as LSTM
 from cellc.nn._math import MatMul as MatMul
 from cellc.nn._math import Moments as Moments
@@ -104,6 +109,7 @@ from cellc.nn._sparse import SparseTensorDenseMatmul as SparseTensorDenseMatmul
 from cellc.nn._sparse import SparseToDense as SparseToDense
 from cellc.nn._sync_batch_norm import GlobalBatchNorm as GlobalBatchNorm
 from cellc.nn._sync_batch_norm import SyncBatchNorm as SyncBatchNorm
+from cellc.nn._time_distributed import TimeDistributed as TimeDistributed
 from cellc.nn._triangles import MatrixDiag as MatrixDiag
 from cellc.nn._triangles import MatrixDiagPart as MatrixDiagPart
 from cellc.nn._triangles import MatrixSetDiag as MatrixSetDiag
@@ -111,6 +117,7 @@ from cellc.nn._triangles import Tril as Tril
 from cellc.nn._triangles import Triu as Triu
 from cellc.nn._unfold import Unfold as Unfold
 from cellc.nn._vjp import Vjp as Vjp
+from cellc.nn._wrapper import ParameterUpdate as ParameterUpdate
 from cellc.nn._wrapper import TrainOneStepCell as TrainOneStepCell
 from cellc.nn._wrapper import WithEvalCell as WithEvalCell
 from cellc.nn._wrapper import WithLossCell as WithLossCell

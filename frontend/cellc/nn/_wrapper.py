@@ -10,6 +10,7 @@ from cellc.errors import bad_argument
 from cellc.nn._cell import Cell
 from cellc.nn._optimizer import Optimizer
 from cellc.ops import _validate
+from cellc.parameter import Parameter
 from cellc.tensor import Tensor
 from cellc.trace import gradient, snapshot
 
@@ -118,9 +119,44 @@ class TrainOneStepCell(Cell):
 
     def construct(self, *inputs: Any) -> Tensor:
         weights = [snapshot(weight) for weight in self.weights]
-        loss = self.network(*inputs)
+        loss = self._checked_loss(self.network(*inputs))
+        gradients = gradient(loss, ops.fill(loss.dtype, loss.shape, self.sens), weights)
+        return ops.depend(loss, self.optimizer(self.grad_reducer(gradients)))
+
+    def _checked_loss(self, loss: Any) -> Tensor:
         if not isinstance(loss, Tensor):
             kind = type(loss).__name__
             raise bad_argument(TypeError, f"For '{self.cls_name}', 'network' must return one Tensor, but got {kind}.")
-        gradients = gradient(loss, ops.fill(loss.dtype, loss.shape, self.sens), weights)
-        return ops.depend(loss, self.optimizer(self.grad_reducer(gradients)))
+        return loss
+
+
+class ParameterUpdate(Cell):
+    """Gives a parameter the value of the input.
+
+    Args:
+        param: the Parameter.
+
+    Inputs:
+        x: Tensor that broadcasts to the parameter's shape.
+
+    Outputs:
+        x.
+
+    Raises:
+        TypeError: `param` is not a Parameter.
+        ValueError: x has a shape that does not broadcast to the parameter's.
+
+    Examples:
+        >>> net = nn.Dense(4, 3)
+        >>> update = nn.ParameterUpdate(net.weight)
+        >>> update(ops.ones((3, 4))).shape
+        (3, 4)
+    """
+
+    def __init__(self, param: Parameter) -> None:
+        super().__init__(auto_prefix=False)
+        self._param = _validate.of_type("param", param, Parameter, self.cls_name)
+
+    def construct(self, x: Any) -> Any:
+        ops.assign(self._param, x)
+        return x

@@ -162,14 +162,21 @@ class GradOperation:
 
     def _gradients(self, fn: Callable[..., Any], weights: Sequence[Parameter], args: tuple[Any, ...]) -> Any:
         __tracebackhide__ = True
+        return self.value_and_gradients(fn, weights, args)[1]
+
+    def value_and_gradients(
+        self, fn: Callable[..., Any], weights: Sequence[Parameter], args: tuple[Any, ...]
+    ) -> tuple[Any, Any]:
+        """What `fn` returns and its gradients, from one run of it; for use in `construct`."""
+        __tracebackhide__ = True
         args, seed = (args[:-1], args[-1]) if self.sens_param else (args, None)
         only_weights = self.get_by_list and not self.get_all
         positions = () if only_weights else range(len(args)) if self.get_all else (0,)
         found = _differentiate(fn, args, tuple(positions), weights, seed)
         if only_weights:
-            return found.weights
+            return found.result, found.weights
         inputs = found.inputs if self.get_all else found.inputs[0]
-        return (inputs, found.weights) if self.get_by_list else inputs
+        return found.result, (inputs, found.weights) if self.get_by_list else inputs
 
 
 def _chosen(found: _Differentiated, grad_position: Any, weights: Any) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from cellc import arithmetic, trace
@@ -12,6 +15,9 @@ from cellc.parameter import Parameter
 from cellc.tensor import Tensor
 
 _T = TypeVar("_T")
+
+_conditions: ContextVar[tuple[Tensor, ...]] = ContextVar("conditions", default=())
+"""What must hold for assignments to have an effect."""
 
 
 def assign(variable: Parameter, value: Operand) -> Tensor:
@@ -31,8 +37,23 @@ def assign(variable: Parameter, value: Operand) -> Tensor:
             ValueError, f"For 'assign', 'value' of shape {new.shape} does not fit {variable.name}{variable.shape}."
         )
     new = arithmetic.broadcast_to(new, variable.shape)
+    for condition in _conditions.get():
+        new = arithmetic.where(condition, new, variable)
     trace.assign(variable, new)
     return new
+
+
+@contextmanager
+def assigning_where(condition: Tensor) -> Iterator[None]:
+    """Inside the block parameters take new values where `condition`, a bool Tensor of rank 0, is True only.
+
+    The new values are computed in any case: a program has no branches.
+    """
+    token = _conditions.set((*_conditions.get(), condition))
+    try:
+        yield
+    finally:
+        _conditions.reset(token)
 
 
 def assign_add(variable: Parameter, value: Operand) -> Tensor:
