@@ -8,11 +8,18 @@ from typing import Any
 import numpy as np
 
 from cellc import context, running
+from cellc import dtype as dtypes
 from cellc import trace as tracing
 from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase, aligned_copy
 
 _DEFAULT_NAME = "Parameter"
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be a bool, got {value!r} of type {type(value).__name__}")
+    return value
 
 
 class Parameter(Tensor):
@@ -25,7 +32,8 @@ class Parameter(Tensor):
         layerwise_parallel, parallel_optimizer: kept for distributed training.
 
     Raises:
-        TypeError, ValueError: as MindSpore, for a wrong type or an empty name.
+        TypeError: a flag is not a bool.
+        ValueError: the name is not a string or is empty, or the first value is a Python bool.
     """
 
     is_parameter = True
@@ -38,6 +46,8 @@ class Parameter(Tensor):
         layerwise_parallel: bool = False,
         parallel_optimizer: bool = True,
     ) -> None:
+        if isinstance(default_input, bool):
+            raise ValueError(f"a parameter's first value must be a number or a tensor, got {default_input}")
         if isinstance(default_input, TensorBase) and default_input._init is not None:
             super().__init__(shape=default_input.shape, dtype=default_input.dtype, init=default_input._init)
         else:
@@ -45,8 +55,8 @@ class Parameter(Tensor):
         self._name = _DEFAULT_NAME
         self.name = name
         self.requires_grad = requires_grad
-        self.layerwise_parallel = layerwise_parallel
-        self.parallel_optimizer = parallel_optimizer
+        self.layerwise_parallel = _flag("layerwise_parallel", layerwise_parallel)
+        self.parallel_optimizer = _flag("parallel_optimizer", parallel_optimizer)
 
     @property
     def name(self) -> str:
@@ -57,10 +67,8 @@ class Parameter(Tensor):
     def name(self, name: str | None) -> None:
         if name is None:
             name = _DEFAULT_NAME
-        if not isinstance(name, str):
-            raise TypeError(f"a parameter's name must be a str, got {name!r} of type {type(name).__name__}")
-        if not name.strip():
-            raise ValueError("a parameter's name must not be empty")
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"a parameter's name must be a str that is not empty, got {name!r}")
         self._name = name
 
     @property
@@ -75,9 +83,7 @@ class Parameter(Tensor):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if not isinstance(value, bool):
-            raise TypeError(f"requires_grad must be a bool, got {value!r} of type {type(value).__name__}")
-        self._requires_grad = value
+        self._requires_grad = _flag("requires_grad", value)
 
     @property
     def data(self) -> Parameter:
@@ -92,8 +98,8 @@ class Parameter(Tensor):
         """Replaces the value in place.
 
         Args:
-            data: Tensor, array, list or number of the parameter's shape; ints and floats are converted to its dtype,
-                but a float tensor does not fit an integer parameter.
+            data: Tensor, array, list or number of the parameter's shape, which is converted to its dtype; a float
+                does not fit an integer parameter, nor a Tensor a parameter of lower precision.
             slice_shape: allows another shape.
 
         Raises:
@@ -101,8 +107,9 @@ class Parameter(Tensor):
             ValueError: the shape differs.
         """
         __tracebackhide__ = True
+        narrows = isinstance(data, TensorBase) and dtypes.promote(self.dtype, data.dtype) is not self.dtype
         data = data if isinstance(data, TensorBase) else Tensor(data)
-        self._check(data, slice_shape)
+        self._check(data, narrows, slice_shape)
         if running.tracing():
             tracing.assign(self, data.astype(self.dtype))
             return self
@@ -117,10 +124,10 @@ class Parameter(Tensor):
             np.copyto(self._array, elements, casting="unsafe")
         return self
 
-    def _check(self, data: TensorBase, slice_shape: bool) -> None:
+    def _check(self, data: TensorBase, narrows: bool, slice_shape: bool) -> None:
         from cellc import errors
 
-        if data.dtype.is_float and not self.dtype.is_float:
+        if narrows or (data.dtype.is_float and not self.dtype.is_float):
             raise errors.bad_argument(TypeError, f"parameter {self.name} is {self.dtype}, the new value {data.dtype}")
         if data.shape != self.shape and not slice_shape:
             raise errors.bad_argument(

@@ -157,7 +157,7 @@ class ResizeBilinear(Cell):
     ) -> tuple[int, int]:
         owner = self.cls_name
         if (size is None) == (scale_factor is None):
-            message = f"For '{owner}', one of 'size' and 'scale_factor' must be None, but got "
+            message = f"For '{owner}', either 'size' or 'scale_factor' must be given, but got "
             raise bad_argument(ValueError, f"{message}{size} and {scale_factor}.")
         if size is None:
             factor = _validate.positive_int("scale_factor", scale_factor, owner)

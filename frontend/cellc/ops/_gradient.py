@@ -12,13 +12,13 @@ from cellc import arithmetic, context, errors
 from cellc import trace as tracing
 from cellc.compiled_function import CompiledFunction
 from cellc.parameter import Parameter
-from cellc.structure import flatten
+from cellc.structure import flatten, unflatten
 from cellc.tensor import Tensor
 
 
 class _Differentiated(NamedTuple):
     result: Any
-    inputs: tuple[Tensor, ...]
+    inputs: tuple[Any, ...]
     weights: tuple[Tensor, ...]
 
 
@@ -47,34 +47,48 @@ def _differentiate(
     by_id = {id(target): gradient for target, gradient in zip(targets, gradients, strict=True)}
     return _Differentiated(
         result,
-        tuple(by_id[id(fresh[i])] if id(fresh[i]) in by_id else _zeros(fresh[i]) for i in positions),
+        tuple(_gradient_of(fresh[i], by_id) for i in positions),
         tuple(gradients[len(gradients) - len(before) :]) if before else (),
     )
 
 
+def _tensors(value: Any) -> list[Any]:
+    leaves: list[Any] = []
+    flatten(value, leaves)
+    return leaves
+
+
+def _float_tensors(value: Any) -> list[Any]:
+    return [leaf for leaf in _tensors(value) if leaf.dtype.is_float]
+
+
+def _each(function: Callable[[Any], Any], value: Any) -> Any:
+    """`value` with `function` applied to the tensors in it."""
+    leaves: list[Any] = []
+    structure = flatten(value, leaves)
+    return unflatten(structure, iter([function(leaf) for leaf in leaves])) if leaves else value
+
+
 def independent(value: Any) -> Any:
     """A copy of an input: f(x, x) has two gradients."""
-    return tracing.apply("identity", value) if isinstance(value, Tensor) else value
+    return _each(lambda tensor: tracing.apply("identity", tensor), value)
 
 
 def _cut(value: Any) -> Any:
     """An input nobody asks about; where it was computed, a copy that keeps the weights it came from out."""
-    if not isinstance(value, Tensor):
-        return value
-    computed = tracing.current().value_of(value).node is not None
-    return independent(value) if computed or value.is_parameter else value
+
+    def cut(tensor: Any) -> Any:
+        computed = tracing.current().value_of(tensor).node is not None
+        return independent(tensor) if computed or tensor.is_parameter else tensor
+
+    return _each(cut, value)
 
 
-def _float_tensors(value: Any) -> list[Any]:
-    leaves: list[Any] = []
-    flatten(value, leaves)
-    return [leaf for leaf in leaves if leaf.dtype.is_float]
-
-
-def _zeros(value: Any) -> Tensor:
-    if not isinstance(value, Tensor):
-        raise errors.bad_argument(TypeError, f"no gradient with respect to {value!r}: it is not a tensor")
-    return arithmetic.full(value.shape, 0, value.dtype)
+def _gradient_of(value: Any, by_id: dict[int, Tensor]) -> Any:
+    """The gradients of the tensors of an input, in its structure; those that are no floats have zeros."""
+    if not _tensors(value):
+        raise errors.bad_argument(TypeError, f"no gradient with respect to {value!r}: there is no tensor in it")
+    return _each(lambda x: by_id[id(x)] if id(x) in by_id else arithmetic.full(x.shape, 0, x.dtype), value)
 
 
 def _summed_gradients(outputs: Sequence[Tensor], seeds: Sequence[Tensor], targets: Sequence[Tensor]) -> list[Tensor]:
@@ -130,7 +144,8 @@ class GradOperation:
     """A function that makes gradient functions.
 
     Args:
-        get_all: the gradient of every input, in a tuple; otherwise of the first, bare.
+        get_all: the gradient of every input, in a tuple, without inputs in which there is no tensor; otherwise of
+            the first, bare.
         get_by_list: the gradients of `weights`, in a tuple; with `get_all` both, as (inputs, weights).
         sens_param: the last argument of the gradient function weights the output; otherwise ones do.
 
@@ -171,7 +186,8 @@ class GradOperation:
         __tracebackhide__ = True
         args, seed = (args[:-1], args[-1]) if self.sens_param else (args, None)
         only_weights = self.get_by_list and not self.get_all
-        positions = () if only_weights else range(len(args)) if self.get_all else (0,)
+        of_tensors = [at for at, value in enumerate(args) if _tensors(value)]
+        positions = () if only_weights else of_tensors if self.get_all else (0,)
         found = _differentiate(fn, args, tuple(positions), weights, seed)
         if only_weights:
             return found.result, found.weights

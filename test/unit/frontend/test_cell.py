@@ -204,11 +204,30 @@ def test_parameter() -> None:
     with pytest.raises(TypeError):
         Parameter(Tensor([1])).set_data(Tensor([1.5]))
     assert parameter.set_data(Tensor([1.0, 2.0, 3.0]), slice_shape=True).shape == (3,)
-    for name in (1, " "):
-        with pytest.raises((TypeError, ValueError)):
-            Parameter(1.0, name=name)  # pyright: ignore
-    with pytest.raises(TypeError):
-        Parameter(1.0, requires_grad=1)  # pyright: ignore
+
+
+def test_parameters_take_no_value_of_higher_precision_from_a_tensor() -> None:
+    half, single = Parameter(Tensor(0.5, cellc.float16)), Parameter(0.5)
+    for value in (0.25, np.float64(0.25), Tensor(0.25, cellc.float16)):
+        assert half.set_data(value).item() == single.set_data(value).item() == 0.25
+    with pytest.raises(TypeError, match="is Float16, the new value Float32"):
+        half.set_data(single)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"default_input": True}, ValueError, "first value must be a number or a tensor, got True"),
+        ({"name": 1}, ValueError, "name must be a str that is not empty, got 1"),
+        ({"name": " "}, ValueError, "name must be a str that is not empty, got ' '"),
+        ({"requires_grad": 1}, TypeError, "requires_grad must be a bool, got 1"),
+        ({"layerwise_parallel": None}, TypeError, "layerwise_parallel must be a bool, got None"),
+        ({"parallel_optimizer": "no"}, TypeError, "parallel_optimizer must be a bool, got 'no'"),
+    ],
+)
+def test_parameters_that_are_refused(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Parameter(**{"default_input": 1.0, **arguments})
 
 
 def test_parameter_tuple() -> None:

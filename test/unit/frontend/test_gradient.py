@@ -138,3 +138,18 @@ def test_weights_of_an_output_that_do_not_fit_are_named() -> None:
         ops.vjp(lambda x: x, Tensor([1.0]), Tensor([1.0, 2.0]))
     with pytest.raises(ValueError, match=r"must have its shape \(2,\), but got \(3,\)"):
         ops.GradOperation(sens_param=True)(lambda x: x)(Tensor([1.0, 2.0]), Tensor([1.0, 2.0, 3.0]))
+
+
+def test_all_gradients_are_those_of_the_inputs_with_tensors() -> None:
+    gradient = ops.GradOperation(get_all=True)
+    x, y = Tensor([1.0, 2.0]), Tensor([3.0, 4.0])
+    found = gradient(lambda shape, x, scale, y: x.reshape(shape) * y * scale)((2,), x, 10, y)
+    assert [part.tolist() for part in found] == [[30, 40], [10, 20]]
+
+
+def test_an_input_that_is_a_tuple_has_a_tuple_of_gradients() -> None:
+    x, y = Tensor([1.0, 2.0]), Tensor([3, 4])
+    dx, (dx_again, dy) = ops.grad(lambda x, pair: x * pair[0] * pair[1], (0, 1))(x, (x, y))
+    assert [part.tolist() for part in (dx, dx_again, dy)] == [[3, 8], [3, 8], [0, 0]]
+    with pytest.raises(TypeError, match=r"no gradient with respect to \(2,\): there is no tensor in it"):
+        ops.grad(lambda shape, x: x.reshape(shape))((2,), x)
