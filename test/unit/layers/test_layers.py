@@ -329,8 +329,8 @@ def test_with_eval_cell_can_answer_in_float32():
 
 
 def test_names_that_do_not_exist_yet():
-    with pytest.raises(AttributeError, match=r"cellc\.nn\.ROC is not implemented yet"):
-        _ = nn.ROC
+    with pytest.raises(AttributeError, match=r"cellc\.nn\.thor is not implemented yet"):
+        _ = nn.thor
     with pytest.raises(AttributeError, match="has no attribute 'Conv4d'"):
         _ = nn.Conv4d
 
