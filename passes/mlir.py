@@ -23,7 +23,7 @@ LOWER_TO_LLVM = (
     "inline,canonicalize,cse,"
     "func.func(lower-vector-multi-reduction),convert-vector-to-scf{full-unroll=true},"
     "arith-expand{include-bf16=true},expand-strided-metadata,lower-affine,"
-    "loop-invariant-code-motion,canonicalize,cse,"
+    "loop-invariant-code-motion,"
     "convert-scf-to-cf,"
     "convert-vector-to-llvm{vector-contract-lowering=outerproduct vector-transpose-lowering=shuffle1d},"
     "convert-math-to-llvm,convert-index-to-llvm,finalize-memref-to-llvm,convert-arith-to-llvm,"
@@ -75,11 +75,13 @@ def _context() -> Any:
 
 
 @functools.cache
-def _pass_manager(pipeline: str) -> Any:
+def _pass_manager(pipeline: str, verify_each: bool) -> Any:
     try:
-        return _bindings().PassManager.parse(f"builtin.module({pipeline})", _context())
+        manager = _bindings().PassManager.parse(f"builtin.module({pipeline})", _context())
     except ValueError as error:
         raise LoweringError(f"not a pass pipeline: {error}") from error
+    manager.enable_verifier(verify_each)
+    return manager
 
 
 def _parse(text: str) -> Any:
@@ -90,11 +92,19 @@ def _parse(text: str) -> Any:
         raise LoweringError(f"not a valid module: {_diagnostics(error)}") from error
 
 
-def _run(module: Any, pipeline: str) -> None:
+def _run(module: Any, pipeline: str, *, verify_each: bool = True) -> None:
+    """Runs the passes. Verifying after each of many takes as long as the passes do."""
     try:
-        _pass_manager(pipeline).run(module.operation)
+        _pass_manager(pipeline, verify_each).run(module.operation)
     except _bindings().ir.MLIRError as error:
         raise LoweringError(f"a pass failed: {_diagnostics(error)}") from error
+
+
+def _verify(module: Any) -> None:
+    try:
+        module.operation.verify()
+    except _bindings().ir.MLIRError as error:
+        raise LoweringError(f"the passes made an invalid module: {_diagnostics(error)}") from error
 
 
 def _diagnostics(error: Any) -> str:
@@ -103,7 +113,7 @@ def _diagnostics(error: Any) -> str:
 
 def warm_up() -> None:
     """Loads the bindings and builds what all kernels share."""
-    _pass_manager(LOWER_TO_LLVM)
+    _pass_manager(LOWER_TO_LLVM, False)
 
 
 def verify(text: str) -> None:
@@ -137,7 +147,8 @@ def lower_to_llvm_ir(text: str, name: str) -> str:
         LoweringError: The text is not a valid kernel, or uses what has no lowering.
     """
     module = _parse(text)
-    _run(module, LOWER_TO_LLVM)
+    _run(module, LOWER_TO_LLVM, verify_each=False)
+    _verify(module)
     _check_lowered(module)
     buffers = _make_internal(module, name)
     _replace_constants(module)

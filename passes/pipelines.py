@@ -17,6 +17,7 @@ from xdsl.utils.exceptions import DiagnosticException
 
 from cellc.passes.pass_registry import get_pass
 from cellc.passes.rewriting import without_location
+from cellc.passes.stage_times import stage
 
 TO_LINALG = ("canonicalize-nn", "differentiate", "canonicalize-nn", "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
@@ -99,10 +100,12 @@ def _run(
     for position, step in enumerate(passes):
         before = print_module(module) if reproducer_dir is not None else ""
         try:
-            step.apply(context, module)
-            if verify_each or position == len(passes) - 1:
-                module.verify()
-            _check_locations(step, module, located)
+            with stage(step.name):
+                step.apply(context, module)
+            with stage("verification"):
+                if verify_each or position == len(passes) - 1:
+                    module.verify()
+                _check_locations(step, module, located)
         except Exception as error:
             raise _failure(step, error, before, reproducer_dir) from error
         if print_after is not None:

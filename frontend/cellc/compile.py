@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from cellc import context
 from cellc.graph import Graph
 from cellc.graph_key import graph_key
+from cellc.passes.stage_times import print_at_exit, stage
 from cellc.tensor_base import TensorBase
 
 
@@ -55,13 +56,15 @@ def backend() -> Backend:
         from cellc.cpu_backend import CpuBackend
 
         _backend = CpuBackend()
+        print_at_exit()
     return _backend
 
 
 def executable(graph: Graph) -> Executable:
     """The program of a graph: from memory, from disk, or compiled now."""
     compiler = backend()
-    key = graph_key(graph)
+    with stage("graph key"):
+        key = graph_key(graph)
     place = (key, context.cpu_level())
     found = _programs.get(place)
     if found is None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from cellc import compile as compiler
 from cellc.dtype import dtype_of
 from cellc.graph import Graph
+from cellc.passes.stage_times import stage
 from cellc.running import state
 from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase, address_of, aligned_empty
@@ -38,7 +39,8 @@ class Compiled:
         ]
         self._updates = any(value.updated_by is not None for value in graph.inputs)
         self._lock = threading.Lock()
-        self.refresh()
+        with stage("parameters"):
+            self.refresh()
 
     def refresh(self) -> bool:
         """Reads the addresses of parameters and constants again; new storage comes with a new `context.epoch`.

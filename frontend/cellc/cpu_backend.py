@@ -20,6 +20,7 @@ import cellc.runtime
 import cellc.targets
 from cellc import context
 from cellc.graph import Graph
+from cellc.passes.stage_times import stage
 from cellc.targets.cpu import cache
 
 if TYPE_CHECKING:
@@ -51,12 +52,15 @@ class Artifact(NamedTuple):
 
 def build_artifact(graph: Graph, level: CpuLevel) -> Artifact:
     """Compiles a graph for a CPU level; imports the whole compiler."""
-    from cellc.lowering import lower_for_cpu
-    from cellc.targets.cpu.workers import compile_kernels, prestart
+    from cellc.targets.cpu.workers import KernelCompiler, prestart
 
-    prestart()
-    lowered = lower_for_cpu(graph, level)
-    objects = compile_kernels(lowered.kernels, level)
+    prestart()  # they get ready while this process imports the compiler
+    with stage("import of the compiler"):
+        from cellc.lowering import lower_for_cpu
+
+    with KernelCompiler(level) as compiler:
+        lowered = lower_for_cpu(graph, level, on_kernel=compiler.add)
+        objects = compiler.objects()
     names = [kernel.name for kernel in lowered.kernels]
     return Artifact(lowered.program.to_bytes(), dict(zip(names, objects, strict=True)))
 
@@ -68,7 +72,8 @@ class CpuProgram:
         from cellc.runtime import Module
         from cellc.targets.cpu.jit import load
 
-        addresses: Mapping[str, int] = load(artifact.objects)
+        with stage("load"):
+            addresses: Mapping[str, int] = load(artifact.objects)
         self._module = Module(artifact.program, addresses)
         self.slots = binding_slots(graph)
         if len(self.slots) != self._module.binding_count:
@@ -104,7 +109,8 @@ class CpuBackend:
         """The program of a graph, from the disk or compiled."""
         level = selected_level()
         entry = cache.key("program", key, repr(level), compiler_version())
-        stored = cache.get(entry)
+        with stage("read the cache"):
+            stored = cache.get(entry)
         if stored is not None:
             return CpuProgram(graph, Artifact.from_bytes(stored))
         artifact = build_artifact(graph, level)

@@ -10,6 +10,7 @@ from cellc import context, errors, recompile, tracebacks
 from cellc.compiled import Compiled
 from cellc.dialects.nn.definition import TensorType
 from cellc.graph import Graph
+from cellc.passes.stage_times import stage
 from cellc.running import inside
 from cellc.structure import LEAF, flatten, leaf_names, unflatten
 from cellc.tensor_base import TensorBase
@@ -108,7 +109,9 @@ class Function:
             changed = entries[-1].reads.changed() if entries else None
             recompile.explain(self._name(), changed or recompile.difference(self._latest, signature, names))
         try:
-            entry = _Entry(self.trace(args, kwargs), signature[0])
+            with stage("trace"):
+                traced = self.trace(args, kwargs)
+            entry = _Entry(traced, signature[0])
         except Exception as error:
             tracebacks.prune(error)
             raise

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from cellc.errors import CompileError
 from cellc.graph import Graph
 from cellc.passes.context import make_context
 from cellc.passes.emit_program import to_program
+from cellc.passes.kernel_form import kernels_of
 from cellc.passes.pipelines import PIPELINES, PassError, run_pipeline
+from cellc.passes.stage_times import stage
 from cellc.passes.user_lines import user_line
 from cellc.runtime.program import Program
 from cellc.targets.cpu.level import CpuLevel
@@ -48,6 +50,7 @@ def lower_for_cpu(
     level: CpuLevel,
     after_pass: Callable[[str, ModuleOp], None] | None = None,
     pipeline: Sequence[str] = PIPELINES["cpu"],
+    on_kernel: Callable[[KernelCode], None] | None = None,
 ) -> LoweredForCpu:
     """Runs a pipeline and writes the kernels' text.
 
@@ -56,19 +59,40 @@ def lower_for_cpu(
         level: vector width and instructions.
         after_pass: called with each pass's name and the module after it.
         pipeline: names of passes, another list than the default to see what a pass changes.
+        on_kernel: called with each kernel's text as soon as it is written, before the host program is planned.
 
     Raises:
         CompileError: a pass failed or a kernel could not be written; the message names what reproduces it.
     """
-    module = build_module(graph)
+    kernels: list[KernelCode] = []
+
+    def after(name: str, module: ModuleOp) -> None:
+        if name == "form-dispatches":
+            kernels.extend(_write_kernels(module, level, on_kernel))
+        if after_pass is not None:
+            after_pass(name, module)
+
+    with stage("nn module"):
+        module = build_module(graph)
     try:
-        run_pipeline(module, pipeline, make_context(), print_after=after_pass)
+        run_pipeline(module, pipeline, make_context(), print_after=after)
     except PassError as error:
         raise _with_reproducer(graph, pipeline, error) from error
-    target = CpuTarget(level)
-    kernels = [_emit(target, op) for op in module.ops if isinstance(op, FuncOp)]
     (host,) = (op for op in module.ops if isinstance(op, ProgramOp))
     return LoweredForCpu(module, to_program(host, kernels), kernels)
+
+
+def _write_kernels(
+    module: ModuleOp, level: CpuLevel, on_kernel: Callable[[KernelCode], None] | None
+) -> Iterator[KernelCode]:
+    """The texts of the module's kernels, in order."""
+    target = CpuTarget(level)
+    for kernel in kernels_of(module):
+        with stage("kernel text"):
+            code = _emit(target, kernel)
+        if on_kernel is not None:
+            on_kernel(code)
+        yield code
 
 
 def _emit(target: CpuTarget, kernel: FuncOp) -> KernelCode:

@@ -12,6 +12,7 @@ from functools import cache
 from llvmlite import binding as llvm
 
 from cellc.passes.mlir import LoweringError, lower_to_llvm_ir
+from cellc.passes.stage_times import stage
 from cellc.targets.cpu.level import CpuLevel
 
 
@@ -43,7 +44,10 @@ def _optimized(ir_text: str, level: CpuLevel) -> llvm.ModuleRef:
 
 def object_from_ir(ir_text: str, level: CpuLevel) -> bytes:
     """A position-independent object file. Raises LoweringError when LLVM does not accept the text."""
-    return _machine(level).emit_object(_optimized(ir_text, level))
+    with stage("LLVM passes"):
+        module = _optimized(ir_text, level)
+    with stage("machine code"):
+        return _machine(level).emit_object(module)
 
 
 def assembly_from_ir(ir_text: str, level: CpuLevel) -> str:
@@ -53,4 +57,6 @@ def assembly_from_ir(ir_text: str, level: CpuLevel) -> str:
 
 def compile_kernel(text: str, name: str, level: CpuLevel) -> bytes:
     """The object file that defines kernel `name` of a kernel text. Raises LoweringError."""
-    return object_from_ir(lower_to_llvm_ir(text, name), level)
+    with stage("MLIR to LLVM IR"):
+        ir_text = lower_to_llvm_ir(text, name)
+    return object_from_ir(ir_text, level)

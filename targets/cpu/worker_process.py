@@ -33,19 +33,24 @@ def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Compiles what it is sent, `{name, level}` and the kernel's text, until the requests end."""
+    """Compiles what it is sent, `{name, level}` and the kernel's text, until the requests end.
+
+    Answers with the object file, or `{error}`; `stages` are the times of `cellc.passes.stage_times`.
+    """
+    from cellc.passes import stage_times
     from cellc.passes.mlir import LoweringError, warm_up
     from cellc.targets.cpu.emit_object import compile_kernel
     from cellc.targets.cpu.level import CpuLevel
 
-    warm_up()
+    with stage_times.stage("start"):
+        warm_up()
     while (request := receive(requests)) is not None:
         header, text = request
         try:
             answer = {}, compile_kernel(text.decode(), header["name"], CpuLevel(**header["level"]))
         except LoweringError as error:
             answer = {"error": str(error)}, b""
-        send(answers, *answer)
+        send(answers, {**answer[0], "stages": stage_times.take()}, answer[1])
 
 
 def main() -> None:

@@ -8,13 +8,8 @@ process: they never import the user's script.
 from __future__ import annotations
 
 import atexit
-import dataclasses
+import heapq
 import os
-import queue
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -23,93 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellc.passes.mlir import bindings_version
+from cellc.passes.stage_times import stage
 from cellc.targets.cpu import cache as disk
 from cellc.targets.cpu.level import CpuLevel
-from cellc.targets.cpu.worker_process import receive, send
+from cellc.targets.cpu.worker import KernelError, Worker, WorkerDiedError
 
 if TYPE_CHECKING:
     from cellc.targets.target import KernelCode
 
 _MAX_WORKERS = 16
-_STDERR_TAIL = 2000
-
-
-class KernelError(Exception):
-    """A kernel that could not be compiled; the message names it."""
-
-
-class WorkerDiedError(Exception):
-    """A worker ended before it answered; the message says how, and what it printed last."""
-
-
-class Worker:
-    """One worker process, used by one thread at a time."""
-
-    def __init__(self, module: str = "cellc.targets.cpu.worker_process") -> None:
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
-        # -P: the user's working directory must not shadow modules. A session of its own: Ctrl-C is ours to handle.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            start_new_session=True,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._requests, self._answers = self._process.stdin, self._process.stdout
-
-    def compile(self, kernel: KernelCode, level: CpuLevel) -> bytes:
-        """The kernel's object file. Raises KernelError, or WorkerDiedError when the process ended."""
-        header = {"name": kernel.name, "level": dataclasses.asdict(level)}
-        try:
-            send(self._requests, header, kernel.text.encode())
-            answer = receive(self._answers)
-        except OSError as error:
-            raise WorkerDiedError(self._obituary()) from error
-        if answer is None:
-            raise WorkerDiedError(self._obituary())
-        if "error" in answer[0]:
-            raise KernelError(f"kernel {kernel.name}: {answer[0]['error']}")
-        return answer[1]
-
-    def _obituary(self) -> str:
-        try:
-            code = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            code = self._process.wait()
-        self._stderr.seek(0)
-        printed = self._stderr.read()[-_STDERR_TAIL:].decode(errors="replace").strip()
-        reason = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-        return f"{reason}, having printed:\n{printed}" if printed else reason
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._stderr.closed
-
-    def end_input(self) -> None:
-        """Tells the process to end, without waiting for it."""
-        try:
-            self._requests.close()
-        except OSError:
-            return  # What it had not read is of no interest.
-
-    def close(self) -> None:
-        """Ends the process and waits for that, not longer than a second."""
-        self.end_input()
-        self._answers.close()
-        try:
-            self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._stderr.close()
 
 
 class Pool:
-    """Idle workers, and the compilation of many kernels by as many workers as there are cores."""
+    """Worker processes, as many at work as there are cores; those that are idle wait here."""
 
     def __init__(self, start: Callable[[], Worker] = Worker) -> None:
         self._start = start
@@ -122,29 +43,13 @@ class Pool:
             self._idle += [self._start() for _ in range(count - len(self._idle))]
 
     def compile(self, kernels: Sequence[KernelCode], level: CpuLevel) -> list[bytes]:
-        """Object files in the kernels' order; the longest texts are compiled first. Raises KernelError."""
-        jobs: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for index in sorted(range(len(kernels)), key=lambda i: -len(kernels[i].text)):
-            jobs.put(index)
-        results: dict[int, bytes] = {}
-        failures: list[BaseException] = []
+        """Object files in the kernels' order. Raises KernelError."""
+        with Batch(self, level) as batch:
+            for kernel in kernels:
+                batch.add(kernel)
+            return batch.results()
 
-        def work() -> None:
-            try:
-                while not failures:
-                    index = jobs.get_nowait()
-                    results[index] = self._compile_one(kernels[index], level)
-            except queue.Empty:
-                return
-            except BaseException as error:  # raised again in the caller's thread
-                failures.append(error)
-
-        _run_threads(work, min(_cores(), len(kernels)), failures)
-        if failures:
-            raise failures[0]
-        return [results[i] for i in range(len(kernels))]
-
-    def _compile_one(self, kernel: KernelCode, level: CpuLevel) -> bytes:
+    def compile_one(self, kernel: KernelCode, level: CpuLevel) -> bytes:
         """Tries a second, fresh worker when the first one dies."""
         try:
             return self._use(self._take(), kernel, level)
@@ -183,16 +88,67 @@ class Pool:
             worker.close()
 
 
-def _run_threads(work: Callable[[], None], count: int, failures: list[BaseException]) -> None:
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
+class Batch:
+    """Kernels that a pool compiles while the caller goes on and adds more; of those that wait, the longest first.
+
+    Leaving the `with` block early drops what has not begun.
+    """
+
+    def __init__(self, pool: Pool, level: CpuLevel) -> None:
+        self._pool, self._level = pool, level
+        self._waiting: list[tuple[int, int, KernelCode]] = []
+        self._results: dict[int, bytes] = {}
+        self._failures: list[BaseException] = []
+        self._threads: list[threading.Thread] = []
+        self._changed = threading.Condition()
+        self._added = 0
+        self._complete = False
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._waiting.clear()
+            self._complete = True
+            self._changed.notify_all()
+
+    def add(self, kernel: KernelCode) -> None:
+        """Lets the next free worker compile the kernel."""
+        with self._changed:
+            heapq.heappush(self._waiting, (-len(kernel.text), self._added, kernel))
+            self._added += 1
+            self._changed.notify()
+            if len(self._threads) < _cores():
+                self._threads.append(threading.Thread(target=self._work, daemon=True))
+                self._threads[-1].start()
+
+    def results(self) -> list[bytes]:
+        """Waits; the object files in the order in which kernels were added. Raises KernelError."""
+        with self._changed:
+            self._complete = True
+            self._changed.notify_all()
+        for thread in self._threads:
             thread.join()
-    except BaseException as error:  # Ctrl-C: the threads finish the kernel at hand, and no other
-        failures.append(error)
-        raise
+        if self._failures:
+            raise self._failures[0]
+        return [self._results[i] for i in range(self._added)]
+
+    def _work(self) -> None:
+        try:
+            while (job := self._next()) is not None:
+                index, kernel = job
+                self._results[index] = self._pool.compile_one(kernel, self._level)
+        except BaseException as error:  # raised again in the caller's thread
+            with self._changed:
+                self._failures.append(error)
+                self._changed.notify_all()
+
+    def _next(self) -> tuple[int, KernelCode] | None:
+        """The number and the text of the next kernel; None when there will be none, or one failed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._complete or self._failures)
+            return heapq.heappop(self._waiting)[1:] if self._waiting and not self._failures else None
 
 
 _pool = Pool()
@@ -227,16 +183,49 @@ def toolchain() -> str:
     return f"llvmlite {version('llvmlite')}, {bindings_version()}, {disk.key(*(p.read_bytes() for p in bridge))}"
 
 
-def compile_kernels(kernels: Sequence[KernelCode], level: CpuLevel) -> list[bytes]:
-    """The object files of kernels, from the cache on disk or compiled by workers.
+class KernelCompiler:
+    """Object files of kernels: from the cache on disk, or compiled by workers while the caller adds more."""
 
-    Raises:
-        KernelError: A kernel was refused, or crashed the compiler twice.
-    """
-    keys = [disk.key("object", repr(level), toolchain(), kernel.name, kernel.text) for kernel in kernels]
-    found = [disk.get(key) for key in keys]
-    missing = [i for i, content in enumerate(found) if content is None]
-    for i, content in zip(missing, _pool.compile([kernels[i] for i in missing], level), strict=True):
-        disk.put(keys[i], content)
-        found[i] = content
-    return [content for content in found if content is not None]
+    def __init__(self, level: CpuLevel) -> None:
+        self._level = level
+        self._batch = Batch(_pool, level)
+        self._keys: list[str] = []
+        self._found: dict[int, bytes] = {}
+
+    def __enter__(self) -> KernelCompiler:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._batch.__exit__()
+
+    def add(self, kernel: KernelCode) -> None:
+        """Looks the kernel up, or has it compiled."""
+        key = disk.key("object", repr(self._level), toolchain(), kernel.name, kernel.text)
+        content = disk.get(key)
+        if content is None:
+            self._batch.add(kernel)
+        else:
+            self._found[len(self._keys)] = content
+        self._keys.append(key)
+
+    def objects(self) -> list[bytes]:
+        """The object files in the order in which kernels were added.
+
+        Raises:
+            KernelError: A kernel was refused, or crashed the compiler twice.
+        """
+        missing = [i for i in range(len(self._keys)) if i not in self._found]
+        with stage("wait for kernels"):
+            compiled = self._batch.results()
+        for i, content in zip(missing, compiled, strict=True):
+            disk.put(self._keys[i], content)
+            self._found[i] = content
+        return [self._found[i] for i in range(len(self._keys))]
+
+
+def compile_kernels(kernels: Sequence[KernelCode], level: CpuLevel) -> list[bytes]:
+    """The object files of kernels, in their order. Raises KernelError."""
+    with KernelCompiler(level) as compiler:
+        for kernel in kernels:
+            compiler.add(kernel)
+        return compiler.objects()

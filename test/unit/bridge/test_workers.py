@@ -84,7 +84,7 @@ def test_the_second_time_comes_from_the_cache(cached: Path, monkeypatch: pytest.
     def refuse(*_: object) -> list[bytes]:
         raise AssertionError("compiled again")
 
-    monkeypatch.setattr(workers._pool, "_compile_one", refuse)
+    monkeypatch.setattr(workers._pool, "compile_one", refuse)
     assert workers.compile_kernels([kernel], native_level()) == first
     with pytest.raises(AssertionError):
         workers.compile_kernels([store("cached", 0.2)], native_level())
