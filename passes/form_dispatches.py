@@ -6,11 +6,12 @@ decided in `dispatch_clusters`; equal kernels are kept once.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, tensor
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, StringAttr, TensorType
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp, TensorType
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Block, Operation, Region, SSAValue
@@ -21,6 +22,7 @@ from cellc.passes.dispatch_clusters import Cluster, Clusters, is_host_op
 from cellc.passes.fuse_elementwise import prepare, remove_dead
 from cellc.passes.generic_rewrites import capture_constants, empty_like, erase, insert_before
 from cellc.passes.kernel_form import kernels_of, verify_kernel_form
+from cellc.passes.kernel_key import kernel_key
 from cellc.passes.kernel_names import kernel_hint
 from cellc.passes.kernel_order import scheduled
 from cellc.passes.linalg_analysis import (
@@ -31,7 +33,8 @@ from cellc.passes.linalg_analysis import (
     shape_of,
     size_of,
 )
-from cellc.passes.outline_kernels import kernel_text, outline
+from cellc.passes.outline_kernels import arguments_of, outline
+from cellc.passes.rewriting import location_of
 
 
 @dataclass(frozen=True)
@@ -68,18 +71,18 @@ def _stays(op: Operation) -> bool:
 
 
 class Kernels:
-    """The kernel functions made so far, by their text."""
+    """The kernel functions made so far, by what they compute."""
 
     def __init__(self, main: func.FuncOp) -> None:
         self._main = main
-        self._names: dict[str, str] = {}
+        self._names: dict[Hashable, str] = {}
 
     def call(self, cluster: Cluster, block: Block) -> None:
         """Appends a call of the cluster's kernel, and lets everybody use its results."""
-        kernel, arguments, results = outline(cluster)
-        name = self._name(kernel, cluster)
+        arguments, results = arguments_of(cluster), cluster.results
+        name = self._name(cluster, arguments, results)
         call = func.CallOp(name, arguments, [result.type for result in results])
-        call.location = kernel.location
+        call.location = location_of(*cluster.ops)
         assert block.last_op is not None
         insert_before(call, block.last_op)
         inside = set(cluster.ops)
@@ -87,14 +90,13 @@ class Kernels:
             before.replace_uses_with_if(after, lambda use: use.operation not in inside)
             after.name_hint = before.name_hint
 
-    def _name(self, kernel: func.FuncOp, cluster: Cluster) -> str:
-        text = kernel_text(kernel)
-        if text not in self._names:
-            self._names[text] = name = f"kernel_{len(self._names)}_{kernel_hint(cluster.ops)}"
-            kernel.properties["sym_name"] = StringAttr(name)
+    def _name(self, cluster: Cluster, arguments: list[SSAValue], results: list[SSAValue]) -> str:
+        key = kernel_key(cluster, arguments, results)
+        if key not in self._names:
+            self._names[key] = name = f"kernel_{len(self._names)}_{kernel_hint(cluster.ops)}"
             assert self._main.parent is not None
-            self._main.parent.insert_op_before(kernel, self._main)
-        return self._names[text]
+            self._main.parent.insert_op_before(outline(cluster, name, arguments, results), self._main)
+        return self._names[key]
 
 
 def _move_to_end(op: Operation, block: Block) -> None:

@@ -39,13 +39,16 @@ from cellc.passes.linalg_analysis import (
     captured_values,
     cost_of,
     covers_loops,
+    input_count,
     input_maps,
+    inputs_of,
     is_all_parallel,
     is_constant_expression,
     is_contraction,
     is_data_movement,
     iterations,
     main_function,
+    outputs_of,
     reduction_loops,
     size_of,
     splat_value,
@@ -110,19 +113,19 @@ def _tidy(op: GenericOp) -> None:
     if is_all_parallel(op) and wanted:
         op = keep_results(op, wanted)
     simplify_body(op)
-    if all(argument.uses for argument in op.body.block.args[: len(op.inputs)]):
+    if all(argument.uses for argument in op.body.block.args[: input_count(op)]):
         return
     parts = Parts.of(op)
     parts.drop_unused_inputs()
-    if len(parts.inputs) < len(op.inputs):
+    if len(parts.inputs) < input_count(op):
         replace_generic(op, parts)
 
 
 def _fold_splats(op: GenericOp) -> None:
     """Inputs whose elements are all one constant become that constant in the body."""
-    if is_contraction(op) or all(splat_value(value) is None for value in op.inputs):
+    if is_contraction(op) or all(splat_value(value) is None for value in inputs_of(op)):
         return
-    parts = Parts.of(op)
+    parts = Parts.taken(op)
     for index in reversed(range(len(parts.inputs))):
         constant = splat_value(parts.inputs[index])
         rest = parts.input_maps[:index] + parts.input_maps[index + 1 :] + parts.output_maps
@@ -195,7 +198,7 @@ def _fuse_into_all(producer: GenericOp) -> bool:
 
 def _worth_repeating(producer: GenericOp, users: int) -> bool:
     """Whether recomputing in each user beats writing the result once and reading it back."""
-    full = [value for value in producer.inputs if size_of(value) >= size_of(producer.results[0])]
+    full = [value for value in inputs_of(producer) if size_of(value) >= size_of(producer.results[0])]
     if any(_is_only_reader_of_kernel(value, producer) for value in full):
         return False  # it is the epilogue of that contraction or reduction
     if is_data_movement(producer) or is_constant_expression(producer):
@@ -213,7 +216,7 @@ def _is_only_reader_of_kernel(value: object, reader: GenericOp) -> bool:
 def _accepts(consumer: GenericOp, producer: GenericOp) -> bool:
     """Whether the consumer may compute the producer in its body."""
     results = set(producer.results)
-    if results & set(consumer.outputs) or results & set(captured_values(consumer)):
+    if results & set(outputs_of(consumer)) or results & set(captured_values(consumer)):
         return False
     if is_contraction(consumer):
         return is_data_movement(producer) and _keeps_reduced_indices(consumer, producer)
@@ -225,7 +228,7 @@ def _accepts(consumer: GenericOp, producer: GenericOp) -> bool:
 
 def _keeps_reduced_indices(contraction: GenericOp, producer: GenericOp) -> bool:
     """A contraction's operands each keep all loops that are summed over."""
-    for value, map_ in zip(contraction.inputs, input_maps(contraction), strict=False):
+    for value, map_ in zip(inputs_of(contraction), input_maps(contraction), strict=False):
         if value is not producer.results[0]:
             continue
         through = producer_loops(producer, 0, map_)

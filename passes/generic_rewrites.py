@@ -23,10 +23,12 @@ from cellc.passes.linalg_analysis import (
     captured_values,
     covers_loops,
     input_maps,
+    inputs_of,
     iterator_attributes,
     iterators,
     map_attributes,
     output_maps,
+    outputs_of,
     reads_whole_axes,
 )
 from cellc.passes.rewriting import location_of, set_location
@@ -46,9 +48,16 @@ class Parts:
     @staticmethod
     def of(op: GenericOp) -> Parts:
         """The op's parts; its block is copied, so the op stays whole until it is replaced."""
-        region = op.body.clone()
-        inputs, outputs = list(op.inputs), list(op.outputs)
-        return Parts(inputs, input_maps(op), outputs, output_maps(op), iterators(op), region.detach_block(0))
+        return Parts._with(op, op.body.clone().detach_block(0))
+
+    @staticmethod
+    def taken(op: GenericOp) -> Parts:
+        """The op's parts with its own block, for an op that will be replaced whatever happens."""
+        return Parts._with(op, op.body.detach_block(0))
+
+    @staticmethod
+    def _with(op: GenericOp, block: Block) -> Parts:
+        return Parts(list(inputs_of(op)), input_maps(op), list(outputs_of(op)), output_maps(op), iterators(op), block)
 
     def add_input(self, value: SSAValue, map_: Map) -> SSAValue:
         """The block argument for the value read through the map; an equal input is shared."""
@@ -115,7 +124,7 @@ def permute_loops(op: GenericOp, order: Sequence[int]) -> GenericOp:
     """Makes old loop `order[i]` the i-th loop."""
     if list(order) == list(range(len(order))):
         return op
-    parts = Parts.of(op)
+    parts = Parts.taken(op)
     position = {old: new for new, old in enumerate(order)}
     dims = [AffineExpr.dimension(position[old]) for old in range(len(order))]
     parts.input_maps = [m.replace_dims_and_symbols(dims, (), len(dims), 0) for m in parts.input_maps]
@@ -160,7 +169,7 @@ def inline_body(parts: Parts, before: Operation, producer: GenericOp, through: M
     `through` maps the loops of `parts` to the producer's loops.
     """
     mapping: dict[SSAValue, SSAValue] = {}
-    for value, map_, argument in zip(producer.inputs, input_maps(producer), producer.body.block.args, strict=False):
+    for value, map_, argument in zip(inputs_of(producer), input_maps(producer), producer.body.block.args, strict=False):
         mapping[argument] = parts.add_input(value, map_.compose(through))
     yielded = producer.body.block.last_op
     assert isinstance(yielded, YieldOp)
@@ -249,7 +258,7 @@ def merged_parts(first: GenericOp, second: GenericOp, through: Map) -> Parts:
 
     Reads of first's results in second (with the map they are written with) use the values in the body.
     """
-    parts = Parts.of(second)
+    parts = Parts.taken(second)
     start, yielded = parts.block.first_op, parts.block.last_op
     assert start is not None
     assert yielded is not None
@@ -259,9 +268,9 @@ def merged_parts(first: GenericOp, second: GenericOp, through: Map) -> Parts:
             if parts.inputs[index] is result:
                 parts.replace_input(index, value)
                 break
-    parts.outputs = [*first.outputs, *parts.outputs]
+    parts.outputs = [*outputs_of(first), *parts.outputs]
     parts.output_maps = [m.compose(through) for m in output_maps(first)] + parts.output_maps
-    for offset, output in enumerate(first.outputs):
+    for offset, output in enumerate(outputs_of(first)):
         assert isinstance(output.type, TensorType)
         parts.block.insert_arg(output.type.element_type, len(parts.inputs) + offset)
     yielded.operands = [*values, *yielded.operands]
@@ -272,7 +281,7 @@ def keep_results(op: GenericOp, wanted: Sequence[int]) -> GenericOp:
     """Drops results (and outputs) other than the wanted ones, whose accumulators the body must not use."""
     if list(wanted) == list(range(len(op.results))):
         return op
-    parts = Parts.of(op)
+    parts = Parts.taken(op)
     yielded = parts.block.last_op
     assert yielded is not None
     yielded.operands = [yielded.operands[i] for i in wanted]

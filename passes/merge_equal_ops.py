@@ -9,7 +9,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from cellc.passes.generic_rewrites import erase
-from cellc.passes.linalg_analysis import is_all_parallel
+from cellc.passes.linalg_analysis import inputs_of, is_all_parallel
 from cellc.passes.rewriting import location_of
 
 _PURE = (tensor.EmptyOp, FillOp, arith.ConstantOp, tensor.CollapseShapeOp, tensor.ExpandShapeOp, tensor.InsertSliceOp)
@@ -18,22 +18,25 @@ _PURE = (tensor.EmptyOp, FillOp, arith.ConstantOp, tensor.CollapseShapeOp, tenso
 def merge_equal_ops(block: Block) -> None:
     """Lets the users of an op use an earlier equal one. Outputs of all-parallel generics are not compared."""
     known: dict[Hashable, Operation] = {}
+    merged: dict[Operation, list[Operation]] = {}
     for op in list(block.ops):
         if not isinstance(op, (*_PURE, GenericOp)):
             continue
         first = known.setdefault(_key(op), op)
         if first is op:
             continue
-        first.location = location_of(first, op)
+        merged.setdefault(first, []).append(op)
         for before, after in zip(op.results, first.results, strict=True):
             before.replace_all_uses_with(after)
         erase(op)
+    for first, equal in merged.items():  # at the end: thousands may become one, and a location lists them all
+        first.location = location_of(first, *equal)
 
 
 def _key(op: Operation) -> Hashable:
     operands: tuple[SSAValue, ...] = tuple(op.operands)
     if isinstance(op, GenericOp) and is_all_parallel(op):
-        operands = tuple(op.inputs)
+        operands = tuple(inputs_of(op))
     regionless = (op.name, tuple(map(id, operands)), _items(op), tuple(op.result_types))
     return (regionless, _body_key(op.body.block)) if isinstance(op, GenericOp) else regionless
 

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import StringIO
 
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAttr, i64
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block, Operation, Region, SSAValue
-from xdsl.printer import Printer
 
 from cellc.passes.dispatch_clusters import Cluster, is_material
 from cellc.passes.linalg_analysis import captured_values, input_maps, output_maps, result_index, values_read
 from cellc.passes.rewriting import location_of
 
-NAME = "kernel"
-"""The name of a kernel while its text is compared."""
 
-
-def outline(cluster: Cluster) -> tuple[func.FuncOp, list[SSAValue], list[SSAValue]]:
-    """The kernel function, the values it is called with, and the values it replaces.
-
-    Arguments are in the order in which the kernel's ops first read them, results in the order they are made.
-    """
-    arguments = _arguments(cluster)
-    results = cluster.results
+def outline(cluster: Cluster, name: str, arguments: Sequence[SSAValue], results: Sequence[SSAValue]) -> func.FuncOp:
+    """The kernel function of a cluster."""
     block = Block(arg_types=[value.type for value in arguments])
     mapping: dict[SSAValue, SSAValue] = dict(zip(arguments, block.args, strict=True))
     for op in cluster.ops:
@@ -38,7 +28,7 @@ def outline(cluster: Cluster) -> tuple[func.FuncOp, list[SSAValue], list[SSAValu
     block.add_op(end := func.ReturnOp(*(mapping[value] for value in results)))
     end.location = location
     kernel = func.FuncOp(
-        NAME,
+        name,
         FunctionType.from_lists([v.type for v in arguments], [v.type for v in results]),
         Region(block),
         visibility="private",
@@ -53,10 +43,11 @@ def outline(cluster: Cluster) -> tuple[func.FuncOp, list[SSAValue], list[SSAValu
     if pairs:
         kernel.attributes["cellc.in_place"] = ArrayAttr(pairs)
     _strip_names(kernel)
-    return kernel, arguments, results
+    return kernel
 
 
-def _arguments(cluster: Cluster) -> list[SSAValue]:
+def arguments_of(cluster: Cluster) -> list[SSAValue]:
+    """What a cluster's kernel is called with, in the order in which its ops first read it."""
     inside = {result for op in cluster.ops for result in op.results}
     read = (value for op in cluster.ops for value in values_read(op))
     return [value for value in dict.fromkeys(read) if value not in inside and not is_material(value.owner)]
@@ -75,13 +66,6 @@ def _strip_names(kernel: func.FuncOp) -> None:
     for op in kernel.walk():
         for value in (*op.results, *(arg for region in op.regions for block in region.blocks for arg in block.args)):
             value.name_hint = None
-
-
-def kernel_text(kernel: func.FuncOp) -> str:
-    """The text by which kernels are compared: without locations, before it is named."""
-    stream = StringIO()
-    Printer(stream).print_op(kernel)
-    return stream.getvalue()
 
 
 def in_place(

@@ -28,6 +28,11 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 }
 """What a target runs before it turns kernels into code, by name."""
 
+MOST_AGED = 2_000_000
+"""New objects that may have gathered, in pipelines run in this process, before a full collection."""
+
+_aged = 0
+
 
 class PassError(DiagnosticException):
     """A pass failed; `reproducer` is the IR before it, when a directory for it was given."""
@@ -85,7 +90,23 @@ def _collection_paused() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            _age()
             gc.enable()
+
+
+def _age() -> None:
+    """Moves the new objects to the oldest generation, unseen: else the next allocation would look through them all.
+
+    That is a second for a network of ten thousand ops. A full collection comes when as much as two such have gathered.
+    """
+    global _aged
+    _aged += gc.get_count()[0]
+    if _aged > MOST_AGED:
+        _aged = 0
+        gc.collect()
+    elif not gc.get_freeze_count():  # what the user froze stays frozen
+        gc.freeze()
+        gc.unfreeze()
 
 
 def _run(

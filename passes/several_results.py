@@ -12,7 +12,9 @@ from cellc.passes.generic_rewrites import erase, merged_parts
 from cellc.passes.linalg_analysis import (
     bare_dims,
     captured_values,
+    input_count,
     input_maps,
+    inputs_of,
     is_all_parallel,
     loop_extents,
     size_of,
@@ -36,13 +38,13 @@ def _same_iterations(producer: GenericOp, user: GenericOp) -> bool:
     """Whether the user reads each result only at the index the producer writes in the same iteration."""
     if loop_extents(producer) != loop_extents(user) or set(producer.results) & set(captured_values(user)):
         return False
-    reads = [m for v, m in zip(user.inputs, input_maps(user), strict=False) if v in producer.results]
+    reads = [m for v, m in zip(inputs_of(user), input_maps(user), strict=False) if v in producer.results]
     return all(bare_dims(m) == list(range(m.num_dims)) for m in reads)
 
 
 def _merge(first: GenericOp, second: GenericOp) -> GenericOp | None:
     """One generic in the place of `second`; None if too wide or if another op stands between them."""
-    shared = len(set(first.inputs) & set(second.inputs)) + len(set(first.results) & set(second.inputs))
+    shared = len(set(inputs_of(first)) & set(inputs_of(second))) + len(set(first.results) & set(inputs_of(second)))
     if len(first.operands) + len(second.operands) - shared > MAX_OPERANDS:
         return None
     dependents = can_sink(first, second)
@@ -76,14 +78,14 @@ def _siblings(op: GenericOp) -> list[GenericOp]:
     """Later all-parallel generics with an input of full size in common, and no path from this one."""
     extents = loop_extents(op)
     found: dict[GenericOp, None] = {}
-    for value, map_ in zip(op.inputs, input_maps(op), strict=False):
+    for value, map_ in zip(inputs_of(op), input_maps(op), strict=False):
         if size_of(value) < prod(extents) or size_of(value) < 2:
             continue
         for use in value.uses:
             user = use.operation
             if not isinstance(user, GenericOp) or user is op or not is_all_parallel(user):
                 continue
-            if use.index < len(user.inputs) and input_maps(user)[use.index] == map_ and loop_extents(user) == extents:
+            if use.index < input_count(user) and input_maps(user)[use.index] == map_ and loop_extents(user) == extents:
                 found[user] = None
     return [sibling for sibling in found if op.is_before_in_block(sibling) and _independent(op, sibling)]
 

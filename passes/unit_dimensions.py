@@ -20,6 +20,7 @@ from cellc.passes.linalg_analysis import (
     bare_dim,
     covers_loops,
     input_maps,
+    inputs_of,
     is_all_parallel,
     is_identity,
     loop_extents,
@@ -39,16 +40,16 @@ def drop_unit_dimensions(block: Block) -> None:
 
 
 def _fold_unit_reshapes(op: GenericOp) -> GenericOp:
-    inputs, maps = list(op.inputs), maps_of(op)
+    inputs, maps = list(inputs_of(op)), maps_of(op)
     for index in range(len(inputs)):
         while (step := _before_unit_reshape(inputs[index], maps[index])) is not None:
             rest = [m for i, m in enumerate(maps) if i != index]
             if not covers_loops([*rest, step[1]], len(op.iterator_types)):
                 break
             inputs[index], maps[index] = step
-    if inputs == list(op.inputs):
+    if inputs == list(inputs_of(op)):
         return op
-    parts = Parts.of(op)
+    parts = Parts.taken(op)
     parts.inputs, parts.input_maps = inputs, maps[: len(inputs)]
     return replace_generic(op, parts)
 
@@ -91,7 +92,7 @@ def _drop_unit_loops(op: GenericOp) -> None:
     kept = _kept_loops(op)
     if len(kept) == len(op.iterator_types):
         return
-    parts = Parts.of(op)
+    parts = Parts.taken(op)
     groups = _groups(kept, len(parts.iterators))
     places = [AffineExpr.dimension(kept.index(i) if i in kept else 0) for i in range(len(parts.iterators))]
     parts.input_maps = [map_.replace_dims_and_symbols(places, (), len(kept), 0) for map_ in parts.input_maps]
