@@ -132,8 +132,8 @@ class InstanceNorm2d(Cell):
     Raises:
         TypeError: `num_features` is not an int, `eps` or `momentum` is not a float, `affine` is not a bool, an initial
             value has another type than said above, or the input does not hold floats.
-        ValueError: `num_features` is below 1, `momentum` is not in [0, 1], or the input does not have shape
-            (N, C, H, W).
+        ValueError: `num_features` is below 1, `eps` is not in (0, 1], `momentum` is not in [0, 1], or the input does
+            not have shape (N, C, H, W).
 
     Examples:
         >>> nn.InstanceNorm2d(3)(ops.ones((2, 3, 2, 2))).shape
@@ -157,7 +157,9 @@ class InstanceNorm2d(Cell):
         super().__init__()
         owner = self.cls_name
         self.num_features = _validate.positive_int("num_features", num_features, owner)
-        self.eps = _validate.of_type("eps", eps, float, owner)
+        if not 0 < _validate.of_type("eps", eps, float, owner) <= 1:
+            raise bad_argument(ValueError, f"For '{owner}', 'eps' must be in (0, 1], but got {eps}.")
+        self.eps = eps
         if not 0 <= _validate.of_type("momentum", momentum, float, owner) <= 1:
             raise bad_argument(ValueError, f"For '{owner}', 'momentum' must be in [0, 1], but got {momentum}.")
         self.momentum = momentum

@@ -57,9 +57,9 @@ def int_in(name: str, value: Any, low: int, high: int, owner: str) -> int:
 
 
 def positive_float(name: str, value: Any, owner: str) -> float:
-    """`value`, a float above 0."""
-    if not of_type(name, value, float, owner) > 0:
-        raise bad_argument(ValueError, f"For '{owner}', '{name}' must be greater than 0, but got {value}.")
+    """`value`, a finite float above 0."""
+    if not 0 < of_type(name, value, float, owner) < float("inf"):
+        raise bad_argument(ValueError, f"For '{owner}', '{name}' must be finite and greater than 0, but got {value}.")
     return value
 
 

@@ -55,6 +55,7 @@ def test_worked_examples():
         (lambda: nn.GroupNorm(2, 3), ValueError, "'num_channels' 3 must be divisible by 'num_groups' 2"),
         (lambda: nn.GroupNorm(0, 3), ValueError, "'num_groups' must be at least 1"),
         (lambda: nn.GroupNorm(1, 3, eps=1), TypeError, "'eps' must be float"),
+        (lambda: nn.InstanceNorm2d(3, eps=0.0), ValueError, "'eps' must be in (0, 1], but got 0.0"),
         (lambda: nn.InstanceNorm2d(3, momentum=1), TypeError, "'momentum' must be float, but got 1"),
         (lambda: nn.InstanceNorm2d(3, momentum=1.5), ValueError, "'momentum' must be in [0, 1], but got 1.5"),
         (lambda: nn.InstanceNorm2d(3, gamma_init=[1]), TypeError, "'gamma_init' must be Tensor or int or float"),

@@ -61,7 +61,7 @@ def test_worked_examples():
         (lambda: nn.EmbeddingLookup(3, 2, sparse=False), ValueError, "'sparse' must be True when 'target' is 'CPU'"),
         (lambda: nn.EmbeddingLookup(3, 2, slice_mode="rows"), ValueError, "'slice_mode' must be one of 'batch_slice'"),
         (lambda: nn.EmbeddingLookup(3, 2, slice_mode="field_slice"), ValueError, "'manual_shapes' must be given"),
-        (lambda: nn.EmbeddingLookup(3, 2, max_norm=0.0), ValueError, "'max_norm' must be greater than 0"),
+        (lambda: nn.EmbeddingLookup(3, 2, max_norm=0.0), ValueError, "'max_norm' must be finite and greater than 0"),
         (lambda: nn.EmbeddingLookup(3, 2, vocab_cache_size=4), ValueError, "'vocab_cache_size' must be in [0, 0]"),
         (lambda: nn.MultiFieldEmbeddingLookup(3, 2, 0), ValueError, "'field_size' must be at least 1"),
         (lambda: nn.MultiFieldEmbeddingLookup(3, 2, 2, operator="MIN"), ValueError, "'operator' must be one of 'SUM'"),

@@ -235,7 +235,7 @@ def test_names_and_shapes_of_slots():
         ({"momentum": -0.5}, ValueError, "'momentum' must not be negative, but got -0.5"),
         ({"weight_decay": "x"}, TypeError, "'weight_decay' must be a number or a Cell, but got 'x'"),
         ({"weight_decay": -1.0}, ValueError, "'weight_decay' must not be negative, but got -1.0"),
-        ({"loss_scale": 0.0}, ValueError, "'loss_scale' must be greater than 0, but got 0.0"),
+        ({"loss_scale": 0.0}, ValueError, "'loss_scale' must be finite and greater than 0, but got 0.0"),
         ({"use_nesterov": 1}, TypeError, "'use_nesterov' must be bool, but got 1 of type int"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
@@ -276,7 +276,7 @@ def test_wrong_groups(group, error, said):
         (lambda p: nn.SGD(p, nesterov=True), ValueError, "'nesterov' needs 'momentum' > 0"),
         (lambda p: nn.Adam(p, beta1=1.0), ValueError, "'beta1' must be in"),
         (lambda p: nn.Adam(p, beta2=1), TypeError, "'beta2' must be float, but got 1"),
-        (lambda p: nn.Adam(p, eps=0.0), ValueError, "'eps' must be greater than 0"),
+        (lambda p: nn.Adam(p, eps=0.0), ValueError, "'eps' must be finite and greater than 0"),
         (lambda p: nn.Adam(p, use_locking=1), TypeError, "'use_locking' must be bool"),
         (
             lambda p: nn.Momentum(p, 0.1, 0.9)((ops.ones((1,)),)),
