@@ -68,8 +68,8 @@ def _max_pool2d(
         return b.narrow(best, x.dtype), b.empty(index_type)
 
     def body(element: Scalar, best: Scalar, index: Scalar) -> tuple[Scalar, Scalar]:
-        """A NaN is the largest, and the first of several stays."""
-        better = (element > best) | (element.is_nan() & best.eq(best))
+        """A NaN is the largest, and the first of several stays: not smaller or equal includes NaN."""
+        better = ~(element <= best) & best.eq(best)
         return better.select(element, best), better.select(_offset(element.body, kernel[1]), index)
 
     inits = [init, ("i32", -1 if any(padding) else 0)]

@@ -33,6 +33,9 @@ _NATIVE_MATH = frozenset(
     )
 )  # fmt: skip
 
+EITHER_ZERO = ("arith.maximumf", "arith.minimumf")
+"""Of zeros of both signs these may give either, as NumPy's: an instruction or two less each on x86."""
+
 
 def widest_item(block: Block) -> int:
     """Bytes of the widest type in a body, at least 4: narrower ones are widened to compute."""
@@ -111,6 +114,8 @@ class BodyWriter:
             return f"{op.name} {joined} : {self._type(op.operands[0])} to {kind}"
         if op.name == "math.rsqrt":
             return self._reciprocal_root(op, operands[0])
+        if op.name in EITHER_ZERO:
+            return f"{op.name} {joined} fastmath<nsz> : {kind}"
         if op.name.startswith("arith.") or op.name in _NATIVE_MATH:
             return f"{op.name} {joined} : {kind}"
         if op.name.startswith("math."):

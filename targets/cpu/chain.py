@@ -12,7 +12,7 @@ from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter
-from cellc.targets.cpu.pairs import open_nest
+from cellc.targets.cpu.pairs import contiguous_over, open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter, windows
 from cellc.targets.target import UnsupportedKernelError
 
@@ -86,9 +86,14 @@ class ChainWriter:
         return windows(used, loop_extents(op), inner, self._outer - 1, lanes)
 
     def _writes_rows(self, op: linalg.GenericOp) -> bool:
+        """Whether results are contiguous along the last outer loop, or along it and a short inner one."""
         views, maps = self._kernel.views, list(op.indexing_maps)[len(op.inputs) :]
         stored = [views[v].access(m.data).strides for v, m in zip(op.results, maps, strict=True) if v in views]
-        return all(strides[self._outer - 1] == 1 for strides in stored)
+        extents, lanes = loop_extents(op), self._kernel.level.lanes(widest_item(op.body.block))
+        inner = range(self._outer, len(extents))
+        return all(s[self._outer - 1] == 1 for s in stored) or any(
+            contiguous_over(stored, extents, self._outer - 1, d, lanes) for d in inner
+        )
 
     def write(self) -> None:
         """Writes one block and sets the kernel's number of blocks."""

@@ -1,6 +1,6 @@
 """Lanes along two loops: a short innermost one and the next, as in images that are windows side by side."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.nest import Nest, collapse
@@ -32,28 +32,36 @@ def paired(opened: NestWriter) -> NestWriter:
     nest, dims = opened.nest, opened.open_parallel
     if len(dims) < 2 or nest.reduced:
         return opened
-    outer, inner = dims[-2:]
-    short = nest.extents[inner]
-    fits = 1 < short < opened.vectors.lanes and opened.vectors.lanes % short == 0 and nest.extents[outer] > 1
-    if not fits or any(a.strides[inner] != 1 or a.strides[outer] != short for a in nest.outputs):
-        return opened
-    return PairWriter(opened, inner)
+    results, inner, lanes = [a.strides for a in nest.outputs], dims[-1], opened.vectors.lanes
+    outer = next((d for d in reversed(dims[:-1]) if contiguous_over(results, nest.extents, d, inner, lanes)), None)
+    return opened if outer is None else PairWriter(opened, outer, inner)
+
+
+def contiguous_over(
+    results: Sequence[Sequence[int]], extents: Sequence[int], outer: int, inner: int, lanes: int
+) -> bool:
+    """Whether results with these strides are contiguous over two loops, the inner one a fraction of a vector."""
+    short = extents[inner]
+    if not 1 < short < lanes or lanes % short or extents[outer] == 1:
+        return False
+    return all(strides[inner] == 1 and strides[outer] == short for strides in results)
 
 
 class PairWriter(NestWriter):
-    """Lane l is at index l // short of the vector loop and l % short of loop `inner`, whose extent is `short`."""
+    """Lane l is at index l // short of loop `outer` and l % short of loop `inner`, whose extent is `short`."""
 
-    def __init__(self, opened: NestWriter, inner: int) -> None:
+    def __init__(self, opened: NestWriter, outer: int, inner: int) -> None:
         super().__init__(opened.writer, opened.nest, opened.vectors.lanes)
         self.position = opened.position
         self.position[inner] = opened.writer.index(0)
+        self._outer = outer
         self._inner = inner
         self._short = opened.nest.extents[inner]
         self._long = self.vectors.lanes // self._short
 
     def vector_loop_dim(self) -> int | None:
         """The outer one of the two loops."""
-        return self.open_parallel[-1]
+        return self._outer
 
     def load(self, access: Access, dim: int | None) -> str:
         """Elements of an operand; repeated in registers where only the outer loop moves it."""

@@ -11,6 +11,7 @@ from math import prod
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation
 
+from cellc.targets.cpu.body import EITHER_ZERO
 from cellc.targets.cpu.grid import Grid, make_grid
 from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
@@ -35,6 +36,10 @@ _NEUTRAL = {
 
 # Terms of a partial sum, after which it joins a sum of such sums.
 _PIECE = 64
+
+# Terms of a sum, and ops of all of them, that are written without loops.
+_UNROLLED = 16
+_UNROLLED_OPS = 512
 
 # Writes a loop from a start to an end over carried values.
 Steps = Callable[[str, str, list[str]], list[str]]
@@ -67,12 +72,12 @@ def neutral(combiner: str, element: str) -> float | int:
 def windows(
     inputs: Sequence[Sequence[int]], extents: Sequence[int], inner: Sequence[int], dim: int, lanes: int
 ) -> bool:
-    """Whether lanes along loop `dim` read windows side by side, each too small to fill a vector.
+    """Whether lanes along loop `dim` read windows side by side or overlapping, each too small to fill a vector.
 
     `inputs` has the strides of each input, `inner` the loops over a window. Whole vectors with every
     stride-th element taken then beat vectors of one window's few elements.
     """
-    close = all(0 <= strides[dim] <= WOVEN for strides in inputs) and any(strides[dim] > 1 for strides in inputs)
+    close = all(0 <= strides[dim] <= WOVEN for strides in inputs) and any(strides[dim] > 0 for strides in inputs)
     short = all(extents[d] < lanes for d in inner for strides in inputs if strides[d] == 1)
     return close and short and extents[dim] > 1
 
@@ -183,6 +188,9 @@ class ReductionWriter:
         if not self._nest.reduced:
             store(step(initial))
             return
+        if self._short(group):
+            store(self._unrolled(self._nest.reduced, initial, step))
+            return
         *outer, last = self._nest.reduced
         extent = self._nest.extents[last]
 
@@ -193,6 +201,22 @@ class ReductionWriter:
             return self._in_pieces(extent, 1, carried, steps)
 
         store(self._nest_writer.carried_loops(outer, initial, types, row))
+
+    def _short(self, group: int) -> bool:
+        """Whether all terms of `group` vectors of results are few enough to be written one after the other."""
+        terms = prod(self._nest.extents[d] for d in self._nest.reduced)
+        return terms <= _UNROLLED and terms * group * len(list(self._nest.body.ops)) <= _UNROLLED_OPS
+
+    def _unrolled(self, dims: Sequence[int], carried: list[str], step: Callable[[list[str]], list[str]]) -> list[str]:
+        """`step` for each term, at constant indices: LLVM would leave loops around a window of a few elements."""
+        if not dims:
+            return step(carried)
+        dim, *rest = dims
+        for index in range(self._nest.extents[dim]):
+            self._nest_writer.position[dim] = self._nest_writer.writer.index(index)
+            carried = self._unrolled(rest, carried, step)
+        self._nest_writer.position[dim] = None
+        return carried
 
     def _each(self, dim: int | None, group: int, write: Callable[[int], list[str]]) -> list[str]:
         """What `write` gives for each vector of a group, one after the other."""
@@ -237,7 +261,8 @@ class ReductionWriter:
 
     def _combine(self, first: str, second: str) -> str:
         kind = self._vectors.type(self._nest.element_type)
-        return self._vectors.writer.pure(f"{self._combiner} {first}, {second} : {kind}")
+        flags = " fastmath<nsz>" if self._combiner in EITHER_ZERO else ""
+        return self._vectors.writer.pure(f"{self._combiner} {first}, {second}{flags} : {kind}")
 
     def _horizontal(self, vector: str) -> str:
         lanes = self._vectors.lanes

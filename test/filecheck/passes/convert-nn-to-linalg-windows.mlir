@@ -56,8 +56,7 @@ func.func @input_gradient(%g : tensor<2x4x4x4xf32>, %w : tensor<4x3x3x3xf32>) ->
 func.func @max_pool(%x : tensor<1x2x4x4xf32>) -> (tensor<1x2x2x2xf32>, tensor<1x2x2x2xi32>) {
   // CHECK:      [[W:%.*]] = tensor.empty() : tensor<2x2xf32>
   // CHECK:      linalg.generic {{.*}} -> (d0, d1, ((d2 * 2) + d4), ((d3 * 2) + d5))>, {{.*}} -> (d4, d5)>, {{.*}} ins(%x, [[W]] :
-  // CHECK:        arith.cmpf ogt
-  // CHECK:        arith.cmpf une
+  // CHECK:        arith.cmpf ole
   // CHECK:        arith.cmpf oeq
   // CHECK-COUNT-2: arith.select
   // CHECK:      } -> (tensor<1x2x2x2xf32>, tensor<1x2x2x2xi32>)

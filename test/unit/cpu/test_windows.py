@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cellc.targets.cpu.level import LEVELS, native_level
-from support.cpu_kernels import Operand, assembly, compile_text, filled, generic, kernel
+from support.cpu_kernels import Operand, assembly, compile_text, empty, filled, generic, kernel
 
 LEVEL_NAMES = [name for name in LEVELS if name in ("v2", "v3", native_level().name)]
 MAXIMUM = "%s = arith.maximumf %o0, %i0 : f32\nlinalg.yield %s : f32"
@@ -50,10 +50,10 @@ def pooling(x: np.ndarray, stride: int, positions: bool) -> str:
     return kernel("reduction", [("%x", x.shape, "f32")], ops, [("%r", shape, "f32"), ("%j", shape, "i32")], 3)
 
 
-def expected(x: np.ndarray, stride: int) -> tuple[np.ndarray, np.ndarray]:
+def expected(x: np.ndarray, stride: int, size: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """The largest element of each window, NaN above all, and the first place it is at (-1 if all are -inf)."""
-    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))[:, ::stride, ::stride]
-    flat = windows.reshape(*windows.shape[:3], 9)
+    windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), (1, 2))[:, ::stride, ::stride]
+    flat = windows.reshape(*windows.shape[:3], size * size)
     place = np.argmax(flat, axis=3)
     largest = np.take_along_axis(flat, place[..., None], 3)[..., 0]
     return largest, np.where(largest == -np.inf, -1, place).astype(np.int32)
@@ -109,3 +109,51 @@ def test_elements_of_many_windows_share_a_vector() -> None:
     text = assembly(pooling(image(4, 33, 33), 2, True), LEVELS["v4"])
     assert "gather" not in text
     assert re.search(r"vpermt2ps\b.*zmm", text), "every second element of two vectors"
+
+
+def tiled_gradient(shape: tuple[int, int, int]) -> str:
+    """Where the largest of each 2x2 window of x lies: g of the window, elsewhere 0; in the layout of x, split."""
+    n, h, w = shape
+    pooled, split = (n, h // 2, w // 2), (n, h // 2, 2, w // 2, 2)
+    inputs = [Operand("%x", shape, "f32", "d0, (d1 * 2 + d3), (d2 * 2 + d4)"), Operand("%w", (2, 2), "f32", "d3, d4")]
+    starts = [Operand("%a", pooled, "f32", "d0, d1, d2"), Operand("%b", pooled, "i32", "d0, d1, d2")]
+    chosen = [Operand("%d", pooled, "f32", "d0, d1, d2"), Operand("%k", pooled, "i32", "d0, d1, d2")]
+    body = """%y = linalg.index 3 : index
+%u = linalg.index 4 : index
+%c = arith.constant 2 : index
+%m = arith.muli %y, %c : index
+%q = arith.addi %m, %u : index
+%r = arith.index_cast %q : index to i32
+%e = arith.cmpi eq, %i1, %r : i32
+%z = arith.constant 0.0 : f32
+%s = arith.select %e, %i0, %z : f32
+linalg.yield %s : f32"""
+    ops = [
+        "%w = tensor.empty() : tensor<2x2xf32>",
+        filled("%a", pooled, "f32", "0xFF800000"),
+        filled("%b", pooled, "i32", "0"),
+        generic("%p, %k", "ppprr", inputs, starts, SELECT.replace("constant 3", "constant 2")),
+        empty("%e0", split, "f32"),
+        generic("%t", "ppppp", chosen, [Operand("%e0", split, "f32", "d0, d1, d3, d2, d4")], body),
+    ]
+    arguments = [("%x", shape, "f32"), ("%d", pooled, "f32")]
+    return kernel("reduction", arguments, ops, [("%t", split, "f32")], 3)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("width", [2, 10, 32, 56, 130])
+def test_gradients_of_windows_that_tile_the_image(width: int, level: str) -> None:
+    x = image(2, 8, width)
+    g = np.random.default_rng(width).standard_normal((2, 4, width // 2)).astype(np.float32)
+    chosen = expected(x, 2, 2)[1].clip(0)
+    wanted = np.where(np.arange(4).reshape(2, 1, 2) == chosen[:, :, None, :, None], g[:, :, None, :, None], 0)
+    np.testing.assert_array_equal(compile_text(tiled_gradient(x.shape), LEVELS[level])(x, g)[0], wanted)
+
+
+def test_gradients_read_every_second_element_of_whole_vectors() -> None:
+    assert "vpermt2ps" in assembly(tiled_gradient((2, 8, 64)), LEVELS["v4"])
+
+
+def test_overlapping_windows_of_a_chain_take_lanes_along_the_row() -> None:
+    """One window at a time would be stored as a scalar."""
+    assert "vmovss" not in assembly(pooling(image(2, 9, 66), 1, True), LEVELS["v4"])
