@@ -5,13 +5,12 @@ to scratch once where that pays; register tiles of sums then run over the rows. 
 pieces whose partial sums wait in scratch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from math import ceil, prod
+from math import ceil
 
 from xdsl.dialects.linalg.ops import GenericOp
 
-from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.chain import write_reduction_kernel
 from cellc.targets.cpu.finish import Place, TileFinisher
 from cellc.targets.cpu.grid import divide
@@ -19,6 +18,7 @@ from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.packing import PanelPacker, ResidentPanels
+from cellc.targets.cpu.partial_sums import PartialSums
 from cellc.targets.cpu.product import Factor, Product, product_of
 from cellc.targets.cpu.tiling import Tiling, choose_blocking, choose_tiling
 
@@ -63,7 +63,7 @@ class ProductWriter:
         packs = self._blocking.packed and panels is None
         self._packer = PanelPacker(kernel, product, tiling, pieces) if packs else None
         self._finisher = TileFinisher(kernel, product, tiling, self._nest_writer)
-        self._partial: Access | None = None
+        self._partial: PartialSums | None = None
         self._panel_start = ""
         self._width = 0
 
@@ -80,7 +80,10 @@ class ProductWriter:
 
     def _write(self, ranges: dict[int, Range]) -> None:
         batch = [d for d in self._nest.parallel if d not in (*self._shared, self._tiling.lane_dim)]
-        self._partial = self._partial_sums(ranges)
+        if self._blocking.pieces is not None or self._blocking.turned:
+            self._partial = PartialSums(
+                self._kernel, self._product, self._tiling, self._nest_writer, self._shared, self._chunks, ranges
+            )
         self._nest_writer.loops(batch, ranges, lambda: self._panels(ranges))
 
     def _block_ranges(self) -> dict[int, Range]:
@@ -126,12 +129,13 @@ class ProductWriter:
         self._panel_start, self._width = start, width
         self._finisher.panel(start, width)
         vector, scalar = self._placed(self._vector), self._placed(self._scalar)
-        pieces = self._blocking.pieces
-        if pieces is None:
+        partial, pieces = self._partial, self._blocking.pieces
+        if partial is None or pieces is None:
             panel = self._packed(vector, {})
-            self._rows(ranges, lambda rows: self._finish(rows, self._whole_sums(panel, scalar, rows)))
+            self._rows(ranges, lambda rows: self._keep_or_finish(rows, self._whole_sums(panel, scalar, rows)))
+            self._turn()
             return
-        self._rows(ranges, lambda rows: self._store_partial(rows, self._initial(rows)))
+        self._rows(ranges, lambda rows: partial.store(self._places(rows), self._initial(rows)))
         dim = self._nest.reduced[0]
         extent = self._nest.extents[dim]
 
@@ -141,11 +145,25 @@ class ProductWriter:
                 upper = self._writer.pure(f"arith.minsi {upper}, {self._writer.index(extent)} : index")
             part = {dim: (lower, upper)}
             panel = self._packed(vector, part)
-            self._rows(ranges, lambda rows: self._add_piece(panel, scalar, rows, part))
+            self._rows(ranges, lambda rows: self._add_piece(partial, panel, scalar, rows, part))
             return []
 
         self._writer.loop((self._writer.index(0), self._writer.index(extent), pieces), piece)
-        self._rows(ranges, lambda rows: self._finish(rows, self._load_partial(rows)))
+        if self._blocking.turned:
+            self._turn()
+        else:
+            self._rows(ranges, lambda rows: self._finish(rows, partial.load(self._places(rows))))
+
+    def _keep_or_finish(self, rows: int, sums: list[str]) -> None:
+        if self._partial is None:
+            self._finish(rows, sums)
+        else:
+            self._partial.store(self._places(rows), sums)
+
+    def _turn(self) -> None:
+        """Stores the panel's sums where they waited for that."""
+        if self._partial is not None:
+            self._partial.turn(self._finisher, self._blocking.turned, self._count())
 
     def _placed(self, factor: Factor) -> Factor:
         return replace(factor, access=factor.access.at(self._tiling.lane_dim, self._panel_start))
@@ -213,36 +231,11 @@ class ProductWriter:
             return [self._micro.dots(vector, scalar, self._width)]
         return self._micro.sums(vector, scalar, rows, self._width, self._initial(rows), {})
 
-    def _add_piece(self, vector: Factor, scalar: Factor, rows: int, part: dict[int, Range]) -> None:
-        sums = self._micro.sums(vector, scalar, rows, self._width, self._load_partial(rows), part)
-        self._store_partial(rows, sums)
+    def _add_piece(
+        self, partial: PartialSums, vector: Factor, scalar: Factor, rows: int, part: dict[int, Range]
+    ) -> None:
+        places = self._places(rows)
+        partial.store(places, self._micro.sums(vector, scalar, rows, self._width, partial.load(places), part))
 
     def _finish(self, rows: int, sums: list[str]) -> None:
         self._finisher.finish(rows, self._places(rows), sums)
-
-    # Partial sums of one panel: [row of the block][column].
-
-    def _partial_sums(self, ranges: dict[int, Range]) -> Access | None:
-        if self._blocking.pieces is None:
-            return None
-        chunks, strides, terms = self._chunks, [0] * len(self._nest.extents), []
-        for position, dim in enumerate(self._shared):
-            strides[dim] = self._tiling.width * prod(chunks[d] for d in self._shared[position + 1 :])
-            terms.append((ranges[dim][0], -strides[dim]))
-        strides[self._tiling.lane_dim] = 1
-        size = self._tiling.width * prod(chunks[d] for d in self._shared)
-        return Access(self._kernel.scratch(self._product.element, size), 0, tuple(strides), tuple(terms))
-
-    def _partial_at(self, offsets: Mapping[int, int], j: int) -> Access:
-        assert self._partial is not None
-        access = self._partial.shifted(self._tiling.lane_dim, j * self._tiling.lanes)
-        for dim, offset in offsets.items():
-            access = access.shifted(dim, offset)
-        return self._nest_writer.located(access)
-
-    def _load_partial(self, rows: int) -> list[str]:
-        return [self._vectors.load(self._partial_at(*place), 1) for place in self._places(rows)]
-
-    def _store_partial(self, rows: int, sums: list[str]) -> None:
-        for place, value in zip(self._places(rows), sums, strict=True):
-            self._vectors.store(value, self._partial_at(*place), 1)

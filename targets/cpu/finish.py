@@ -88,12 +88,17 @@ class TileFinisher:
             start = {**offsets, tile_dim: offsets[tile_dim] // lanes * lanes, lane_dim: number * lanes}
             groups.setdefault((tuple(start.items()), number), []).append(value)
         for (items, number), group in groups.items():
-            if len(group) == 1:
-                # Not turned: LLVM 22 for AVX-512 can store wrong lanes of a vector that is shuffled with itself.
-                self._across(group[0], number, Offsets(dict(items)))
-                continue
-            turned = self._vectors.transpose(group + [group[0]] * (lanes - len(group)), self._product.element)
-            self._columns(tile_dim, dict(items), len(group), turned[: self._width - number * lanes])
+            self.turn(tile_dim, dict(items), number, group)
+
+    def turn(self, dim: int, start: Mapping[int, int], number: int, rows: list[str]) -> None:
+        """Stores vector `number` of at most `lanes` rows along loop `dim`, from offsets `start` on."""
+        lanes = self._tiling.lanes
+        if len(rows) == 1:
+            # Not turned: LLVM 22 for AVX-512 can store wrong lanes of a vector that is shuffled with itself.
+            self._across(rows[0], number, Offsets(start))
+            return
+        turned = self._vectors.transpose(rows + [rows[0]] * (lanes - len(rows)), self._product.element)
+        self._columns(dim, start, len(rows), turned[: self._width - number * lanes])
 
     def _columns(self, tile_dim: int, start: Mapping[int, int], valid: int, columns: Sequence[str]) -> None:
         """Columns from `start` on, lanes along the tile's loop."""

@@ -55,6 +55,16 @@ class Product:
         assert right is not None
         return Factor(left, self.extensions[0]), Factor(right, self.extensions[1])
 
+    @property
+    def around(self) -> list[Access]:
+        """What the epilogue reads and writes, the sums aside."""
+        return [*(a for a in self.nest.inputs[2:] if a is not None), *self.nest.outputs]
+
+    @property
+    def uses_index(self) -> bool:
+        """Whether the epilogue asks for loop indices."""
+        return self.epilogue is not None and any(isinstance(op, linalg.IndexOp) for op in self.epilogue.ops)
+
     def shared(self, factor: int, lane_dim: int) -> list[int]:
         """The parallel loops along which a factor stays the same."""
         access = self.factors[factor].access

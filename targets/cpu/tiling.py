@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil, prod
+from math import ceil, gcd, lcm, prod
 
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.nest import Nest, volume
@@ -111,7 +111,9 @@ def _score(product: Product, tiling: Tiling) -> float:
     output, vector = nest.outputs[0], product.factors[tiling.vector_factor].access
     scalar = product.factors[1 - tiling.vector_factor].access
     turned = tiling.tile_dim is not None and output.strides[tiling.tile_dim] == 1
-    score *= 1.0 if output.strides[tiling.lane_dim] == 1 else 0.97 if turned else 0.7
+    if output.strides[tiling.lane_dim] != 1:
+        # Tiles along the loop to store along read what their neighbours read too.
+        score *= 0.97 if turned else 0.969 if _turnable(product, tiling) else 0.7
     if vector.strides[tiling.lane_dim] != 1:
         rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
         score *= 0.95 if rows > 16 else 0.2
@@ -119,7 +121,15 @@ def _score(product: Product, tiling: Tiling) -> float:
         score *= 0.2
     if _few_blocks(product, tiling):
         score *= 0.9
-    return score - 1e-3 * loads / work - 1e-5 * work
+    return score - 0.05 * loads / work - 1e-5 * work
+
+
+def _turnable(product: Product, tiling: Tiling) -> bool:
+    """Whether results can be stored along their own loops, whatever loop the tile runs along."""
+    nest = product.nest
+    same = product.shared(tiling.vector_factor, tiling.lane_dim)
+    shared = [d for d in nest.parallel if d in (*same, tiling.tile_dim, tiling.second_dim)]
+    return prod(nest.extents[d] for d in contiguous_rows(product, shared)) >= tiling.lanes
 
 
 def _used(nest: Nest, tiling: Tiling) -> float:
@@ -157,12 +167,14 @@ class Blocking:
     """`chunks[d]` iterations of loop d per block, counted in panels for the lane loop.
 
     `packed`: panels are copied to scratch. `pieces`: steps of the outermost reduction loop at a time, or None
-    where it runs as a whole.
+    where it runs as a whole. `turned`: loops that the results walk as one, along which they are stored; the sums
+    of a panel wait in scratch for that. None where they are stored tile by tile.
     """
 
     chunks: dict[int, int]
     packed: bool
     pieces: int | None
+    turned: list[int]
 
 
 def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
@@ -191,7 +203,39 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
             chunks[d] = min(nest.extents[d], ceil(_BLOCK_STEPS / max(1, per_block)))
             per_block *= chunks[d]
     packed = {tiling.tile_dim, tiling.second_dim} <= {None, *same} and _packed(product, tiling, rows)
-    return Blocking(chunks, packed, _pieces(product, tiling, steps))
+    turned = _turned(product, tiling, shared, chunks)
+    return Blocking(chunks, packed, _pieces(product, tiling, steps), turned)
+
+
+def _turned(product: Product, tiling: Tiling, shared: list[int], chunks: dict[int, int]) -> list[int]:
+    """The inner loops of a block's rows to store along; the first one's chunk is made whole vectors of them."""
+    nest, dims = product.nest, contiguous_rows(product, shared)
+    while dims and any(chunks[d] < nest.extents[d] for d in dims[1:]):
+        dims = dims[1:]
+    if not dims or tiling.dot_dim is not None or nest.outputs[0].strides[tiling.lane_dim] == 1:
+        return []
+    first, inner = dims[0], prod(nest.extents[d] for d in dims[1:])
+    if nest.extents[first] * inner < tiling.lanes:
+        return []
+    if chunks[first] < nest.extents[first]:
+        unit = {tiling.tile_dim: tiling.tile, tiling.second_dim: tiling.second}.get(first, 1)
+        unit = lcm(unit, tiling.lanes // gcd(tiling.lanes, inner))
+        chunks[first] = min(nest.extents[first], ceil(chunks[first] / unit) * unit)
+    return dims
+
+
+def contiguous_rows(product: Product, shared: list[int]) -> list[int]:
+    """The last of the loops `shared` that the first result walks as contiguous memory, and everything the epilogue
+    reads or writes as one loop."""
+    nest, dims = product.nest, list[int]()
+    if product.uses_index or not shared or nest.outputs[0].strides[shared[-1]] != 1:
+        return dims
+    for dim in reversed(shared):
+        accesses = product.around
+        if dims and any(a.strides[dim] != a.strides[dims[0]] * nest.extents[dims[0]] for a in accesses):
+            break
+        dims.insert(0, dim)
+    return dims
 
 
 def _split_rows(product: Product, tiling: Tiling, chunks: dict[int, int], shared: list[int], most: int) -> int:

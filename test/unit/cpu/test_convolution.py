@@ -18,6 +18,13 @@ CASES = [
     Convolution(1, 3, 19, 19, 16, 7, 7, 2),
     Convolution(1, 3, 14, 14, 64, 7, 7),  # a block is cut in whole tiles along the outer of their two loops
 ]
+# Sums of a panel wait for whole rows of the result: with rests of rows and columns, several blocks, several pieces.
+CASES += [
+    Convolution(2, 70, 4, 4, 70, 3, 3),
+    Convolution(4, 40, 9, 9, 200, 3, 3),
+    Convolution(9, 24, 10, 10, 17, 2, 3),
+    Convolution(1, 300, 3, 3, 65, 1, 1),
+]
 LEVEL_NAMES = [name for name in LEVELS if name in ("v3", native_level().name)]
 
 

@@ -1,0 +1,89 @@
+"""Sums of one panel that wait in scratch: between pieces of a long reduction, or until whole rows can be stored."""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.finish import Place, TileFinisher
+from cellc.targets.cpu.kernel import KernelWriter
+from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.product import Product
+from cellc.targets.cpu.tiling import Tiling
+
+
+class PartialSums:
+    """[row of the block][column of the panel]; the rows are the iterations of the loops `shared` in `ranges`."""
+
+    def __init__(
+        self,
+        kernel: KernelWriter,
+        product: Product,
+        tiling: Tiling,
+        nest_writer: NestWriter,
+        shared: Sequence[int],
+        chunks: Mapping[int, int],
+        ranges: dict[int, Range],
+    ) -> None:
+        self._nest, self._tiling, self._nest_writer = product.nest, tiling, nest_writer
+        self._writer, self._vectors = nest_writer.writer, nest_writer.vectors
+        self._shared, self._ranges = shared, ranges
+        strides, terms = [0] * len(product.nest.extents), []
+        for position, dim in enumerate(shared):
+            strides[dim] = tiling.width * prod(chunks[d] for d in shared[position + 1 :])
+            terms.append((ranges[dim][0], -strides[dim]))
+        strides[tiling.lane_dim] = 1
+        buffer = kernel.scratch(product.element, tiling.width * prod(chunks[d] for d in shared))
+        self._access = Access(buffer, 0, tuple(strides), tuple(terms))
+
+    def load(self, places: Sequence[Place]) -> list[str]:
+        """The sums of the tile at the current position."""
+        return [self._vectors.load(self._at(*place), 1) for place in places]
+
+    def store(self, places: Sequence[Place], sums: Sequence[str]) -> None:
+        """Keeps the sums of the tile at the current position."""
+        for place, value in zip(places, sums, strict=True):
+            self._vectors.store(value, self._at(*place), 1)
+
+    def _at(self, offsets: Mapping[int, int], number: int) -> Access:
+        access = self._access.shifted(self._tiling.lane_dim, number * self._tiling.lanes)
+        for dim, offset in offsets.items():
+            access = access.shifted(dim, offset)
+        return self._nest_writer.located(access)
+
+    def turn(self, finisher: TileFinisher, turned: Sequence[int], count: int) -> None:
+        """Finishes all rows, lanes along the loops `turned` as if they were one, which is the last of them.
+
+        `count` is the number of vectors across the panel.
+        """
+        inner, bounds = self._rows_of(turned)
+        extent, lanes, last = self._nest.extents[turned[0]] * inner, self._tiling.lanes, turned[-1]
+        rest = extent % lanes
+
+        def store(rows: int) -> None:
+            for number in range(count):
+                values = self.load([({last: row}, number) for row in range(rows)])
+                finisher.turn(last, {self._tiling.lane_dim: number * lanes}, number, values)
+
+        def body(index: str, _: list[str]) -> list[str]:
+            self._nest_writer.at(last, index, lambda: store(lanes))
+            return []
+
+        def runs() -> None:
+            full = self._writer.index(extent - rest)
+            if extent > rest:
+                upper = self._writer.pure(f"arith.minsi {bounds[1]}, {full} : index") if rest else bounds[1]
+                self._writer.loop((bounds[0], upper, lanes), body)
+            if rest:
+                reached = self._writer.pure(f"arith.cmpi sgt, {bounds[1]}, {full} : index")
+                self._writer.branch(reached, lambda: self._nest_writer.at(last, full, lambda: store(rest)))
+
+        # Every row of its own: steps are those of register tiles.
+        steps, self._nest_writer.steps = self._nest_writer.steps, {}
+        self._nest_writer.loops([d for d in self._shared if d not in turned], self._ranges, runs)
+        self._nest_writer.steps = steps
+
+    def _rows_of(self, turned: Sequence[int]) -> tuple[int, Range]:
+        """The rows for each iteration of the first loop, and the range of rows in this block."""
+        inner = prod(self._nest.extents[d] for d in turned[1:])
+        lower, upper = (self._writer.linear(0, [(bound, inner)]) for bound in self._ranges[turned[0]])
+        return inner, (lower, upper)
