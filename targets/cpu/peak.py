@@ -15,7 +15,7 @@ from cellc.targets.cpu.workers import compile_kernels
 from cellc.targets.target import KernelCode
 
 _CHAINS = 12  # multiply-adds in flight: a latency of 4 or 5 on two ports, and registers for every level
-_STEPS = 40_000
+_STEPS = 200_000  # far longer than it takes to wake a thread
 _COPY_BYTES = 32 << 20  # a thread's share, past the caches
 _COPY_BLOCK = 1 << 16
 
@@ -24,6 +24,8 @@ func.func @peak_fma(%x: memref<{size}xf32>, %out: memref<{size}xf32>, %block: in
   %zero = arith.constant 0 : index
   %one = arith.constant 1 : index
   %steps = arith.constant {steps} : index
+  %lanes = arith.constant {lanes} : index
+  %at = arith.muli %block, %lanes : index
   %v = vector.load %x[%zero] : memref<{size}xf32>, {vector}
 {starts}
   %sums:{chains} = scf.for %i = %zero to %steps step %one iter_args({carried}) -> ({types}) {{
@@ -31,7 +33,7 @@ func.func @peak_fma(%x: memref<{size}xf32>, %out: memref<{size}xf32>, %block: in
     scf.yield {products} : {types}
   }}
 {adds}
-  vector.store {total}, %out[%zero] : memref<{size}xf32>, {vector}
+  vector.store {total}, %out[%at] : memref<{size}xf32>, {vector}
   return
 }}
 """
@@ -56,7 +58,7 @@ class Peak:
     """The limits of `threads` threads.
 
     Attributes:
-        flops: f32 operations a second by multiply-adds, `threads` times what one thread does on its own.
+        flops: f32 operations a second by multiply-adds, of all threads at once: they may share units or a clock.
         bytes: bytes a second, read and written, that they copy together, past the caches.
     """
 
@@ -68,23 +70,25 @@ class Peak:
 def measure_peak(level: CpuLevel, threads: int = 0, runs: int = 9) -> Peak:
     """Measures both limits in about 0.3 s; `threads` as for `cellc.runtime.Module`."""
     workers = threads or Module(Program((), (), ()).to_bytes(), {}).threads
-    kernels = [_fma_kernel(level), _copy_kernel(level, workers)]
+    kernels = [_fma_kernel(level, workers), _copy_kernel(level, workers)]
     objects = compile_kernels(kernels, level)
     addresses = load({kernel.name: data for kernel, data in zip(kernels, objects, strict=True)})
-    flops = _STEPS * _CHAINS * level.lanes(4) * 2
-    fma = _shortest(kernels[0], addresses, level.lanes(4), 1, runs)
+    flops = workers * _STEPS * _CHAINS * level.lanes(4) * 2
+    fma = _shortest(kernels[0], addresses, workers * level.lanes(4), threads, runs)
     copy = _shortest(kernels[1], addresses, workers * _COPY_BYTES // 4, threads, runs)
-    return Peak(workers * flops / fma * 1e9, 2 * workers * _COPY_BYTES / copy * 1e9, workers)
+    return Peak(flops / fma * 1e9, 2 * workers * _COPY_BYTES / copy * 1e9, workers)
 
 
-def _fma_kernel(level: CpuLevel) -> KernelCode:
+def _fma_kernel(level: CpuLevel, workers: int) -> KernelCode:
+    """One block for each worker."""
     lanes = level.lanes(4)
     vector = f"vector<{lanes}xf32>"
     chains = range(_CHAINS)
     adds = ["  %t0 = arith.addf %sums#0, %sums#1 : " + vector]
     adds += [f"  %t{i} = arith.addf %t{i - 1}, %sums#{i + 1} : {vector}" for i in range(1, _CHAINS - 1)]
     text = _FMA.format(
-        size=lanes,
+        size=workers * lanes,
+        lanes=lanes,
         steps=_STEPS,
         chains=_CHAINS,
         vector=vector,
@@ -96,7 +100,7 @@ def _fma_kernel(level: CpuLevel) -> KernelCode:
         adds="\n".join(adds),
         total=f"%t{_CHAINS - 2}",
     )
-    return KernelCode("peak_fma", 1, 0, text)
+    return KernelCode("peak_fma", workers, 0, text)
 
 
 def _start(chain: int, vector: str) -> str:
