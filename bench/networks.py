@@ -1,4 +1,7 @@
-"""The networks that are measured, as Cells. `torch_networks.py` has the same with the layers in the same order."""
+"""The networks that are measured, as Cells, for cellc and, with its module in cellc's place, for MindSpore.
+
+`torch_networks.py` and `jax_networks.py` have the same with the layers in the same order.
+"""
 
 import numpy as np
 
@@ -94,11 +97,12 @@ class EncoderLayer(nn.Cell):
         self.norm1 = nn.LayerNorm((hidden,), epsilon=1e-12)
         self.up, self.down = dense(hidden, wide), dense(wide, hidden)
         self.norm2 = nn.LayerNorm((hidden,), epsilon=1e-12)
+        self.gelu = nn.GELU(approximate=False)
 
     def construct(self, x):
         attended = attention(*(split_heads(part(x), self.heads) for part in (self.query, self.key, self.value)))
         x = self.norm1(x + self.out(attended))
-        return self.norm2(x + self.down(ops.gelu(self.up(x), approximate=False)))
+        return self.norm2(x + self.down(self.gelu(self.up(x))))
 
 
 class Encoder(nn.Cell):
@@ -122,13 +126,14 @@ class DecoderLayer(nn.Cell):
         self.qkv, self.out = dense(hidden, 3 * hidden), dense(hidden, hidden)
         self.norm2 = nn.LayerNorm((hidden,), epsilon=1e-5)
         self.up, self.down = dense(hidden, 4 * hidden), dense(4 * hidden, hidden)
+        self.gelu = nn.GELU()
 
     def construct(self, x):
         width = x.shape[-1]
         qkv = self.qkv(self.norm1(x))
         parts = (qkv[..., i * width : (i + 1) * width] for i in range(3))
         x = x + self.out(attention(*(split_heads(part, self.heads) for part in parts), causal=True))
-        return x + self.down(ops.gelu(self.up(self.norm2(x))))
+        return x + self.down(self.gelu(self.up(self.norm2(x))))
 
 
 def dense(inputs: int, outputs: int) -> nn.Dense:

@@ -1,20 +1,20 @@
-"""Every measurement, one table."""
+"""Every measurement of a user's waiting time, and the networks beside other frameworks: see `peers.py` for options."""
+
+import argparse
 
 import overhead
+import peers
 import startup
-import workloads
-from rich.console import Console
-from rich.table import Table
 
 
-def main():
-    table = Table("measurement", "cellc", "other", "other/cellc")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    peers.add_options(parser)
+    options = parser.parse_args()
     for name, value in startup.measure().items():
-        table.add_row(name, f"{value:.3f} s", "", "")
-    table.add_row("smallest compiled call", f"{overhead.measure():.1f} us", "", "")
-    for name, mine, other, ratio in workloads.measure(workloads.WORKLOADS):
-        table.add_row(name, f"{mine * 1e3:.3f} ms", f"torch {other * 1e3:.3f} ms", f"{ratio:.2f}")
-    Console().print(table)
+        print(f"{name:42s} {value:8.3f} s")
+    print(f"{'smallest compiled call':42s} {overhead.measure():8.1f} us", flush=True)
+    peers.run(options)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
 import torch
 from torch import nn
 from torch.nn import functional
-
-from cellc import nn as cells
+from weights import layers
 
 
 class MLP(nn.Sequential):
@@ -122,35 +121,19 @@ class LastStep(nn.Module):
         return self.head(self.lstm(x)[0][-1])
 
 
-_LAYERS = {
-    cells.Dense: (nn.Linear, {"weight": "weight", "bias": "bias"}),
-    cells.Conv2d: (nn.Conv2d, {"weight": "weight"}),
-    cells.LayerNorm: (nn.LayerNorm, {"gamma": "weight", "beta": "bias"}),
-    cells.BatchNorm2d: (
-        nn.BatchNorm2d,
-        {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"},
-    ),
-}
+_RENAMED = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
 
-def paired_parameters(cell, module):
-    """(cellc Parameter, PyTorch tensor) of layers with the same order on both sides."""
-    kinds = tuple(_LAYERS)
-    mine = [layer for _, layer in cell.cells_and_names() if isinstance(layer, (*kinds, cells.LSTM))]
-    wanted = (*(kind for kind, _ in _LAYERS.values()), nn.LSTM)
-    theirs = [layer for layer in module.modules() if isinstance(layer, wanted)]
-    for layer, other in zip(mine, theirs, strict=True):
-        if isinstance(layer, cells.LSTM):
-            lists = (layer.w_ih_list, layer.w_hh_list, layer.b_ih_list, layer.b_hh_list)
-            yield from zip((parts[0] for parts in lists), other.parameters(), strict=True)
-            continue
-        kind, names = _LAYERS[type(layer)]
-        assert isinstance(other, kind)
-        yield from ((getattr(layer, a), getattr(other, b)) for a, b in names.items() if getattr(layer, a) is not None)
+def named(network, names):
+    """(name, tensor) for the names of a cell's weights, whose layers come in the same order here."""
+    own = [module for module in network.modules() if next(module.parameters(recurse=False), None) is not None]
+    for (layer, weights), module in zip(layers(names).items(), own, strict=True):
+        yield from ((f"{layer}.{weight}", getattr(module, _RENAMED.get(weight, weight))) for weight in weights)
 
 
-def copy_weights(cell, module):
-    """Gives the module the cell's values."""
+def set_weights(network, weights):
+    """Gives the network the values of the cell's weights."""
     with torch.no_grad():
-        for mine, theirs in paired_parameters(cell, module):
-            theirs.copy_(torch.from_numpy(mine.asnumpy()))
+        for name, tensor in named(network, list(weights)):
+            assert tensor.shape == weights[name].shape, f"{name} has shape {tuple(tensor.shape)}"
+            tensor.copy_(torch.from_numpy(weights[name]))

@@ -1,22 +1,15 @@
-"""Whole networks beside PyTorch: same weights, outputs and gradients compared first, then timed in turn.
-
-`python bench/workloads.py [part of a name ...] [--compare] [--rounds N] [--rss]`
-"""
+"""The workloads that are measured: networks, their inputs, and what a step is."""
 
 from __future__ import annotations
 
-import argparse
-import resource
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import networks
 import numpy as np
-from timing import paired_medians
 
-import cellc
 from cellc import nn
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
@@ -31,7 +24,7 @@ class Workload:
     """A network, its input, and whether it is trained.
 
     Attributes:
-        cell: makes the Cell; `torch_networks` has the same network as `torch_name`.
+        cell: makes the Cell; `torch_networks` and `jax_networks` have the same network as `torch_name`.
         shape: of the one input.
         classes: number of logits when it is trained on labels; 0 where the sum of squares is the loss.
         optimizer: "Adam", "Momentum" or "" for inference.
@@ -99,56 +92,3 @@ def in_turn(call: Callable[..., object], turns: Sequence[tuple[object, ...]]) ->
     """Calls with the next turn's arguments each time."""
     number = iter(range(1 << 60))
     return lambda: call(*turns[next(number) % len(turns)])
-
-
-def prepare(workload: Workload) -> tuple[Callable[[], object], nn.Cell]:
-    """cellc's side: what runs one step or one inference, and the network."""
-    cellc.set_seed(1)
-    cell = workload.cell()
-    run = training_step(workload, cell) if workload.optimizer else cell.set_train(False)
-    turns = [tuple(map(cellc.Tensor, turn)) for turn in arrays(workload)]
-    return in_turn(lambda *inputs: run(*inputs).asnumpy(), turns), cell
-
-
-def measure(
-    chosen: Sequence[Workload], rounds: int = 31, compare_only: bool = False
-) -> Iterator[tuple[str, float, float, float]]:
-    """Rows of (workload, cellc seconds, torch seconds, torch/cellc); none where PyTorch is not installed."""
-    try:
-        import compare
-        import torch_steps
-    except ImportError:
-        print("PyTorch is not installed: no networks are compared")
-        return
-    for workload in chosen:
-        for line in compare.differences(workload):
-            print(f"  {line}", flush=True)
-        if compare_only:
-            continue
-        mine, cell = prepare(workload)
-        other = torch_steps.prepare(workload, cell)
-        yield (workload.name, *paired_medians(mine, other, rounds))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*", help="parts of workloads' names")
-    parser.add_argument("--compare", action="store_true", help="compare outputs and gradients only")
-    parser.add_argument("--rounds", type=int, default=31)
-    parser.add_argument("--rss", action="store_true", help="run cellc's side alone and print the peak memory")
-    options = parser.parse_args()
-    chosen = [w for w in WORKLOADS if not options.names or any(part in w.name for part in options.names)]
-    if options.rss:
-        for workload in chosen:
-            prepare(workload)[0]()
-            print(f"{workload.name:42s} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8.0f} MiB")
-        return
-    for name, mine, other, ratio in measure(chosen, options.rounds, options.compare):
-        print(
-            f"{name:42s} cellc {mine * 1e3:8.3f} ms   torch {other * 1e3:8.3f} ms   torch/cellc {ratio:6.2f}",
-            flush=True,
-        )
-
-
-if __name__ == "__main__":
-    main()
