@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cellc import running
+from cellc import trace as tracing
 from cellc.function import Function
 
 
@@ -22,7 +23,7 @@ class CompiledFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if running.tracing():
+        if running.tracing() or tracing.current().kept:
             return self.__wrapped__(*args, **kwargs)
         return self._function(args, kwargs)
 

@@ -1,17 +1,24 @@
 """Operations outside Cells: one pending graph per thread, run as one compiled program when a value is asked for.
 
-The pending graph is keyed by content like any other, so a loop of small eager lines compiles once.
+The pending graph is keyed by content like any other, so a loop of small eager lines compiles once. While a function
+is differentiated (in PYNATIVE mode), its operations stay pending: a gradient goes through all of them, also where a
+value was asked for on the way.
 """
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from cellc.graph import Graph, Value
 from cellc.trace import Trace
 
 if TYPE_CHECKING:
+    from cellc.parameter import Parameter
     from cellc.tensor import Tensor
     from cellc.tensor_base import TensorBase
 
@@ -27,6 +34,7 @@ class EagerTrace(Trace):
     def __init__(self) -> None:
         super().__init__("eager operations")
         self._live: list[weakref.ref[TensorBase]] = []
+        self._differentiations = 0
 
     def track(self, tensor: TensorBase) -> None:
         """Remembers a tensor whose value this graph will make."""
@@ -45,19 +53,51 @@ class EagerTrace(Trace):
         return id(array), Tensor._wrap(array, tensor._type)
 
     def materialize(self, tensor: TensorBase) -> None:
-        """Runs everything pending, `tensor` included."""
+        """Runs everything pending, `tensor` included; within a differentiation only what `tensor` needs."""
+        if self.kept and tensor._value is not None:
+            tensor._array = self.peek(tensor._value)
+            return
         self.flush()
         if tensor._array is None:
             raise RuntimeError("this tensor has no value: the program that was to make it failed earlier")
 
     def flush_if_long(self) -> None:
         """Runs what is pending once it is long, so that it does not grow for ever."""
-        if len(self.nodes) >= _LONGEST:
+        if len(self.nodes) >= _LONGEST and not self.kept:
             self.flush()
+
+    @property
+    def kept(self) -> bool:
+        """Whether a function is being differentiated, so that its operations must stay in this graph to the end."""
+        return self._differentiations > 0
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Inside the block no operation leaves the graph, whatever values are asked for."""
+        self._differentiations += 1
+        try:
+            yield
+        finally:
+            self._differentiations -= 1
+
+    def peek(self, value: Value) -> np.ndarray:
+        """The elements of a pending value. Nothing is assigned, and the graph stays."""
+        from cellc.compile import run_once
+
+        graph = Graph(self.inputs, self.nodes, [value]).without_dead_nodes()
+        assigned, self._assigned = self._assigned, {}  # the program reads what parameters were before
+        try:
+            return run_once(_without_unused_inputs(graph), 1)[0]
+        finally:
+            self._assigned = assigned
+
+    def present(self, parameter: Parameter) -> np.ndarray:
+        """The value that a parameter has after what is pending."""
+        return self.peek(self._current[id(parameter)])
 
     def flush(self) -> None:
         """Runs the pending graph and gives each tensor that is still held its elements."""
-        if not self.nodes and not self._assigned:
+        if self.kept or (not self.nodes and not self._assigned):
             return
         from cellc.compile import run_once
 

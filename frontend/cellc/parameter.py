@@ -10,6 +10,7 @@ import numpy as np
 from cellc import context, running
 from cellc import dtype as dtypes
 from cellc import trace as tracing
+from cellc.eager import EagerTrace
 from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase, aligned_copy
 
@@ -110,7 +111,7 @@ class Parameter(Tensor):
         narrows = isinstance(data, TensorBase) and dtypes.promote(self.dtype, data.dtype) is not self.dtype
         data = data if isinstance(data, TensorBase) else Tensor(data)
         self._check(data, narrows, slice_shape)
-        if running.tracing():
+        if running.tracing() or tracing.current().kept:
             tracing.assign(self, data.astype(self.dtype))
             return self
         self._finish_pending()
@@ -141,8 +142,11 @@ class Parameter(Tensor):
             eager.flush()
 
     def _elements(self) -> np.ndarray:
-        if not running.tracing() and tracing.current().assigned(self):
-            tracing.current().flush()
+        eager = tracing.current()
+        if isinstance(eager, EagerTrace) and eager.assigned(self):
+            if eager.kept:
+                return eager.present(self)
+            eager.flush()
         return super()._elements()
 
     def _asking(self, operation: str) -> np.ndarray:

@@ -9,7 +9,7 @@ There is one way in, `apply`. Which graph the node goes to depends on who is run
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 import cellc.dialects.nn  # noqa: F401  (registers the op definitions)
@@ -74,6 +74,12 @@ class Trace:
 
     def flush_if_long(self) -> None:
         """Runs what is pending once it is long."""
+
+    kept = False
+
+    def keeping(self) -> AbstractContextManager[None]:
+        """A block in which operations stay in the graph; only the eager trace would let go of them."""
+        return nullcontext()
 
     def materialize(self, tensor: TensorBase) -> None:
         """A traced tensor has no elements.

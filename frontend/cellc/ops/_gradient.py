@@ -126,8 +126,10 @@ def compiled(python: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(*args: Any) -> Any:
         __tracebackhide__ = True
-        pynative = context.get_context("mode") == context.PYNATIVE_MODE
-        return python(*args) if pynative else function(*args)
+        if context.get_context("mode") != context.PYNATIVE_MODE:
+            return function(*args)
+        with tracing.current().keeping():
+            return python(*args)
 
     return call
 

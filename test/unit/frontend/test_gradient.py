@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cellc import Parameter, ParameterTuple, Tensor, context, nn, ops
+from cellc import Parameter, ParameterTuple, Tensor, context, ms_function, nn, ops
 from cellc import compile as compiler
 
 
@@ -153,3 +153,46 @@ def test_an_input_that_is_a_tuple_has_a_tuple_of_gradients() -> None:
     assert [part.tolist() for part in (dx, dx_again, dy)] == [[3, 8], [3, 8], [0, 0]]
     with pytest.raises(TypeError, match=r"no gradient with respect to \(2,\): there is no tensor in it"):
         ops.grad(lambda shape, x: x.reshape(shape))((2,), x)
+
+
+def test_pynative_gradients_go_through_values_that_were_asked_for() -> None:
+    context.set_context(mode=context.PYNATIVE_MODE)
+    seen = []
+
+    def cube(x: Tensor) -> Tensor:
+        square = x * x
+        seen.append(square.item())
+        return square * x if square > 1 else x
+
+    assert ops.grad(cube)(X).item() == 75
+    assert ops.grad(ops.grad(cube))(X).item() == 30
+    assert seen == [25, 25]
+
+
+def test_pynative_gradients_go_through_long_programs_and_compiled_functions() -> None:
+    context.set_context(mode=context.PYNATIVE_MODE)
+
+    @ms_function
+    def double(x: Tensor) -> Tensor:
+        return x + x
+
+    def long(x: Tensor) -> Tensor:
+        for _ in range(600):
+            x = -x
+        return double(x)
+
+    assert ops.grad(long)(X).item() == 2
+
+
+def test_pynative_parameters_change_while_a_gradient_is_taken() -> None:
+    context.set_context(mode=context.PYNATIVE_MODE)
+    weight, seen = Parameter(Tensor([3.0])), []
+
+    def step(x: Tensor) -> Tensor:
+        loss = weight * x
+        weight.set_data(weight * 2)
+        seen.append(weight.asnumpy().tolist())
+        return loss
+
+    assert ops.grad(step)(X).item() == 3
+    assert (seen, weight.asnumpy().tolist()) == ([[6]], [6])
