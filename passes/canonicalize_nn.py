@@ -30,6 +30,7 @@ class _FoldPattern(RewritePattern):
                 replace(op, [folded], rewriter)
                 return
             if folded is not None:
+                folded.attributes.update(op.attributes)
                 rewriter.replace(op, folded)
                 return
 

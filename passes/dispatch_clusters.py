@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Block, Operation, SSAValue
 
+from cellc.dialects.linalg_ext import AfterOp
 from cellc.passes.generic_rewrites import Parts, empty_like, erase, insert_before, permute_loops
 from cellc.passes.linalg_analysis import (
     Reshape,
@@ -61,8 +62,10 @@ class Cluster:
 
 
 def is_host_op(op: Operation) -> bool:
-    """Reshapes and dense constants stay in the host function."""
-    return isinstance(op, Reshape) or (isinstance(op, arith.ConstantOp) and isinstance(op.result.type, TensorType))
+    """Views and dense constants stay in the host function."""
+    return isinstance(op, Reshape | AfterOp) or (
+        isinstance(op, arith.ConstantOp) and isinstance(op.result.type, TensorType)
+    )
 
 
 def is_material(op: object) -> bool:
@@ -108,20 +111,22 @@ class Clusters:
         """Clusters whose results the op reads, reshaped or not."""
         found: dict[Cluster, None] = {}
         for value in values_read(op):
-            if (cluster := self._source(value)) is not None:
-                found[cluster] = None
+            found.update(dict.fromkeys(self._sources(value)))
         return list(found)
 
-    def _source(self, value: SSAValue) -> Cluster | None:
-        """The cluster that made the value, seen through reshapes."""
+    def _sources(self, value: SSAValue) -> list[Cluster]:
+        """The clusters that made the value, or what must be made before it, seen through views."""
         owner = value.owner
         while isinstance(owner, Reshape):
             owner = owner.src.owner
-        return self.of_op.get(owner) if isinstance(owner, Operation) else None
+        if isinstance(owner, AfterOp):
+            return [*self._sources(owner.src), *self._sources(owner.token)]
+        cluster = self.of_op.get(owner) if isinstance(owner, Operation) else None
+        return [] if cluster is None else [cluster]
 
     def _allows(self, cluster: Cluster, op: Operation) -> bool:
-        """Whether the op needs the cluster's results only directly, not through a reshape or a third cluster."""
-        if any(isinstance(v.owner, Reshape) and self._source(v) is cluster for v in values_read(op)):
+        """Whether the op needs the cluster's results only directly, not through a view or a third cluster."""
+        if any(isinstance(v.owner, Reshape | AfterOp) and cluster in self._sources(v) for v in values_read(op)):
             return False
         return all(cluster not in other.ancestors for other in self.producers(op) if other is not cluster)
 

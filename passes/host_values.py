@@ -1,6 +1,6 @@
 """Which tensors of the host function are one piece of memory, and when they are used.
 
-A reshape is another view of its source, so both are one *storage*. Commands
+A reshape or an `after` is another view of its source, so both are one *storage*. Commands
 are numbered in program order; the end of the program has the number after the
 last command.
 """
@@ -21,6 +21,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Operation, SSAValue
 
+from cellc.dialects.linalg_ext import AfterOp
 from cellc.passes.linalg_analysis import Reshape
 
 
@@ -76,7 +77,7 @@ class HostFunction:
         return list(dict.fromkeys(self.storages.values()))
 
     def _visit(self, op: Operation) -> None:
-        if isinstance(op, Reshape):
+        if isinstance(op, Reshape | AfterOp):
             self.storages[op.result] = self.storages[op.src]
         elif isinstance(op, arith.ConstantOp) and isinstance(op.value, DenseIntOrFPElementsAttr):
             self.storages[op.result] = Storage(op.result, constant=op.value)

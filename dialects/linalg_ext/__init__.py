@@ -72,6 +72,36 @@ class ScatterAddOp(IRDLOperation):
             raise VerifyException(f"init and updates must have one number type, got {init} and {updates}")  # C3
 
 
-LinalgExt = Dialect("linalg_ext", [ScatterAddOp], [])
+@irdl_op_definition
+class AfterOp(IRDLOperation):
+    """The tensor itself, which nothing that reads the result may use before the token is made.
 
-__all__ = ["LinalgExt", "ScatterAddOp"]
+    A view, as reshapes are: it stays in the host function and is no command. What is computed from it is not what is
+    computed from the tensor, so recomputed values are neither merged with, nor made together with, the first ones.
+
+    ```mlir
+    %r = linalg_ext.after %x, %token : tensor<4x3xf32>, tensor<2xf32> -> tensor<4x3xf32>
+    ```
+    """
+
+    name = "linalg_ext.after"
+
+    src = operand_def(TensorType)
+    token = operand_def(TensorType)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+
+    assembly_format: ClassVar = "$src `,` $token attr-dict `:` type($src) `,` type($token) `->` type($result)"
+
+    def __init__(self, src: SSAValue, token: SSAValue) -> None:
+        super().__init__(operands=(src, token), result_types=(src.type,))
+
+    def verify_(self) -> None:
+        if self.result.type != self.src.type:
+            raise VerifyException(f"the result is {self.result.type}, the tensor is {self.src.type}")
+
+
+LinalgExt = Dialect("linalg_ext", [ScatterAddOp, AfterOp], [])
+
+__all__ = ["AfterOp", "LinalgExt", "ScatterAddOp"]

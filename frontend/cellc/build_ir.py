@@ -8,6 +8,7 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from cellc.dialects.nn.ir import create, ir_type, location_attribute
 from cellc.graph import Graph, Input, Location
+from cellc.passes.differentiate.regions import REGION
 
 
 def _location(location: Location) -> LocationAttr:
@@ -29,6 +30,8 @@ def build_module(graph: Graph) -> ModuleOp:
     for node in graph.nodes:
         anywhere = _location(node.location)
         op = create(node.op, [values[id(value)] for value in node.inputs], node.attributes, anywhere)
+        if node.region:
+            op.attributes[REGION] = IntegerAttr(node.region, i64)
         block.add_op(op)
         values.update((id(value), result) for value, result in zip(node.outputs, op.results, strict=True))
     results = [values[id(value)] for value in graph.outputs]

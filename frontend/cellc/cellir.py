@@ -14,7 +14,7 @@ from cellc import archive, structure
 from cellc.archive import FORMAT_VERSION, OPSET_VERSION, ArchiveError
 from cellc.dialects.nn.definition import TensorType
 from cellc.dtype import dtype_of
-from cellc.function import Function, Traced
+from cellc.function import Traced
 from cellc.graph import Graph
 from cellc.tensor_base import TensorBase
 
@@ -92,7 +92,7 @@ def export(net: Cell, *inputs: Any, file_name: str | os.PathLike, file_format: s
 def trace_cell(net: Cell, *inputs: Any) -> Traced:
     """The graph of `net` on arguments of these types; its inputs have distinct names."""
     __tracebackhide__ = True
-    traced = Function(net.construct, net._root_name, net.cls_name).trace(inputs, {})
+    traced = net._as_function().trace(inputs, {})
     names = [value.name for value in traced.graph.inputs]
     for number, value in enumerate(traced.graph.inputs):
         if value.name in names[:number]:

@@ -72,10 +72,18 @@ class Function:
         python: the function; its tensor arguments and results may be nested in tuples, lists and dicts.
         name: the path shown in messages, or a function that finds it.
         kind: the class name shown beside it.
+        signature: the function whose parameters name the arguments, where `python` only passes them on.
     """
 
-    def __init__(self, python: Callable[..., Any], name: Callable[[], str], kind: str) -> None:
+    def __init__(
+        self,
+        python: Callable[..., Any],
+        name: Callable[[], str],
+        kind: str,
+        signature: Callable[..., Any] | None = None,
+    ) -> None:
         self._python = python
+        self._signature = signature or python
         self._name = name
         self._kind = kind
         self._entries: dict[Signature, list[_Entry]] = {}
@@ -94,6 +102,15 @@ class Function:
         self._recent = entry if len(tensors) == len(args) and _types(args) == entry.types else None
         return entry.run(tensors)
 
+    def prepare(self, args: tuple[Any, ...]) -> None:
+        """Compiles for such arguments, unless that is done."""
+        __tracebackhide__ = True
+        tensors: list[TensorBase] = []
+        structure = flatten(args, tensors)
+        signature = (tuple([tensor._type for tensor in tensors]), structure)
+        if self._find(signature) is None:
+            self._compile(signature, args, {})
+
     def _find(self, signature: Signature) -> _Entry | None:
         try:
             entries = self._entries.get(signature, ())
@@ -105,7 +122,7 @@ class Function:
         __tracebackhide__ = True
         entries = self._entries.get(signature)
         if self._latest is not None and context.log_recompiles():
-            names = _argument_names(self._python, args, kwargs)
+            names = _argument_names(self._signature, args, kwargs)
             changed = entries[-1].reads.changed() if entries else None
             recompile.explain(self._name(), changed or recompile.difference(self._latest, signature, names))
         try:
@@ -130,7 +147,7 @@ class Function:
         trace = Trace(name)
         leaves: list[TensorBase] = []
         structure = flatten((args, kwargs), leaves)
-        names = _argument_names(self._python, args, kwargs)
+        names = _argument_names(self._signature, args, kwargs)
         inputs = [trace.add_input(leaf._type, label) for leaf, label in zip(leaves, names, strict=True)]
         traced_args, traced_kwargs = unflatten(structure, iter(inputs))
         with recording(trace), recompile.watching(), inside(name, self._kind):

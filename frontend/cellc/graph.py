@@ -59,9 +59,13 @@ class Input(Value):
 
 
 class Node:
-    """One `nn` op applied to values."""
+    """One `nn` op applied to values.
 
-    __slots__ = ("attributes", "inputs", "location", "op", "outputs")
+    Attributes:
+        region: number of the recomputed region it belongs to, or 0: the backward pass makes such values again.
+    """
+
+    __slots__ = ("attributes", "inputs", "location", "op", "outputs", "region")
 
     def __init__(
         self,
@@ -70,7 +74,9 @@ class Node:
         attributes: dict[str, Any],
         types: Iterable[TensorType],
         location: Location,
+        region: int = 0,
     ) -> None:
+        self.region = region
         self.op = op
         self.inputs = inputs
         self.attributes = attributes

@@ -29,7 +29,7 @@ def graph_key(graph: Graph) -> str:
     for node in graph.nodes:
         inputs = tuple([numbers[id(value)] for value in node.inputs])
         attributes = tuple([(name, _attribute(value)) for name, value in sorted(node.attributes.items())])
-        lines.append((node.op, inputs, attributes))
+        lines.append((node.op, inputs, attributes, node.region))
         for value in node.outputs:
             numbers[id(value)] = len(numbers)
     lines.append(tuple([numbers[id(value)] for value in graph.outputs]))

@@ -10,6 +10,7 @@ import numpy as np
 from cellc import context, running
 from cellc import dtype as dtypes
 from cellc import trace as tracing
+from cellc.dtype import DType
 from cellc.eager import EagerTrace
 from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase, aligned_copy
@@ -85,6 +86,11 @@ class Parameter(Tensor):
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         self._requires_grad = _flag("requires_grad", value)
+
+    @property
+    def storage(self) -> Parameter:
+        """The parameter that holds the value: itself, unless it is a view of another."""
+        return self
 
     @property
     def data(self) -> Parameter:
@@ -190,6 +196,43 @@ class Parameter(Tensor):
         clone = self.clone()
         memo[id(self)] = clone
         return clone
+
+
+class CastParameter(Parameter):
+    """A parameter as a cell sees it that computes in another dtype: its value cast; assignments go to the parameter."""
+
+    is_parameter = False
+
+    @classmethod
+    def of(cls, parameter: Parameter, dtype: DType) -> CastParameter:
+        """A view of the parameter's present value."""
+        value = tracing.apply("cast", parameter, dtype=dtype.code)
+        view = cls._traced(value._value, value._trace)
+        value._trace.track(view)
+        view._source = parameter
+        return view
+
+    @property
+    def storage(self) -> Parameter:
+        """The parameter itself."""
+        return self._source
+
+    @property
+    def name(self) -> str:
+        """The parameter's name."""
+        return self._source.name
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether the parameter is trainable."""
+        return self._source.requires_grad
+
+    def set_data(self, data: Any, slice_shape: bool = False) -> Parameter:
+        """Replaces the parameter's value."""
+        return self._source.set_data(data, slice_shape)
+
+    def _become(self, other: Tensor) -> None:
+        self._source.set_data(other)
 
 
 class ParameterTuple(tuple[Parameter, ...]):

@@ -75,7 +75,7 @@ def _traceable(function: Callable[..., Any]) -> Function:
     from cellc.nn import Cell
 
     if isinstance(function, Cell):
-        return Function(function.construct, function._root_name, function.cls_name)
+        return function._as_function()
     python = function.__wrapped__ if isinstance(function, CompiledFunction) else function
     name = getattr(python, "__name__", type(python).__name__)
     return Function(python, lambda: name, "function")

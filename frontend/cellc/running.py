@@ -18,6 +18,7 @@ class _ThreadState(threading.local):
         self.stack: list[Trace] = []
         self.path: list[tuple[str, str]] = []
         self.eager: Trace | None = None
+        self.computing: list[object] = []
 
 
 state = _ThreadState()
@@ -52,3 +53,13 @@ def cell_path() -> str:
 def cell_kind() -> str:
     """The class name of the running Cell."""
     return state.path[-1][1] if state.path else ""
+
+
+@contextmanager
+def computing(cell: object) -> Iterator[None]:
+    """Marks the block as the `construct` of a cell with something around it."""
+    state.computing.append(cell)
+    try:
+        yield
+    finally:
+        state.computing.pop()

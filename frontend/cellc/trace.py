@@ -20,6 +20,7 @@ from cellc.running import cell_path, state
 from cellc.source_location import user_location
 
 if TYPE_CHECKING:
+    from cellc.boundaries import Boundary
     from cellc.parameter import Parameter
     from cellc.tensor import Tensor
     from cellc.tensor_base import TensorBase
@@ -42,8 +43,11 @@ class Trace:
         self.name = name
         self.inputs: list[Input] = []
         self.nodes: list[Node] = []
+        self.boundaries: list[Boundary] = []
+        self.region = 0  # the recomputed region that nodes are recorded in, or 0
         self.random_streams = 0
         self.reads: dict[tuple[int, str], Any] = {}
+        self._regions = 0
         self._names: dict[str, int] = {}
         self._captured: dict[int, Input] = {}
         self._current: dict[int, Value] = {}
@@ -74,6 +78,19 @@ class Trace:
 
     def flush_if_long(self) -> None:
         """Runs what is pending once it is long."""
+
+    @contextmanager
+    def recomputed(self, wanted: bool = True) -> Iterator[None]:
+        """Makes the nodes of the block one region that the backward pass computes again, unless one is open."""
+        if not wanted or self.region:
+            yield
+            return
+        self._regions += 1
+        self.region = self._regions
+        try:
+            yield
+        finally:
+            self.region = 0
 
     kept = False
 
@@ -194,7 +211,7 @@ def apply(op: str, *tensors: Tensor, **attributes: Any) -> Any:
         types = infer_types(op, tuple([value.type for value in values]), attributes)
     except InferenceError as error:
         raise errors.inference_failed(op, values, attributes, error) from None
-    node = Node(op, values, attributes, types, user_location(cell_path()))
+    node = Node(op, values, attributes, types, user_location(cell_path()), trace.region)
     trace.nodes.append(node)
     results = tuple([trace.tensor_of(value) for value in node.outputs])
     trace.flush_if_long()
@@ -219,6 +236,11 @@ def gradient(y: Tensor, seed: Tensor, wrt: Sequence[Tensor]) -> tuple[Tensor, ..
     """
     if not wrt:
         return ()
+    trace = current()
+    if trace.boundaries:
+        from cellc.boundaries import gradient_in_pieces
+
+        return gradient_in_pieces(trace, y, seed, wrt)
     result = apply("gradient", y, seed, *wrt)
     return result if isinstance(result, tuple) else (result,)
 

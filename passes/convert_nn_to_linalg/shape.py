@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cellc.dialects.linalg_ext import AfterOp
 from cellc.dialects.nn.definition import TensorType
 from cellc.passes.convert_nn_to_linalg.layout import fill_value, insert, pad, reshape
 from cellc.passes.convert_nn_to_linalg.maps import dims, reversed_dim
 from cellc.passes.convert_nn_to_linalg.rules import lowering_of
-from cellc.passes.convert_nn_to_linalg.tensors import Tensor, TensorBuilder
+from cellc.passes.convert_nn_to_linalg.tensors import Tensor, TensorBuilder, ir_tensor_type
 
 
 @lowering_of("reshape")
@@ -104,3 +105,9 @@ def _concat(b: TensorBuilder, result: TensorType, *values: Tensor, axis: int) ->
         joined = insert(b, value, joined, offsets)
         offsets[axis] += value.shape[axis]
     return joined
+
+
+@lowering_of("after")
+def _after(b: TensorBuilder, result: TensorType, x: Tensor, token: Tensor) -> Tensor:
+    op = b.emit(AfterOp, operands=(x.value, token.value), result_types=(ir_tensor_type(result),))
+    return Tensor(op.results[0], result)

@@ -17,7 +17,7 @@ def path_between(end: Operation, wrt: Sequence[SSAValue], ys: Sequence[SSAValue]
     """The ops before `end` that a wrt value reaches through float values and a y needs, in program order."""
     active = set(wrt)
     reached: list[NNOperation] = []
-    for op in _ops_before(end):
+    for op in ops_before(end):
         if isinstance(op, NNOperation) and any(operand in active for operand in op.operands):
             floats = [result for result in op.results if tensor_type(result.type).dtype in FLOATS]
             active.update(floats)
@@ -36,7 +36,8 @@ def _needed(ops: list[NNOperation], ys: Sequence[SSAValue]) -> list[NNOperation]
     return path[::-1]
 
 
-def _ops_before(end: Operation) -> Iterator[Operation]:
+def ops_before(end: Operation) -> Iterator[Operation]:
+    """The ops of the block before one of them, in program order."""
     block = end.parent
     assert block is not None
     op = block.first_op

@@ -28,6 +28,11 @@ class GradientBuilder:
         """From here on, new ops differentiate this one."""
         self._builder.work_for(op)
 
+    def insert(self, op: NNOperation) -> None:
+        """Inserts an op that is made already."""
+        self._builder.insert(op)
+        self.inserted.append(op)
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in definitions():
             raise AttributeError(f"there is no nn op {name!r}")
@@ -35,8 +40,7 @@ class GradientBuilder:
 
     def _build(self, name: str, operands: tuple[SSAValue, ...], attributes: dict[str, Any]) -> Any:
         op = create(name, operands, attributes)
-        self._builder.insert(op)
-        self.inserted.append(op)
+        self.insert(op)
         return op.results[0] if len(op.results) == 1 else tuple(op.results)
 
     def type_of(self, x: SSAValue) -> TensorType:

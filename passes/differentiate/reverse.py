@@ -9,6 +9,7 @@ from xdsl.ir import SSAValue
 from cellc.dialects.nn.ir import NNOperation
 from cellc.passes.differentiate.activity import expand, path_between
 from cellc.passes.differentiate.builder import GradientBuilder
+from cellc.passes.differentiate.regions import Regions
 from cellc.passes.differentiate.rules import has_rule, rule_of
 from cellc.passes.rewriting import replace
 
@@ -20,13 +21,13 @@ def expand_gradient(gradient: NNOperation) -> None:
         path = path_between(gradient, gradient.operands[2:], gradient.operands[:1])
     y, seed, *wrt = gradient.operands
     b = GradientBuilder(gradient)
-    sums = {y: seed}
+    sums, regions = {y: seed}, Regions(gradient)
     for op in reversed(path):
         # A wrt value is independent of what it was computed from: its gradient ends there.
         grads = [None if result in wrt else sums.get(result) for result in op.results]
         if any(grad is not None for grad in grads):
             b.work_for(op)
-            _accumulate(b, sums, op, rule_of(op)(b, op, grads))
+            _accumulate(b, sums, op, rule_of(op)(b, regions.op_for(b, op, grads), grads))
     b.work_for(gradient)
     results = [sums[w] if w in sums else b.like(w, 0.0) for w in wrt]
     replace(gradient, results)

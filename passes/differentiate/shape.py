@@ -83,6 +83,16 @@ def _stop_gradient(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gra
     return [None]
 
 
+@gradient_of("after")
+def _after(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
+    return [grads[0], None]
+
+
+@tangent_of("after")
+def _after_tangent(b: GradientBuilder, op: NNOperation, tangents: Gradients) -> Gradients:
+    return [tangents[0]]
+
+
 linear("reshape", "transpose", "broadcast_to", "slice", "pad", "concat", "reverse", "identity")
 
 

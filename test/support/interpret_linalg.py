@@ -359,6 +359,7 @@ OPS: dict[str, Callable[[Operation, Values], list[Any]]] = {
     "tensor.extract_slice": _extract_slice,
     "tensor.insert_slice": _insert_slice,
     "linalg_ext.scatter_add": _scatter_add,
+    "linalg_ext.after": _reshape,
     "scf.for": _for,
     "linalg.generic": _generic,
     "func.call": _call,

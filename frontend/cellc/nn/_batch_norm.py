@@ -18,6 +18,7 @@ class _BatchNorm(Cell):
 
     gamma: Parameter
     beta: Parameter
+    _kept_wide = ("moving_mean", "moving_variance")
     moving_mean: Parameter
     moving_variance: Parameter
     _axes: ClassVar[tuple[tuple[str, ...], ...]]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cellc import context, running
 from cellc.function import Function
-from cellc.parameter import Parameter, ParameterTuple
+from cellc.nn._around import PLAIN, run
+from cellc.nn._cell_absent import AbsentMethods
+from cellc.nn._cell_control import CellControl
+from cellc.nn._cell_settings import CellSettings, checked_prefix
+from cellc.parameter import CastParameter, Parameter, ParameterTuple
 from cellc.recompile import watched
 from cellc.running import cell_path, inside
 from cellc.source_location import user_frame
@@ -21,7 +25,7 @@ _UNSET = object()
 
 
 @watched
-class Cell:
+class Cell(CellControl, CellSettings, AbsentMethods):
     """Base class of all layers and networks.
 
     A subclass assigns parameters and cells to attributes in `__init__` and defines `construct`. A call compiles
@@ -40,8 +44,14 @@ class Cell:
         self.training = False
         self.requires_grad = False
         self._function: Function | None = None
+        self._around = PLAIN
+        self._init_settings()
         if flags:
             self.add_flags(**flags)
+
+    bprop: Callable[..., Any] | None = None
+    """In a subclass: the gradients of the inputs, from `(*inputs, output, gradient of output)`, in place of those of
+    `construct`. Parameters used inside get none, as in MindSpore."""
 
     def construct(self, *inputs: Any, **kwargs: Any) -> Any:
         """The computation; a subclass defines it."""
@@ -51,24 +61,42 @@ class Cell:
         __tracebackhide__ = True
         if running.tracing() or context.get_context("mode") == context.PYNATIVE_MODE:
             return self._inline(args, kwargs)
+        return self._as_root()(args, kwargs)
+
+    def _as_root(self) -> Function:
+        """The programs of this cell's own calls."""
         function = self.__dict__["_function"]
         if function is None:
-            function = Function(self.construct, self._root_name, self.cls_name)
-            self.__dict__["_function"] = function
-        return function(args, kwargs)
+            function = self.__dict__["_function"] = self._as_function()
+        return function
+
+    def _as_function(self) -> Function:
+        """A call of this cell as the root of a program."""
+        return Function(self._run, self._root_name, self.cls_name, self.construct)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        """`construct`, with the hooks and casts around it."""
+        __tracebackhide__ = True
+        if self._around is PLAIN and self.bprop is None:
+            return self.construct(*args, **kwargs)
+        return run(self, args, kwargs)
+
+    def _surround(self, **changes: Any) -> None:
+        """Changes what is around `construct`; programs made before notice."""
+        around = self._around._replace(**changes)
+        self._around = PLAIN if around == PLAIN else around
 
     def _inline(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         __tracebackhide__ = True
         name = self._cell_name if cell_path() else self._root_name()
         with inside(name or self.cls_name, self.cls_name):
-            return self.construct(*args, **kwargs)
+            return self._run(*args, **kwargs)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """What the compiler makes of a call with such arguments, stage by stage: `.nn` to `.asm` and `.memory`."""
         from cellc.lowered import Lowered
 
-        function = Function(self.construct, self._root_name, self.cls_name)
-        return Lowered(function.trace(args, kwargs).graph, self._root_name())
+        return Lowered(self._as_function().trace(args, kwargs).graph, self._root_name())
 
     def _root_name(self) -> str:
         """The user's variable that holds this cell, or the class name."""
@@ -90,8 +118,18 @@ class Cell:
         for kind in ("_params", "_cells"):
             members = self.__dict__.get(kind)
             if members is not None and name in members:
-                return members[name]
+                return self._seen(name, members[name]) if running.state.computing else members[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
+
+    _kept_wide: ClassVar[tuple[str, ...]] = ()
+    """Parameters that `to_float` leaves alone: running statistics, which would stand still in half precision."""
+
+    def _seen(self, name: str, member: Any) -> Any:
+        """A member as `construct` sees it: with `to_float` a parameter of floats is cast."""
+        dtype = self._around.dtype if running.state.computing[-1] is self else None
+        if dtype is None or not isinstance(member, Parameter) or name in self._kept_wide:
+            return member
+        return CastParameter.of(member, dtype) if member.dtype.is_float and member.dtype is not dtype else member
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Parameter):
@@ -211,10 +249,14 @@ class Cell:
         return OrderedDict((parameter.name, parameter) for parameter in self.get_parameters(recurse))
 
     def update_parameters_name(self, prefix: str = "", recurse: bool = True) -> None:
-        """Renames each parameter to `prefix` + its attribute path."""
-        if prefix:
-            for name, parameter in self.parameters_and_names(expand=recurse):
-                parameter.name = prefix + name
+        """Renames each parameter to `prefix` + its attribute path.
+
+        Raises:
+            ValueError: the prefix holds something beside letters, digits, '_', '.' and '-'.
+        """
+        checked_prefix(prefix)
+        for name, parameter in self.parameters_and_names(expand=recurse):
+            parameter.name = prefix + name
 
     # Cells
 
@@ -259,29 +301,19 @@ class Cell:
             if cell is not None:
                 yield from cell.cells_and_names(seen, f"{name_prefix}.{name}" if name_prefix else name)
 
-    # Flags
+    # Running
 
-    def set_train(self, mode: bool = True) -> Cell:
-        """Sets `training` here and in all cells below; Dropout and BatchNorm read it. Returns the cell."""
-        if not isinstance(mode, bool):
-            raise TypeError(f"set_train takes a bool, got {mode!r}")
-        return self.add_flags_recursive(training=mode)
+    def compile(self, *inputs: Any) -> None:
+        """Compiles the program for such inputs without running it; the next call with such inputs finds it made."""
+        self._as_root().prepare(inputs)
 
-    def set_grad(self, requires_grad: bool = True) -> Cell:
-        """Sets `requires_grad` here and in all cells below. Returns the cell."""
-        return self.add_flags_recursive(requires_grad=requires_grad)
+    def compile_and_run(self, *inputs: Any) -> Any:
+        """The cell's result for the inputs, compiled in every mode."""
+        return self._as_root()(inputs, {})
 
-    def add_flags(self, **flags: Any) -> Cell:
-        """Sets attributes. Returns the cell."""
-        for name, value in flags.items():
-            setattr(self, name, value)
-        return self
-
-    def add_flags_recursive(self, **flags: Any) -> Cell:
-        """Sets attributes here and in all cells below. Returns the cell."""
-        for _, cell in self.cells_and_names():
-            cell.add_flags(**flags)
-        return self
+    def run_construct(self, cast_inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """`construct` with its hooks, in the running trace."""
+        return self._run(*cast_inputs, **kwargs)
 
     # Printing
 

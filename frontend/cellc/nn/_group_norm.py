@@ -142,6 +142,7 @@ class InstanceNorm2d(Cell):
 
     gamma: Parameter
     beta: Parameter
+    _kept_wide = ("moving_mean", "moving_variance")
     moving_mean: Parameter
     moving_variance: Parameter
 

@@ -31,6 +31,7 @@ def assign(variable: Parameter, value: Operand) -> Tensor:
         raise bad_argument(
             TypeError, f"For 'assign', 'variable' must be a Parameter, but got {type(variable).__name__}."
         )
+    variable = variable.storage
     new = arithmetic.cast(as_tensor(value), variable.dtype)
     if arithmetic.broadcast_shape(new.shape, variable.shape) != variable.shape:
         raise bad_argument(

@@ -51,3 +51,11 @@ func.func @f(%i : tensor<6xi32>, %u : tensor<6x4xf32>, %z : tensor<9x4xf32>) {
   %0 = linalg_ext.scatter_add ins(%i, %u : tensor<6xi32>, tensor<6x4xf32>) outs(%z : tensor<9x4xf32>) -> tensor<8x4xf32>
   func.return
 }
+
+// -----
+
+// expected-error {{the result is tensor<3xf32>, the tensor is tensor<4xf32>}}
+func.func @after(%x : tensor<4xf32>) {
+  %0 = linalg_ext.after %x, %x : tensor<4xf32>, tensor<4xf32> -> tensor<3xf32>
+  func.return
+}

@@ -171,6 +171,8 @@ func.func @shape(%a: tensor<2x3xf32>, %b: tensor<3xf32>, %c: tensor<5xf32>, %d: 
   %7 = nn.identity %e : (tensor<2xf32>) -> tensor<2xf32>
   // CHECK: nn.stop_gradient %e : (tensor<2xf32>) -> tensor<2xf32>
   %8 = nn.stop_gradient %e : (tensor<2xf32>) -> tensor<2xf32>
+  // CHECK: nn.after %e, %8 : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+  %after = nn.after %e, %8 : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
   func.return
 }
 

@@ -100,3 +100,22 @@ func.func @main(%g: tensor<1x1x4xf32>, %c: tensor<1x1x1xf32>, %w: tensor<4x1xf32
   %dd = nn.gradient %d, %s, %g : (tensor<1x1x4xf32>, tensor<1x1x4xf32>, tensor<1x1x4xf32>) -> tensor<1x1x4xf32> loc("net.py":2:1)
   func.return %dd : tensor<1x1x4xf32> loc("net.py":3:1)
 }
+
+// -----
+
+// A recomputed region: the backward pass copies its ops, and they read what came in only after the gradient is there.
+
+func.func @main(%x: tensor<3xf32>, %s: tensor<3xf32>) -> tensor<3xf32> {
+  // CHECK: %[[E:.*]] = nn.exp %x {cellc.region = 1 : i64}
+  // CHECK-NEXT: nn.sin %[[E]] {cellc.region = 1 : i64}
+  // CHECK-NEXT: %[[IN:.*]] = nn.after %x, %s
+  // CHECK-NEXT: %[[AGAIN:.*]] = nn.exp %[[IN]] : (tensor<3xf32>) -> tensor<3xf32>
+  // CHECK-NEXT: %[[COS:.*]] = nn.cos %[[AGAIN]]
+  // CHECK-NEXT: %[[G:.*]] = nn.mul %s, %[[COS]]
+  // CHECK-NEXT: %[[DX:.*]] = nn.mul %[[G]], %[[AGAIN]]
+  // CHECK-NEXT: func.return %[[DX]]
+  %0 = nn.exp %x {cellc.region = 1 : i64} : (tensor<3xf32>) -> tensor<3xf32>
+  %1 = nn.sin %0 {cellc.region = 1 : i64} : (tensor<3xf32>) -> tensor<3xf32>
+  %d = nn.gradient %1, %s, %x : (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  func.return %d : tensor<3xf32>
+}

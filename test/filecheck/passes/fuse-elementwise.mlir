@@ -255,3 +255,28 @@ func.func @main(%sum: tensor<8xf32>) -> tensor<1x8x1xf32> {
   } -> tensor<1x8x1xf32>
   return %mean : tensor<1x8x1xf32>
 }
+
+// -----
+
+// What is read after something else is not merged with what was read before, nor computed together with it.
+
+// CHECK-LABEL: func.func @main
+func.func @main(%x: tensor<64xf32>, %t: tensor<64xf32>) -> (tensor<64xf32>, tensor<64xf32>) {
+  // CHECK: linalg.generic
+  // CHECK: %[[AGAIN:.*]] = linalg_ext.after %x, %t
+  // CHECK: linalg.generic {{.*}} ins(%[[AGAIN]]
+  %e0 = tensor.empty() : tensor<64xf32>
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<64xf32>) outs(%e0 : tensor<64xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %n = arith.negf %a : f32
+    linalg.yield %n : f32
+  } -> tensor<64xf32>
+  %again = linalg_ext.after %x, %t : tensor<64xf32>, tensor<64xf32> -> tensor<64xf32>
+  %e1 = tensor.empty() : tensor<64xf32>
+  %1 = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%again : tensor<64xf32>) outs(%e1 : tensor<64xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %n = arith.negf %a : f32
+    linalg.yield %n : f32
+  } -> tensor<64xf32>
+  func.return %0, %1 : tensor<64xf32>, tensor<64xf32>
+}

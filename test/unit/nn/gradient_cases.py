@@ -159,6 +159,7 @@ def _reduction() -> list[Case]:
 
 def _shape() -> list[Case]:
     cases = [Case("identity", (shape,)) for shape in SHAPES]
+    cases += [Case("after", (shape, np.zeros(2))) for shape in SHAPES]
     cases += [
         Case("reshape", (a,), {"shape": b}) for a, b in [((), (1,)), ((6,), (2, 3)), ((0, 2), (4, 0)), ((7,), (7, 1))]
     ]
