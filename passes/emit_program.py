@@ -35,12 +35,14 @@ class KernelInfo(Protocol):
 
 
 def to_program(program: ProgramOp, kernels: Sequence[KernelInfo]) -> Program:
-    """The runtime's program. Raises KeyError when code for a launched kernel is missing."""
+    """The runtime's program, with the kernels that it launches. Raises KeyError when code for one is missing."""
     ops = list(program.buffers)
     constants, offsets = pack_constants([_bytes(op.value) for op in ops if op.value is not None])
     offset_of = dict(zip((op for op in ops if op.value is not None), offsets, strict=True))
     buffers = tuple(_buffer(op, offset_of.get(op, 0)) for op in ops)
     number: dict[SSAValue, int] = {op.result: i for i, op in enumerate(ops)}
+    launched = {op.kernel.root_reference.data for op in program.commands if isinstance(op, LaunchOp)}
+    kernels = [kernel for kernel in kernels if kernel.name in launched]
     kernel_number = {kernel.name: i for i, kernel in enumerate(kernels)}
     commands = tuple(_command(command, number, kernel_number) for command in program.commands)
     return Program(

@@ -253,3 +253,11 @@ def main_function(module: Operation) -> func.FuncOp:
         if isinstance(op, func.FuncOp) and op.sym_name.data == "main":
             return op
     raise ValueError("the module has no func.func @main")
+
+
+def host_functions(module: Operation) -> list[func.FuncOp]:
+    """`@prepare`, where there is one (see `hoist-constants`), and `@main`."""
+    main = main_function(module)
+    assert main.parent is not None
+    before = [op for op in main.parent.ops if isinstance(op, func.FuncOp) and op.sym_name.data == "prepare"]
+    return [*before, main]

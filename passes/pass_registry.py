@@ -13,7 +13,9 @@ PASSES: dict[str, str] = {
     "drop-unused-results": "cellc.passes.drop_unused_results:DropUnusedResultsPass",
     "fuse-elementwise": "cellc.passes.fuse_elementwise:FuseElementwisePass",
     "form-dispatches": "cellc.passes.form_dispatches:FormDispatchesPass",
+    "hoist-constants": "cellc.passes.hoist_constants:HoistConstantsPass",
     "plan-buffers": "cellc.passes.plan_buffers:PlanBuffersPass",
+    "pack-constants": "cellc.targets.cpu.pack_constants:PackConstantsPass",
     "map-kernels-to-gpu": "cellc.targets.gpu.map_kernels:MapKernelsToGPUPass",
     "lower-kernels-to-ascend": "cellc.targets.ascend.lower_kernels:LowerKernelsToAscendPass",
 }

@@ -25,6 +25,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "linalg": TO_LINALG,
     "kernels": TO_KERNELS,
     "cpu": (*TO_KERNELS, "plan-buffers"),
+    "cpu-prepared": (*TO_KERNELS, "pack-constants", "hoist-constants", "plan-buffers"),
 }
 """What a target runs before it turns kernels into code, by name."""
 

@@ -20,7 +20,7 @@ from cellc.dialects.host.ops import BufferOp, CopyOp, LaunchOp, ProgramOp, byte_
 from cellc.passes.arena import Slot
 from cellc.passes.assign_memory import Assignment, assign_memory
 from cellc.passes.host_values import HostFunction, Storage
-from cellc.passes.linalg_analysis import main_function
+from cellc.passes.linalg_analysis import host_functions
 from cellc.passes.rewriting import fused_location
 from cellc.passes.user_lines import user_line
 from cellc.passes.verify_plan import verify_plan
@@ -28,12 +28,15 @@ from cellc.passes.verify_plan import verify_plan
 
 @dataclass(frozen=True)
 class PlanBuffersPass(ModulePass):
-    """Replaces the host function `@main` by `host.program @main`."""
+    """Replaces the host functions `@main` and `@prepare` by `host.program`s of these names."""
 
     name = "plan-buffers"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        function = main_function(op)
+        for function in host_functions(op):
+            self._plan(function)
+
+    def _plan(self, function: func.FuncOp) -> None:
         host = HostFunction.of(function)
         program = build_program(host, assign_memory(host))
         assert function.parent is not None

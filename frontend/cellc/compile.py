@@ -14,6 +14,7 @@ from cellc import context
 from cellc.graph import Graph
 from cellc.graph_key import graph_key
 from cellc.passes.stage_times import print_at_exit, stage
+from cellc.preparation import Preparation
 from cellc.tensor_base import TensorBase
 
 
@@ -22,13 +23,18 @@ class Executable(Protocol):
 
     Attributes:
         slots: (`"input"` or `"output"`, number in the graph) -> position in the pointer table. Outputs that update a
-            parameter have none.
+            parameter have none. (`"prepared"`, number) is where result `number` of the preparation goes.
         run: runs once on the table of pointers.
+        preparation: what is computed of the parameters before, if anything; `prepare` runs it on pointers of its own.
     """
 
     slots: dict[tuple[str, int], int]
 
     run: Callable[[ctypes.Array[ctypes.c_void_p]], None]
+
+    preparation: Preparation | None
+
+    prepare: Callable[[ctypes.Array[ctypes.c_void_p]], None] | None
 
 
 class Backend(Protocol):

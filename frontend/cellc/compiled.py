@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from cellc import compile as compiler
 from cellc.dtype import dtype_of
 from cellc.graph import Graph
 from cellc.passes.stage_times import stage
+from cellc.preparation import Followed, PreparedValues
 from cellc.running import state
 from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase, address_of, aligned_empty
@@ -37,10 +39,21 @@ class Compiled:
             (slots["output", i], value.type, dtype_of(value.type.dtype).numpy)
             for i, value in enumerate(graph.outputs[:results])
         ]
-        self._updates = any(value.updated_by is not None for value in graph.inputs)
+        self._updated: list[Any] = [value.source for value in graph.inputs if value.updated_by is not None]
+        self._prepared = self._prepared_values(graph)
         self._lock = threading.Lock()
         with stage("parameters"):
             self.refresh()
+
+    def _prepared_values(self, graph: Graph) -> Followed | None:
+        """What the program takes that is computed of its parameters alone; its addresses are bound."""
+        preparation, run = self._executable.preparation, self._executable.prepare
+        if preparation is None or run is None:
+            return None
+        values = PreparedValues(preparation, run)
+        for i, array in enumerate(values.arrays):
+            self._pointers[self._executable.slots["prepared", i]] = address_of(array)
+        return Followed(values, [graph.inputs[i].source for i in preparation.sources])
 
     def refresh(self) -> bool:
         """Reads the addresses of parameters and constants again; new storage comes with a new `context.epoch`.
@@ -52,12 +65,14 @@ class Compiled:
             return False
         for slot, source, _ in self._bound:
             self._pointers[slot] = address_of(source._elements())
+        if self._prepared is not None:
+            self._prepared.forget()
         return True
 
     def run(self, tensors: Sequence[TensorBase]) -> list[Tensor]:
         """Runs the program on input tensors of the compiled types; returns new tensors."""
         eager = state.eager
-        if eager is not None and (eager.has_assignments or (self._updates and eager.nodes)):
+        if eager is not None and (eager.has_assignments or (self._updated and eager.nodes)):
             eager.flush()  # recorded before this call, and may share parameters with it
         pointers = self._pointers
         # An input may be a parameter that the program overwrites, so it gets a copy.
@@ -70,5 +85,11 @@ class Compiled:
                 array = aligned_empty(type.shape, dtype)
                 pointers[slot] = address_of(array)
                 results.append(Tensor._wrap(array, type))
-            self._executable.run(pointers)
+            if self._prepared is not None:
+                self._prepared.update()
+            try:
+                self._executable.run(pointers)
+            finally:
+                for parameter in self._updated:
+                    parameter._written()
         return results

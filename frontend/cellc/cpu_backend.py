@@ -21,21 +21,29 @@ import cellc.targets
 from cellc import context
 from cellc.graph import Graph
 from cellc.passes.stage_times import stage
+from cellc.preparation import Preparation
 from cellc.targets.cpu import cache
 
 if TYPE_CHECKING:
     from cellc.targets.cpu.level import CpuLevel
 
 
+_PREPARATION = "preparation of the parameters"
+"""The key beside the kernels' names, which are C identifiers."""
+
+
 class Artifact(NamedTuple):
-    """A compiled graph: the program's bytes and the object file of each kernel."""
+    """A compiled graph: the program's bytes, the object file of each kernel, and what runs before the program."""
 
     program: bytes
     objects: dict[str, bytes]
+    preparation: Preparation | None = None
 
     def to_bytes(self) -> bytes:
         """One string of bytes, for the cache."""
         parts = {"": self.program, **self.objects}
+        if self.preparation is not None:
+            parts[_PREPARATION] = self.preparation.to_bytes()
         header = json.dumps({name: len(data) for name, data in parts.items()}).encode()
         return struct.pack("<I", len(header)) + header + b"".join(parts.values())
 
@@ -47,22 +55,25 @@ class Artifact(NamedTuple):
         for name, size in json.loads(data[4:position]).items():
             parts[name] = data[position : position + size]
             position += size
-        return Artifact(parts.pop(""), parts)
+        preparation = parts.pop(_PREPARATION, None)
+        program = parts.pop("")
+        return Artifact(program, parts, None if preparation is None else Preparation.from_bytes(preparation))
 
 
-def build_artifact(graph: Graph, level: CpuLevel) -> Artifact:
-    """Compiles a graph for a CPU level; imports the whole compiler."""
+def build_artifact(graph: Graph, level: CpuLevel, pipeline: str = "cpu-prepared") -> Artifact:
+    """Compiles a graph for a CPU level by the pipeline of this name; imports the whole compiler."""
     from cellc.targets.cpu.workers import KernelCompiler, prestart
 
     prestart()  # they get ready while this process imports the compiler
     with stage("import of the compiler"):
         from cellc.lowering import lower_for_cpu
+        from cellc.passes.pipelines import PIPELINES
 
     with KernelCompiler(level) as compiler:
-        lowered = lower_for_cpu(graph, level, on_kernel=compiler.add)
+        lowered = lower_for_cpu(graph, level, pipeline=PIPELINES[pipeline], on_kernel=compiler.add)
         objects = compiler.objects()
     names = [kernel.name for kernel in lowered.kernels]
-    return Artifact(lowered.program.to_bytes(), dict(zip(names, objects, strict=True)))
+    return Artifact(lowered.program.to_bytes(), dict(zip(names, objects, strict=True)), lowered.preparation)
 
 
 class CpuProgram:
@@ -75,19 +86,24 @@ class CpuProgram:
         with stage("load"):
             addresses: Mapping[str, int] = load(artifact.objects)
         self._module = Module(artifact.program, addresses)
-        self.slots = binding_slots(graph)
+        self.preparation = artifact.preparation
+        self.slots = binding_slots(graph, 0 if artifact.preparation is None else len(artifact.preparation.types))
         if len(self.slots) != self._module.binding_count:
             raise AssertionError(f"{len(self.slots)} values to bind, {self._module.binding_count} bindings")
         self.run: Callable[[ctypes.Array[ctypes.c_void_p]], None] = self._module.run
+        self.prepare: Callable[[ctypes.Array[ctypes.c_void_p]], None] | None = None
+        if artifact.preparation is not None:
+            self.prepare = Module(artifact.preparation.program, addresses).run
 
     def pointer_array(self) -> ctypes.Array[ctypes.c_void_p]:
         """A table for the bindings' addresses."""
         return self._module.pointer_array()
 
 
-def binding_slots(graph: Graph) -> dict[tuple[str, int], int]:
-    """(`"input"` or `"output"`, number) -> position among the program's bindings."""
+def binding_slots(graph: Graph, prepared: int = 0) -> dict[tuple[str, int], int]:
+    """(`"input"`, `"prepared"` or `"output"`, number) -> position among the program's bindings."""
     slots = {("input", i): i for i in range(len(graph.inputs))}
+    slots |= {("prepared", i): len(graph.inputs) + i for i in range(prepared)}
     updating = {value.updated_by for value in graph.inputs}
     for i in range(len(graph.outputs)):
         if i not in updating:

@@ -10,6 +10,8 @@ from cellc.graph import Graph
 from cellc.listing import Listing, annotate, readable_location
 
 if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
     from cellc.lowering import LoweredForCpu
 
 
@@ -69,21 +71,21 @@ class Lowered:
     @cached_property
     def memory(self) -> Listing:
         """The plan of buffers: where each lies, how large it is, and from which to which command it is used."""
-        from cellc.dialects.host.ops import ProgramOp
         from cellc.passes.plan_buffers import memory_table
 
-        (program,) = (op for op in self._lowered.module.ops if isinstance(op, ProgramOp))
-        return Listing("\n".join(map(readable_location, memory_table(program).splitlines())) + "\n")
+        table = memory_table(self._lowered.host_program)
+        return Listing("\n".join(map(readable_location, table.splitlines())) + "\n")
 
     @cached_property
     def _lowered(self) -> LoweredForCpu:
         from cellc.cpu_backend import selected_level
         from cellc.lowering import lower_for_cpu
-        from cellc.passes.pipelines import print_module
+        from cellc.passes.pipelines import PIPELINES, print_module
 
-        return lower_for_cpu(
-            self._graph, selected_level(), lambda name, module: self._after.__setitem__(name, print_module(module))
-        )
+        def keep(name: str, module: ModuleOp) -> None:
+            self._after[name] = print_module(module)
+
+        return lower_for_cpu(self._graph, selected_level(), keep, PIPELINES["cpu-prepared"])
 
     def _stage(self, name: str) -> Listing:
         assert self._lowered is not None

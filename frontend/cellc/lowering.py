@@ -13,6 +13,7 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
+from xdsl.passes import ModulePass
 
 from cellc.build_ir import build_module
 from cellc.dialects.host.ops import ProgramOp
@@ -21,9 +22,10 @@ from cellc.graph import Graph
 from cellc.passes.context import make_context
 from cellc.passes.emit_program import to_program
 from cellc.passes.kernel_form import kernels_of
-from cellc.passes.pipelines import PIPELINES, PassError, run_pipeline
+from cellc.passes.pipelines import PIPELINES, PassError, parse_passes, run_pipeline
 from cellc.passes.stage_times import stage
 from cellc.passes.user_lines import user_line
+from cellc.preparation import Preparation, preparation_of
 from cellc.runtime.program import Program
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.target import CpuTarget
@@ -35,14 +37,21 @@ class LoweredForCpu:
     """What is left of a graph before machine code.
 
     Attributes:
-        module: `host.program @main` and the kernels.
+        module: `host.program @main`, perhaps `@prepare`, and the kernels.
         program: the same program as data.
         kernels: the text of each kernel.
+        preparation: `@prepare` as data, if the pipeline hoists constants and found some.
     """
 
     module: ModuleOp
     program: Program
     kernels: Sequence[KernelCode] = field(repr=False)
+    preparation: Preparation | None = None
+
+    @property
+    def host_program(self) -> ProgramOp:
+        """`host.program @main`."""
+        return _programs(self.module)["main"]
 
 
 def lower_for_cpu(
@@ -65,21 +74,33 @@ def lower_for_cpu(
         CompileError: a pass failed or a kernel could not be written; the message names what reproduces it.
     """
     kernels: list[KernelCode] = []
+    last = "pack-constants" if "pack-constants" in pipeline else "form-dispatches"
 
     def after(name: str, module: ModuleOp) -> None:
-        if name == "form-dispatches":
+        if name == last:
             kernels.extend(_write_kernels(module, level, on_kernel))
         if after_pass is not None:
             after_pass(name, module)
 
     with stage("nn module"):
-        module = build_module(graph)
+        module, passes = build_module(graph), passes_for(pipeline, level)
     try:
-        run_pipeline(module, pipeline, make_context(), print_after=after)
+        run_pipeline(module, passes, make_context(), print_after=after)
     except PassError as error:
-        raise _with_reproducer(graph, pipeline, error) from error
-    (host,) = (op for op in module.ops if isinstance(op, ProgramOp))
-    return LoweredForCpu(module, to_program(host, kernels), kernels)
+        raise _with_reproducer(graph, passes, error) from error
+    programs = {name: to_program(host, kernels) for name, host in _programs(module).items()}
+    main, prepare = programs["main"], programs.get("prepare")
+    return LoweredForCpu(module, main, kernels, None if prepare is None else preparation_of(main, prepare))
+
+
+def passes_for(pipeline: Sequence[str], level: CpuLevel) -> list[ModulePass]:
+    """The passes of these names; those of the CPU target are for `level`."""
+    specs = (f"{name}{{level={level.name}}}" if name == "pack-constants" else name for name in pipeline)
+    return parse_passes(",".join(specs))
+
+
+def _programs(module: ModuleOp) -> dict[str, ProgramOp]:
+    return {op.sym_name.data: op for op in module.ops if isinstance(op, ProgramOp)}
 
 
 def _write_kernels(
@@ -110,10 +131,10 @@ def _reproducers() -> Path:
     return Path(os.environ.get("CELLC_REPRODUCERS") or tempfile.mkdtemp(prefix="cellc-reproducer-"))
 
 
-def _with_reproducer(graph: Graph, pipeline: Sequence[str], error: PassError) -> CompileError:
+def _with_reproducer(graph: Graph, passes: Sequence[ModulePass], error: PassError) -> CompileError:
     """Runs the pipeline once more, now keeping the IR before each pass: printing it always would cost too much."""
     try:
-        run_pipeline(build_module(graph), pipeline, make_context(), reproducer_dir=_reproducers())
+        run_pipeline(build_module(graph), passes, make_context(), reproducer_dir=_reproducers())
     except PassError as again:
         return CompileError(f"cellc could not compile this: {again}")
     return CompileError(f"cellc could not compile this: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,16 @@ from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase, aligned_copy
 
 _DEFAULT_NAME = "Parameter"
+_versions = itertools.count(1)
+
+
+class _Newest:
+    """`version` is that of the parameter written last: while it stays, none has changed."""
+
+    version = 0
+
+
+newest = _Newest()
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -39,6 +50,7 @@ class Parameter(Tensor):
     """
 
     is_parameter = True
+    _version = 0
 
     def __init__(
         self,
@@ -129,7 +141,13 @@ class Parameter(Tensor):
             context.touch()
         else:
             np.copyto(self._array, elements, casting="unsafe")
+        self._written()
         return self
+
+    def _written(self) -> None:
+        """Everything that writes the elements calls this when it is done: what was computed of them is outdated."""
+        self._version = next(_versions)
+        newest.version = self._version
 
     def _check(self, data: TensorBase, narrows: bool, slice_shape: bool) -> None:
         from cellc import errors

@@ -16,6 +16,7 @@ import numpy as np
 from cellc.dtype import dtype_of
 from cellc.function import Function
 from cellc.graph import Graph
+from cellc.preparation import PreparedValues
 from cellc.profile_table import CommandProfile, Profile
 from cellc.structure import flatten
 from cellc.tensor_base import TensorBase, address_of, aligned_copy, aligned_empty
@@ -55,17 +56,23 @@ def profile_graph(graph: Graph, arrays: Mapping[int, np.ndarray], runs: int = 20
     """Times a graph on copies of `arrays`, one per input of the graph, by number."""
     from cellc.cpu_backend import binding_slots, selected_level
     from cellc.lowering import lower_for_cpu
+    from cellc.passes.pipelines import PIPELINES
     from cellc.runtime import Module
     from cellc.targets.cpu.jit import load
     from cellc.targets.cpu.peak import measure_peak
     from cellc.targets.cpu.workers import compile_kernels
 
     level = selected_level()
-    lowered = lower_for_cpu(graph, level)
+    lowered = lower_for_cpu(graph, level, pipeline=PIPELINES["cpu-prepared"])
     objects = compile_kernels(lowered.kernels, level)
     addresses = load({kernel.name: data for kernel, data in zip(lowered.kernels, objects, strict=True)})
     module = Module(lowered.program.to_bytes(), addresses)
     bindings = _bindings(graph, arrays, binding_slots(graph))
+    if lowered.preparation is not None:
+        prepare = Module(lowered.preparation.program, addresses).run
+        prepared = PreparedValues(lowered.preparation, prepare)
+        prepared.compute([address_of(bindings[i]) for i in lowered.preparation.sources])
+        bindings[len(graph.inputs) : len(graph.inputs)] = prepared.arrays
     samples, step = _sample(module, bindings, runs)
     return Profile(_commands(lowered, samples), step, measure_peak(level), level.name)
 

@@ -7,7 +7,7 @@ pieces whose partial sums wait in scratch.
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import ceil
+from math import ceil, prod
 
 from xdsl.dialects.linalg.ops import GenericOp
 
@@ -166,7 +166,11 @@ class ProductWriter:
             self._partial.turn(self._finisher, self._blocking.turned, self._count())
 
     def _placed(self, factor: Factor) -> Factor:
-        return replace(factor, access=factor.access.at(self._tiling.lane_dim, self._panel_start))
+        if factor.panel is None:
+            return replace(factor, access=factor.access.at(self._tiling.lane_dim, self._panel_start))
+        steps = prod(self._nest.extents[d] for d in self._nest.reduced)
+        access = replace(factor.access, terms=(*factor.access.terms, (self._panel_start, steps)))
+        return replace(factor, access=access)
 
     def _packed(self, vector: Factor, ranges: dict[int, Range]) -> Factor:
         if self._resident is not None:

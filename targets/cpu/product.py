@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineMap
 
-from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.access import Access, row_major
 from cellc.targets.cpu.kernel import KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, collapse
 from cellc.targets.cpu.vectors import vector_type
@@ -18,10 +19,15 @@ _EXTENSIONS = ("arith.extf", "arith.extsi", "arith.extui")
 
 @dataclass(frozen=True)
 class Factor:
-    """One of the two factors: where it lies, and the op that widens its elements (or None)."""
+    """One of the two factors: where it lies, and the op that widens its elements (or None).
+
+    `panel` is the width of the panels that a factor is stored in: [column / panel][reduction step][column % panel].
+    Its stride along the columns is then 1, and holds within a panel.
+    """
 
     access: Access
     extension: str | None
+    panel: int | None = None
 
     def widened(self, writer: Writer, value: str, lanes: int, target: str) -> str:
         """A vector of the factor's elements in type `target`."""
@@ -46,6 +52,7 @@ class Product:
     initial: float | int
     epilogue: Block | None
     sums: frozenset[int]
+    panels: tuple[int | None, int | None] = (None, None)
 
     @property
     def factors(self) -> tuple[Factor, Factor]:
@@ -53,7 +60,7 @@ class Product:
         left, right = self.nest.inputs[:2]
         assert left is not None
         assert right is not None
-        return Factor(left, self.extensions[0]), Factor(right, self.extensions[1])
+        return Factor(left, self.extensions[0], self.panels[0]), Factor(right, self.extensions[1], self.panels[1])
 
     @property
     def around(self) -> list[Access]:
@@ -70,9 +77,36 @@ class Product:
         access = self.factors[factor].access
         return [d for d in self.nest.parallel if d != lane_dim and access.strides[d] == 0]
 
+    def in_panels(self, factor: int, columns: int, width: int) -> "Product":
+        """The product with a factor stored in panels of `width` iterations of loop `columns`."""
+        access, nest = self.factors[factor].access, self.nest
+        loops = [d for d in nest.reduced if access.strides[d]]
+        strides = dict(zip([*loops, columns], row_major([*(nest.extents[d] for d in loops), width]), strict=True))
+        stored = replace(access, strides=tuple(strides.get(d, 0) for d in range(len(nest.extents))))
+        inputs = tuple(stored if i == factor else a for i, a in enumerate(nest.inputs))
+        panels = (width, self.panels[1]) if factor == 0 else (self.panels[0], width)
+        return replace(self, nest=replace(nest, inputs=inputs), panels=panels)
+
 
 def product_of(kernel: KernelWriter, generics: Sequence[linalg.GenericOp]) -> Product | None:
     """The product that a contraction (and its epilogue) computes, or None where it has another form."""
+    product = _product_of(kernel, generics)
+    if product is None:
+        return None
+    left, right = (panel_width(m.data) for m in list(generics[0].indexing_maps)[:2])
+    return replace(product, panels=(left, right))
+
+
+def panel_width(indexing: AffineMap) -> int | None:
+    """The width of the panels that a map reads a factor in (`pack-constants` writes such maps), or None."""
+    last = indexing.results[-1] if indexing.results else None
+    if not isinstance(last, AffineBinaryOpExpr) or last.kind != AffineBinaryOpKind.Mod:
+        return None
+    assert isinstance(last.rhs, AffineConstantExpr)
+    return last.rhs.value
+
+
+def _product_of(kernel: KernelWriter, generics: Sequence[linalg.GenericOp]) -> Product | None:
     if len(generics) not in (1, 2) or len(generics[0].inputs) != 2 or len(generics[0].outputs) != 1:
         return None
     main, element = generics[0], element_of(generics[0].outputs[0])

@@ -57,17 +57,33 @@ def choose_tiling(product: Product, level: CpuLevel, factors: Sequence[int] = (0
     return _as_dot(product, best) or best
 
 
+def choose_panel(product: Product, tiling: Tiling, level: CpuLevel) -> int | None:
+    """The width of panels to store the vector factor in, or None where its columns do not fill any."""
+    columns = product.nest.extents[tiling.lane_dim]
+    best: tuple[float, int] | None = None
+    for width in (tiling.lanes * vectors for vectors in (1, 2, 4) if columns % (tiling.lanes * vectors) == 0):
+        stored = product.in_panels(tiling.vector_factor, tiling.lane_dim, width)
+        score = max(_score(stored, t) for t in _choices(stored, level, tiling.lane_dim, tiling.vector_factor))
+        best = max(best or (score, width), (score, width))
+    return None if best is None else best[1]
+
+
 def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> list[Tiling]:
     """Every register tile with lanes along `lane_dim`, read from `factor`."""
     nest, lanes = product.nest, level.lanes(max(4, ITEM_BYTES[product.element]))
     vector, scalar = (product.factors[i].access for i in (factor, 1 - factor))
     if vector.strides[lane_dim] == 0 or (scalar.strides[lane_dim] != 0 and factor == 0):
         return []
+    panels = [product.factors[i].panel for i in (factor, 1 - factor)]
+    if panels[1] is not None:
+        return []
     others = [d for d in nest.parallel if d != lane_dim]
     found = []
     for tile_dim in [d for d in others if vector.strides[d] == 0] or others or [None]:
         for vectors in (1, 2, 4):
             if vectors > 1 and lanes * (vectors - 1) >= nest.extents[lane_dim]:
+                continue
+            if panels[0] not in (None, lanes * vectors):
                 continue
             rows = nest.extents[tile_dim] if tile_dim is not None else 1
             most = max(1, min(rows, (level.registers - 2 - vectors) // vectors))
@@ -154,7 +170,7 @@ def _as_dot(product: Product, tiling: Tiling) -> Tiling | None:
     nest, lane_dim = product.nest, tiling.lane_dim
     vector, scalar = (product.factors[i].access for i in (tiling.vector_factor, 1 - tiling.vector_factor))
     uses = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, lane_dim))
-    if scalar.strides[lane_dim] != 0:
+    if scalar.strides[lane_dim] != 0 or product.factors[tiling.vector_factor].panel is not None:
         return None
     along = [d for d in nest.reduced if vector.strides[d] == 1 and nest.extents[d] >= 2 * tiling.lanes]
     if vector.strides[lane_dim] == 1 or uses > 4 or not along or scalar.strides[along[-1]] not in (0, 1):
@@ -260,9 +276,9 @@ def _count(product: Product, tiling: Tiling, chunks: dict[int, int]) -> int:
 
 def _packed(product: Product, tiling: Tiling, rows: int) -> bool:
     """Whether copying panels pays."""
-    if tiling.dot_dim is not None:
-        return False
     factor = product.factors[tiling.vector_factor]
+    if tiling.dot_dim is not None or factor.panel is not None:
+        return False
     if factor.extension is not None:
         return rows > tiling.tile
     tiles = rows / (tiling.tile * tiling.second)

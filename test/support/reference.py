@@ -32,6 +32,8 @@ def evaluate(graph: Graph, arrays: list[np.ndarray]) -> list[np.ndarray]:
 
 
 class _Executable:
+    preparation = prepare = None
+
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.slots = {("input", i): i for i in range(len(graph.inputs))}

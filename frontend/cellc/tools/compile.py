@@ -90,7 +90,7 @@ def _link(loaded: LoadedGraph, options: argparse.Namespace, link: Callable[..., 
     with tempfile.TemporaryDirectory(prefix="cellc-objects-") as folder:
         variants = []
         for level in _levels(options):
-            artifact = build_artifact(loaded.graph, level)
+            artifact = build_artifact(loaded.graph, level, "cpu")
             objects = []
             for name, data in artifact.objects.items():
                 objects.append(Path(folder, f"{level.name}_{name}.o"))

@@ -43,6 +43,7 @@ class _Program(CpuProgram):
     def __init__(self, graph: Graph, artifact: Artifact, threads: int) -> None:
         self._module = Module(artifact.program, load(artifact.objects), threads)
         self.slots = binding_slots(graph)
+        self.preparation = self.prepare = None
         self.run = self._module.run
 
 

@@ -1,0 +1,217 @@
+"""`pack-constants`: contractions read parameters that a program does not write from panels, laid out by a kernel.
+
+A contraction copies one factor to scratch panel by panel, [step of the reduction][column of the panel], in every
+call. Where that factor is such a parameter, this pass makes the copy a kernel of its own,
+
+    %panels = call @pack_0(%w) : (tensor<3072x768xf32>) -> tensor<48x768x64xf32>
+
+and the contraction reads column d1 at (d1 floordiv 64, d2, d1 mod 64). `hoist-constants` then takes the packing
+out of the program. This is IREE's data tiling, for one operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+from xdsl.context import Context
+from xdsl.dialects import func, tensor
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr, TensorType
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.dialects.linalg.ops import GenericOp, YieldOp
+from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir.affine import AffineExpr, AffineMap
+from xdsl.passes import ModulePass
+
+from cellc.passes.generic_rewrites import erase, insert_before
+from cellc.passes.hoist_constants import is_constant
+from cellc.passes.kernel_form import kernels_of
+from cellc.passes.linalg_analysis import (
+    bare_dims,
+    input_maps,
+    iterator_attributes,
+    loop_extents,
+    main_function,
+    map_attributes,
+    maps_of,
+    parallel_count,
+)
+from cellc.passes.rewriting import set_location
+from cellc.targets.cpu.kernel import KernelWriter
+from cellc.targets.cpu.level import CpuLevel, level_named
+from cellc.targets.cpu.product import product_of
+from cellc.targets.cpu.tiling import choose_blocking, choose_panel, choose_tiling
+
+_MOST_ROWS = 1024
+"""With more rows the time for packing is lost in that of the product, and a copy of the weights would stay."""
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Factor `factor` of a contraction, argument `argument` of its kernel, in panels of `width` columns of `loop`."""
+
+    factor: int
+    argument: int
+    loop: int
+    width: int
+
+
+@dataclass(frozen=True)
+class PackConstantsPass(ModulePass):
+    """Gives contractions their constant factor in panels, where the CPU level's tiling would pack it."""
+
+    name = "pack-constants"
+
+    level: str = "v4"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        main = main_function(op)
+        packing = _Packing(main, {kernel.sym_name.data: kernel for kernel in kernels_of(op)}, level_named(self.level))
+        for call in [inner for inner in main.body.block.ops if isinstance(inner, func.CallOp)]:
+            packing.visit(call)
+        called = {inner.callee.root_reference.data for inner in main.walk() if isinstance(inner, func.CallOp)}
+        for kernel in kernels_of(op):
+            if kernel.sym_name.data not in called:
+                erase(kernel)
+
+
+@dataclass
+class _Packing:
+    """What has been packed so far: kernels by name, the panels each wants, and the values in panels."""
+
+    main: func.FuncOp
+    kernels: dict[str, func.FuncOp]
+    level: CpuLevel
+    wanted: dict[str, Panels | None] = field(default_factory=dict)
+    packers: dict[tuple[str, AffineMap], str] = field(default_factory=dict)
+    packed: dict[tuple[SSAValue, str], SSAValue] = field(default_factory=dict)
+
+    def visit(self, call: func.CallOp) -> None:
+        if not any(is_constant(self.main, value) for value in call.arguments):
+            return
+        name = call.callee.root_reference.data
+        if name not in self.wanted:
+            self.wanted[name] = wanted_panels(self.kernels[name], self.level)
+        panels = self.wanted[name]
+        if panels is None or not is_constant(self.main, call.arguments[panels.argument]):
+            return
+        operands = list(call.operands)
+        operands[panels.argument] = self._in_panels(call, self.kernels[name], panels)
+        reading = func.CallOp(self._reader(self.kernels[name], panels), operands, [r.type for r in call.results])
+        reading.location = call.location
+        insert_before(reading, call)
+        for before, after in zip(call.results, reading.results, strict=True):
+            before.replace_all_uses_with(after)
+            after.name_hint = before.name_hint
+        erase(call)
+
+    def _in_panels(self, call: func.CallOp, kernel: func.FuncOp, panels: Panels) -> SSAValue:
+        """The operand in panels, made by a call before `call`."""
+        value, name = call.arguments[panels.argument], self._packer(kernel, panels)
+        if (value, name) not in self.packed:
+            packing = func.CallOp(name, [value], list(self.kernels[name].function_type.outputs))
+            packing.location = call.location
+            insert_before(packing, call)
+            self.packed[value, name] = packing.results[0]
+        return self.packed[value, name]
+
+    def _packer(self, kernel: func.FuncOp, panels: Panels) -> str:
+        """The name of the kernel that copies the factor into panels."""
+        source = kernel.body.block.args[panels.argument].type
+        assert isinstance(source, TensorType)
+        contraction = _contraction(kernel)
+        shape, moved = _layout(contraction, panels)
+        key = (str((source, shape)), moved)
+        if key not in self.packers:
+            self.packers[key] = name = f"pack_{len(self.packers)}"
+            self._add(_move_kernel(name, source, shape, moved), kernel)
+        return self.packers[key]
+
+    def _reader(self, kernel: func.FuncOp, panels: Panels) -> str:
+        """The name of the contraction that reads the panels."""
+        name = f"{kernel.sym_name.data}_packed"
+        if name not in self.kernels:
+            reader = kernel.clone()
+            reader.properties["sym_name"] = StringAttr(name)
+            _read_panels(reader, panels)
+            self._add(reader, kernel)
+        return name
+
+    def _add(self, kernel: func.FuncOp, like: func.FuncOp) -> None:
+        set_location(kernel, like.location)
+        self.kernels[kernel.sym_name.data] = kernel
+        insert_before(kernel, like)
+
+
+def wanted_panels(kernel: func.FuncOp, level: CpuLevel) -> Panels | None:
+    """The factor that a contraction kernel would copy into panels, if it is an argument that nothing else reads."""
+    if kernel.attributes["cellc.kind"] != StringAttr("contraction"):
+        return None
+    writer = KernelWriter(kernel, level)
+    product = product_of(writer, [op for op in writer.ops if isinstance(op, GenericOp)])
+    tiling = choose_tiling(product, level) if product is not None else None
+    if product is None or tiling is None or not choose_blocking(product, tiling).packed:
+        return None
+    contraction, factor = _contraction(kernel), tiling.vector_factor
+    value = contraction.inputs[factor]
+    loops = bare_dims(input_maps(contraction)[factor])
+    columns = [d for d in loops or () if d < parallel_count(contraction)]
+    rows = prod(product.nest.extents[d] for d in product.shared(factor, tiling.lane_dim))
+    if len(columns) != 1 or len(list(value.uses)) != 1 or value.owner is not kernel.body.block or rows > _MOST_ROWS:
+        return None
+    width = choose_panel(product, tiling, level)
+    return None if width is None else Panels(factor, kernel.body.block.args.index(value), columns[0], width)
+
+
+def _contraction(kernel: func.FuncOp) -> GenericOp:
+    return next(op for op in kernel.body.block.ops if isinstance(op, GenericOp))
+
+
+def _layout(contraction: GenericOp, panels: Panels) -> tuple[list[int], AffineMap]:
+    """The shape [panel, reduction loops..., column of a panel], and where in the factor its elements come from."""
+    extents = loop_extents(contraction)
+    reduced = [d for d in range(parallel_count(contraction), len(extents)) if d in _loops(contraction, panels)]
+    rank = len(reduced) + 2
+    column = AffineExpr.dimension(0) * panels.width + AffineExpr.dimension(rank - 1)
+    index = {d: AffineExpr.dimension(1 + i) for i, d in enumerate(reduced)} | {panels.loop: column}
+    shape = [extents[panels.loop] // panels.width, *(extents[d] for d in reduced), panels.width]
+    return shape, AffineMap(rank, 0, tuple(index[d] for d in _loops(contraction, panels)))
+
+
+def _loops(contraction: GenericOp, panels: Panels) -> Sequence[int]:
+    return bare_dims(input_maps(contraction)[panels.factor]) or ()
+
+
+def _move_kernel(name: str, source: TensorType, shape: Sequence[int], moved: AffineMap) -> func.FuncOp:
+    """A kernel of kind elementwise: result[i] = argument[moved(i)]."""
+    target = TensorType(source.element_type, shape)
+    block = Block(arg_types=[source])
+    body = Block(arg_types=[source.element_type] * 2)
+    body.add_op(YieldOp(body.args[0]))
+    empty = tensor.EmptyOp((), target)
+    maps = map_attributes([moved, AffineMap.identity(len(shape))])
+    loops = iterator_attributes([IteratorType.PARALLEL] * len(shape))
+    move = GenericOp([block.args[0]], [empty.tensor], Region(body), maps, loops, [target])
+    block.add_ops([empty, move, func.ReturnOp(*move.results)])
+    kernel = func.FuncOp(name, FunctionType.from_lists([source], [target]), Region(block), visibility="private")
+    kernel.attributes["cellc.kind"] = StringAttr("elementwise")
+    return kernel
+
+
+def _read_panels(kernel: func.FuncOp, panels: Panels) -> None:
+    """Lets the contraction of a kernel read its factor from panels."""
+    contraction, block = _contraction(kernel), kernel.body.block
+    shape, _ = _layout(contraction, panels)
+    old = block.args[panels.argument]
+    assert isinstance(old.type, TensorType)
+    new = block.insert_arg(TensorType(old.type.element_type, shape), panels.argument)
+    old.replace_all_uses_with(new)
+    block.erase_arg(old)
+    maps, column = maps_of(contraction), AffineExpr.dimension(panels.loop)
+    steps = (AffineExpr.dimension(d) for d in sorted(_loops(contraction, panels)) if d != panels.loop)
+    results = (column // panels.width, *steps, column % panels.width)
+    maps[panels.factor] = AffineMap(len(contraction.iterator_types), 0, results)
+    contraction.properties["indexing_maps"] = ArrayAttr(map_attributes(maps))
+    types = FunctionType.from_lists([a.type for a in block.args], list(kernel.function_type.outputs))
+    kernel.properties["function_type"] = types
