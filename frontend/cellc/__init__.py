@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "common", "context", "dialects", "dtype", "initializer", "nn", "ops", "passes", "runtime", "targets", "tools",
-    "trace",
+    "trace", "train",
 )  # fmt: skip
 
 _DTYPES = (
@@ -39,6 +39,20 @@ _NAMES = {
     "save_checkpoint": "cellc.checkpoint",
     "load_checkpoint": "cellc.checkpoint",
     "load_param_into_net": "cellc.checkpoint",
+    "Model": "cellc.train",
+    "Callback": "cellc.train",
+    "RunContext": "cellc.train",
+    "LossMonitor": "cellc.train",
+    "TimeMonitor": "cellc.train",
+    "ModelCheckpoint": "cellc.train",
+    "CheckpointConfig": "cellc.train",
+    "LearningRateScheduler": "cellc.train",
+    "EarlyStopping": "cellc.train",
+    "FixedLossScaleManager": "cellc.train",
+    "DynamicLossScaleManager": "cellc.train",
+    "LossScaleManager": "cellc.train",
+    "build_train_network": "cellc.train",
+    "auto_mixed_precision": "cellc.train",
     "profile": "cellc.profiling",
     "COOTensor": "cellc.sparse_tensor",
     "CSRTensor": "cellc.sparse_tensor",

@@ -1,0 +1,19 @@
+"""Training: `Model`, its callbacks, mixed precision."""
+
+from cellc.train import amp as amp
+from cellc.train import callback as callback
+from cellc.train.amp import auto_mixed_precision as auto_mixed_precision
+from cellc.train.amp import build_train_network as build_train_network
+from cellc.train.callback import Callback as Callback
+from cellc.train.callback import CheckpointConfig as CheckpointConfig
+from cellc.train.callback import EarlyStopping as EarlyStopping
+from cellc.train.callback import LearningRateScheduler as LearningRateScheduler
+from cellc.train.callback import LossMonitor as LossMonitor
+from cellc.train.callback import ModelCheckpoint as ModelCheckpoint
+from cellc.train.callback import ProgressBar as ProgressBar
+from cellc.train.callback import RunContext as RunContext
+from cellc.train.callback import TimeMonitor as TimeMonitor
+from cellc.train.loss_scale_manager import DynamicLossScaleManager as DynamicLossScaleManager
+from cellc.train.loss_scale_manager import FixedLossScaleManager as FixedLossScaleManager
+from cellc.train.loss_scale_manager import LossScaleManager as LossScaleManager
+from cellc.train.model import Model as Model
