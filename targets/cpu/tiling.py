@@ -7,7 +7,7 @@ from math import ceil, gcd, lcm, prod
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.nest import Nest, volume
 from cellc.targets.cpu.product import Product
-from cellc.targets.cpu.vectors import ITEM_BYTES
+from cellc.targets.cpu.vectors import ITEM_BYTES, WOVEN
 
 # Reductions longer than KC_LIMIT run in pieces of about KC steps, whose panel stays in the L1 and L2 caches.
 KC, KC_LIMIT = 512, 768
@@ -132,7 +132,8 @@ def _score(product: Product, tiling: Tiling) -> float:
         score *= 0.97 if turned else 0.969 if _turnable(product, tiling) else 0.7
     if vector.strides[tiling.lane_dim] != 1:
         rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
-        score *= 0.95 if rows > 16 else 0.2
+        woven = 1 < vector.strides[tiling.lane_dim] <= WOVEN
+        score *= 0.95 if rows > 16 else 0.5 if woven else 0.2
     if scalar.strides[tiling.lane_dim] not in (0, 1):
         score *= 0.2
     if _few_blocks(product, tiling):
@@ -166,14 +167,17 @@ def _few_blocks(product: Product, tiling: Tiling) -> bool:
 
 
 def _as_dot(product: Product, tiling: Tiling) -> Tiling | None:
-    """Lanes along the reduction, where panels would have to be turned for few uses."""
+    """Lanes along the reduction, where panels would have to be turned for few uses, or columns are few."""
     nest, lane_dim = product.nest, tiling.lane_dim
     vector, scalar = (product.factors[i].access for i in (tiling.vector_factor, 1 - tiling.vector_factor))
     uses = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, lane_dim))
     if scalar.strides[lane_dim] != 0 or product.factors[tiling.vector_factor].panel is not None:
         return None
-    along = [d for d in nest.reduced if vector.strides[d] == 1 and nest.extents[d] >= 2 * tiling.lanes]
-    if vector.strides[lane_dim] == 1 or uses > 4 or not along or scalar.strides[along[-1]] not in (0, 1):
+    narrow = vector.strides[lane_dim] == 1 and 2 * nest.extents[lane_dim] <= tiling.lanes
+    steps, length = (WOVEN, tiling.lanes) if narrow else (1, 2 * tiling.lanes)
+    along = [d for d in nest.reduced if 1 <= vector.strides[d] <= steps and nest.extents[d] >= length]
+    wide = vector.strides[lane_dim] == 1 and not narrow
+    if wide or uses > 4 or not along or scalar.strides[along[-1]] not in (0, 1):
         return None
     return replace(tiling, tile=1, vectors=1, dot_dim=along[-1], second_dim=None, second=1)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from cellc.targets.cpu.level import LEVELS, native_level
-from support.convolution_kernels import Convolution
-from support.cpu_kernels import compile_text
+from cellc.targets.cpu.target import CpuTarget
+from support.convolution_kernels import Convolution, Depthwise, windows
+from support.cpu_kernels import compile_text, parse_kernel
 
 CASES = [
     Convolution(2, 3, 9, 11, 5, 3, 3),
@@ -68,3 +69,29 @@ def test_input_gradient(case: Convolution, level: str) -> None:
             tap = np.einsum("nkij,kc->ncij", g.astype(np.float64), w[:, :, i, j].astype(np.float64))
             expected[:, :, i : i + height, j : j + width] += tap
     compare(compile_text(case.input_gradient(), LEVELS[level])(padded, w)[0], expected, case.k * case.r * case.s)
+
+
+DEPTHWISE = [
+    Depthwise(2, 9, 58, 58, 3, 3),
+    Depthwise(1, 37, 31, 60, 3, 3, 2),
+    Depthwise(3, 20, 9, 7, 5, 5),
+    Depthwise(2, 5, 40, 41, 3, 2, 3),
+]
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("case", DEPTHWISE, ids=str)
+def test_depthwise(case: Depthwise, level: str) -> None:
+    x, w, g = random(case.x), random(case.weight), random(case.y)
+    views = windows(x, case.r, case.s, case.stride)
+    result = compile_text(case.forward(), LEVELS[level])(x, w)[0]
+    compare(result, np.einsum("ncijrs,crs->ncij", views, w.astype(np.float64)), case.r * case.s)
+    gradient = compile_text(case.weight_gradient(), LEVELS[level])(x, g)[0]
+    compare(gradient, np.einsum("ncijrs,ncij->crs", views, g.astype(np.float64)), case.n * case.y[2] * case.y[3])
+
+
+def test_depthwise_kernels_gather_nothing() -> None:
+    """Lanes run along rows of pixels, where every second or third element is picked from whole vectors."""
+    for case in DEPTHWISE:
+        for text in (case.forward(), case.weight_gradient()):
+            assert "vector.gather" not in CpuTarget(LEVELS["v4"]).emit_kernel(parse_kernel(text)).text
