@@ -160,16 +160,35 @@ class _PanelCopy:
         self._nest_writer.writer.loop((*bounds, self._lanes), body)
 
     def _block(self, along: int, steps: int, mask: str | None) -> None:
-        """`steps` reduction steps from the current position on; `mask` guards the loads."""
+        """`steps` reduction steps from the current position on; `mask` guards the loads.
+
+        The masked rest is a loop over vectors of columns: it runs once, and turns are most of a kernel's code.
+        """
+        writer, rest = self._nest_writer.writer, self._width % self._lanes
+        whole = self._width - rest
+
+        def body(index: str, _: list[str]) -> list[str]:
+            self._nest_writer.at(self._lane_dim, index, lambda: self._turned(along, steps, mask, 0, self._lanes))
+            return []
+
+        if mask is not None and whole > self._lanes:
+            writer.loop((writer.index(0), writer.index(whole), self._lanes), body)
+        else:
+            for start in range(0, whole, self._lanes):
+                self._turned(along, steps, mask, start, self._lanes)
+        if rest:
+            self._turned(along, steps, mask, whole, rest)
+
+    def _turned(self, along: int, steps: int, mask: str | None, start: int, count: int) -> None:
+        """Columns `start` to `start + count`, at most as many as lanes."""
         vectors, access = self._nest_writer.vectors, self._factor.access
-        for start in range(0, self._width, self._lanes):
-            columns = range(start, min(self._width, start + self._lanes))
-            vectors.mask = mask
-            rows = [self._micro.load(self._factor, access.shifted(self._lane_dim, c), along) for c in columns]
-            vectors.mask = None
-            rows += [rows[0]] * (self._lanes - len(rows))
-            for i, row in enumerate(vectors.transpose(rows, self._panel.buffer.element)[:steps]):
-                self._store(row, self._panel.shifted(along, i), start)
+        columns = range(start, start + count)
+        vectors.mask = mask
+        rows = [self._micro.load(self._factor, access.shifted(self._lane_dim, c), along) for c in columns]
+        vectors.mask = None
+        rows += [rows[0]] * (self._lanes - len(rows))
+        for i, row in enumerate(vectors.transpose(rows, self._panel.buffer.element)[:steps]):
+            self._store(row, self._panel.shifted(along, i), start)
 
 
 def _groups(nest: Nest, source: Access, panel: Access) -> list[list[int]]:
