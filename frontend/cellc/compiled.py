@@ -9,6 +9,7 @@ from typing import Any
 
 from cellc import compile as compiler
 from cellc.dtype import dtype_of
+from cellc.fill_ahead import filled_ahead
 from cellc.graph import Graph
 from cellc.passes.stage_times import stage
 from cellc.preparation import Followed, PreparedValues
@@ -26,7 +27,8 @@ class Compiled:
     """
 
     def __init__(self, graph: Graph, results: int) -> None:
-        self._executable = compiler.executable(graph)
+        with filled_ahead(value.source for value in graph.inputs if value.kind != "input"):
+            self._executable = compiler.executable(graph)
         slots = self._executable.slots
         self._pointers = (ctypes.c_void_p * len(slots))()
         self._inputs = [slots["input", i] for i, value in enumerate(graph.inputs) if value.kind == "input"]

@@ -31,7 +31,7 @@ class Initializer:
 
     def fill(self, array: np.ndarray) -> None:
         """Writes the values into `array`, cast to its dtype."""
-        array[...] = np.asarray(self.values(array.shape)).astype(array.dtype)
+        np.copyto(array, np.asarray(self.values(array.shape)), casting="unsafe")
 
     def __call__(self, array: np.ndarray) -> None:
         self.fill(array)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cellc.passes import mlir
 from cellc.passes.mlir import LoweringError, lower_to_llvm_ir
 from cellc.targets.cpu.emit_object import assembly_from_ir, compile_kernel, object_from_ir
 from cellc.targets.cpu.jit import LoadError, load
@@ -29,6 +30,16 @@ func.func @add(%in: memref<64xf32>, %out: memref<64xf32>, %block: index, %scratc
   return
 }
 """
+
+
+def test_an_invalid_module_after_the_passes_is_an_error():
+    bindings, context = mlir._bindings(), mlir._context()
+    with context, bindings.ir.Location.unknown():
+        module = bindings.ir.Module.parse("module {}")
+        with bindings.ir.InsertionPoint(module.body):
+            bindings.ir.Operation.create("arith.constant", results=[bindings.ir.IntegerType.get_signless(32)])
+    with pytest.raises(LoweringError, match=r"made an invalid module: .*'value'"):
+        mlir._verify(module)
 
 
 def test_a_kernel_computes_only_the_block_it_is_asked_for():

@@ -156,6 +156,23 @@ def test_threads_can_compile_at_the_same_time(fake_pool: workers.Pool):
     assert [len(result) for result in results] == [8] * 4
 
 
+def test_a_batch_compiles_before_it_is_asked(fake_pool: workers.Pool):
+    with workers.Batch(fake_pool, native_level()) as batch:
+        batch.add(code("a", ""))
+        while not fake_pool._idle:
+            pass  # the worker is among the idle once it has answered
+        assert batch.results() == [str(fake_pool._idle[0]._process.pid).encode()]
+
+
+def test_leaving_a_batch_ends_its_threads(fake_pool: workers.Pool):
+    with workers.Batch(fake_pool, native_level()) as batch:
+        for i in range(20):
+            batch.add(code(f"k{i}", ""))
+    for thread in batch._threads:
+        thread.join()
+    assert len(batch._results) < 20
+
+
 def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path):
     """And modules in its folder do not shadow those that a worker needs."""
     (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
