@@ -9,12 +9,14 @@ from cellc.dialects.nn import (  # the families, imported to register their ops
     convolution,
     elementwise,
     gradient,
+    gru,
     indexing,
+    lstm,
     normalization,
     pooling,
     random,
-    recurrent,
     reduction,
+    rnn,
     shape,
     unary,
 )
@@ -37,7 +39,7 @@ from cellc.dialects.nn.definition import (
 
 FAMILIES = (
     unary, elementwise, contraction, convolution, pooling, normalization,
-    reduction, shape, indexing, recurrent, random, gradient,
+    reduction, shape, indexing, rnn, gru, lstm, random, gradient,
 )  # fmt: skip
 
 __all__ = [

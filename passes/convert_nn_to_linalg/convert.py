@@ -18,12 +18,14 @@ from cellc.passes.convert_nn_to_linalg import (  # noqa: F401  (the families, im
     contraction,
     convolution,
     elementwise,
+    gru,
     indexing,
+    lstm,
     normalization,
     pooling,
     random,
-    recurrent,
     reduction,
+    rnn,
     shape,
 )
 from cellc.passes.convert_nn_to_linalg.rules import rule_of

@@ -4,11 +4,13 @@ from cellc.passes.differentiate import (  # the families, imported to register t
     contraction,
     convolution,
     elementwise,
+    gru,
     indexing,
+    lstm,
     normalization,
     pooling,
-    recurrent,
     reduction,
+    rnn,
     shape,
     unary,
 )
@@ -23,7 +25,7 @@ from cellc.passes.differentiate.rules import (
 from cellc.passes.differentiate.transform import DifferentiatePass
 
 RULE_FAMILIES = (
-    unary, elementwise, contraction, convolution, pooling, normalization, reduction, shape, indexing, recurrent,
+    unary, elementwise, contraction, convolution, pooling, normalization, reduction, shape, indexing, rnn, gru, lstm,
 )  # fmt: skip
 
 __all__ = [

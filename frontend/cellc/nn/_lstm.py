@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cellc import dtype as dtypes
 from cellc import ops
 from cellc.errors import bad_argument
-from cellc.nn._recurrent import Direction, Recurrent, States, given_gates
+from cellc.nn._recurrent import Direction, Recurrent, States, every_length, given_gates
 from cellc.tensor import Tensor
 from cellc.trace import apply
 
@@ -71,10 +70,8 @@ class LSTM(Recurrent):
         return hx
 
     def recurrence(self, x: Tensor, direction: Direction, lengths: Tensor | None) -> tuple[Tensor, States]:
-        steps, batch = x.shape[:2]
         of_input, of_state = direction.bias_ih, direction.bias_hh
         bias = None if of_input is None or of_state is None else ops.add(of_input, of_state)
         gates = given_gates(x, direction.weight_ih, bias)
-        lengths = ops.fill(dtypes.int32, (batch,), steps) if lengths is None else lengths
-        h, c, _ = apply("lstm", gates, direction.weight_hh, *direction.states, lengths)
+        h, c, _ = apply("lstm", gates, direction.weight_hh, *direction.states, every_length(lengths, x))
         return h, (h[-1], c[-1])

@@ -170,6 +170,12 @@ def given_gates(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return ops.reshape(product, (steps, batch, product.shape[1]))
 
 
+def every_length(lengths: Tensor | None, x: Tensor) -> Tensor:
+    """`lengths`, int32 (N,), or all steps of x (T, N, I) for each row."""
+    steps, batch = x.shape[:2]
+    return ops.fill(dtypes.int32, (batch,), steps) if lengths is None else lengths
+
+
 def _backwards(x: Tensor, lengths: Tensor | None) -> Tensor:
     return ops.reverse(x, 0) if lengths is None else ops.reverse_sequence(x, lengths, 0, 1)
 

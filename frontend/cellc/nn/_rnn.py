@@ -1,22 +1,18 @@
-"""The RNN and GRU layers, as compositions: their steps are unrolled."""
+"""The RNN and GRU layers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cellc import ops
-from cellc.nn._recurrent import Direction, Recurrent, States, given_gates
-from cellc.nn._steps import gru_step, rnn_step
+from cellc.nn._recurrent import Direction, Recurrent, States, every_length, given_gates
 from cellc.ops import _validate
 from cellc.tensor import Tensor
+from cellc.trace import apply
 
 
-class _Unrolled(Recurrent):
-    """A recurrence with the state h alone, made of `step`."""
-
-    def step(self, given: Tensor, recurrent: Tensor, h: Tensor) -> Tensor:
-        """The next h (N, H), from x W_ih^T + b_ih and h W_hh^T + b_hh, both (N, gates H)."""
-        raise NotImplementedError
+class _OneState(Recurrent):
+    """A recurrence with the state h alone."""
 
     def construct(self, x: Tensor, hx: Tensor | None = None, seq_length: Tensor | None = None) -> tuple[Tensor, Tensor]:
         output, (last,) = self.run(x, hx, seq_length)
@@ -28,21 +24,8 @@ class _Unrolled(Recurrent):
         self.check_state("hx", hx, x, shape)
         return (hx,)
 
-    def recurrence(self, x: Tensor, direction: Direction, lengths: Tensor | None) -> tuple[Tensor, States]:
-        (h,), made = direction.states, []
-        for number, given in enumerate(ops.unstack(given_gates(x, direction.weight_ih, direction.bias_ih))):
-            recurrent = ops.matmul(h, direction.weight_hh, transpose_b=True)
-            if direction.bias_hh is not None:
-                recurrent = ops.add(recurrent, direction.bias_hh)
-            following = self.step(given, recurrent, h)
-            if lengths is not None:
-                following = ops.select(ops.expand_dims(ops.greater(lengths, number), 1), following, h)
-            h = following
-            made.append(h)
-        return ops.stack(made), (h,)
 
-
-class RNN(_Unrolled):
+class RNN(_OneState):
     """A stack of Elman layers, run over a sequence: h = tanh(x_t W_ih^T + b_ih + h W_hh^T + b_hh), or relu of it.
 
     Elman, Finding Structure in Time (1990).
@@ -98,11 +81,15 @@ class RNN(_Unrolled):
         super().__init__(input_size, hidden_size, num_layers, has_bias, batch_first, dropout, bidirectional)
         self.nonlinearity = _validate.one_of("nonlinearity", nonlinearity, ("tanh", "relu"), self.cls_name)
 
-    def step(self, given: Tensor, recurrent: Tensor, h: Tensor) -> Tensor:
-        return rnn_step(given, recurrent, self.nonlinearity)
+    def recurrence(self, x: Tensor, direction: Direction, lengths: Tensor | None) -> tuple[Tensor, States]:
+        weight, of_input, of_state = direction.weight_hh, direction.bias_ih, direction.bias_hh
+        bias = None if of_input is None or of_state is None else ops.add(of_input, of_state)
+        given, every = given_gates(x, direction.weight_ih, bias), every_length(lengths, x)
+        h = apply("rnn", given, weight, *direction.states, every, nonlinearity=self.nonlinearity)
+        return h, (h[-1],)
 
 
-class GRU(_Unrolled):
+class GRU(_OneState):
     """A stack of layers of gated recurrent units, run over a sequence; the formulas are those of GRUCell.
 
     Cho et al., Learning Phrase Representations using RNN Encoder-Decoder (https://arxiv.org/abs/1406.1078).
@@ -141,5 +128,9 @@ class GRU(_Unrolled):
 
     gates = 3
 
-    def step(self, given: Tensor, recurrent: Tensor, h: Tensor) -> Tensor:
-        return gru_step(given, recurrent, h)
+    def recurrence(self, x: Tensor, direction: Direction, lengths: Tensor | None) -> tuple[Tensor, States]:
+        weight, bias = direction.weight_hh, direction.bias_hh
+        bias = ops.zeros((weight.shape[0],), x.dtype) if bias is None else bias
+        given, every = given_gates(x, direction.weight_ih, direction.bias_ih), every_length(lengths, x)
+        h, _ = apply("gru", given, weight, bias, *direction.states, every)
+        return h, (h[-1],)

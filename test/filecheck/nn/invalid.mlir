@@ -482,6 +482,38 @@ func.func @lstm_gradient(%g: tensor<5x2x12xf32>, %c: tensor<5x2x3xf32>, %w: tens
 
 // -----
 
+// expected-error {{gru: b_hh is f32[3], expected f32[9] (gates_x f32[5, 2, 9])}}
+func.func @gru(%x: tensor<5x2x9xf32>, %w: tensor<9x3xf32>, %b: tensor<3xf32>, %h: tensor<2x3xf32>, %l: tensor<2xi32>) {
+  %0, %1 = nn.gru %x, %w, %b, %h, %l : (tensor<5x2x9xf32>, tensor<9x3xf32>, tensor<3xf32>, tensor<2x3xf32>, tensor<2xi32>) -> (tensor<5x2x3xf32>, tensor<5x2x12xf32>)
+  func.return
+}
+
+// -----
+
+// expected-error {{gru_gradient: h is f32[5, 2, 4], expected f32[5, 2, 3] (gates f32[5, 2, 12])}}
+func.func @gru_gradient(%g: tensor<5x2x12xf32>, %s: tensor<5x2x4xf32>, %w: tensor<9x3xf32>, %h: tensor<2x3xf32>, %l: tensor<2xi32>, %d: tensor<5x2x3xf32>) {
+  %0, %1, %2 = nn.gru_gradient %g, %s, %w, %h, %l, %d : (tensor<5x2x12xf32>, tensor<5x2x4xf32>, tensor<9x3xf32>, tensor<2x3xf32>, tensor<2xi32>, tensor<5x2x3xf32>) -> (tensor<5x2x9xf32>, tensor<5x2x9xf32>, tensor<2x3xf32>)
+  func.return
+}
+
+// -----
+
+// expected-error {{rnn: nonlinearity must be one of tanh, relu, got 'elu'}}
+func.func @rnn(%x: tensor<5x2x3xf32>, %w: tensor<3x3xf32>, %h: tensor<2x3xf32>, %l: tensor<2xi32>) {
+  %0 = nn.rnn %x, %w, %h, %l {nonlinearity = "elu"} : (tensor<5x2x3xf32>, tensor<3x3xf32>, tensor<2x3xf32>, tensor<2xi32>) -> tensor<5x2x3xf32>
+  func.return
+}
+
+// -----
+
+// expected-error {{rnn_gradient: w_hh is f32[3, 4], expected f32[3, 3] (h f32[5, 2, 3])}}
+func.func @rnn_gradient(%s: tensor<5x2x3xf32>, %w: tensor<3x4xf32>, %l: tensor<2xi32>) {
+  %0, %1 = nn.rnn_gradient %s, %w, %l, %s {nonlinearity = "tanh"} : (tensor<5x2x3xf32>, tensor<3x4xf32>, tensor<2xi32>, tensor<5x2x3xf32>) -> (tensor<5x2x3xf32>, tensor<2x3xf32>)
+  func.return
+}
+
+// -----
+
 // expected-error {{random_uniform: state is i32[2], expected i64[2] (it is a seed and a step)}}
 func.func @random_uniform(%s: tensor<2xi32>) {
   %0 = nn.random_uniform %s {shape = [2], dtype = f32, stream = 0} : (tensor<2xi32>) -> tensor<2xf32>

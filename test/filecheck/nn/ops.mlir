@@ -208,6 +208,24 @@ func.func @recurrent(%a: tensor<5x2x12xf32>, %b: tensor<12x3xf32>, %c: tensor<2x
   func.return
 }
 
+// CHECK-LABEL: func.func @gru
+func.func @gru(%x: tensor<5x2x9xf32>, %w: tensor<9x3xf32>, %b: tensor<9xf32>, %h: tensor<2x3xf32>, %l: tensor<2xi32>, %g: tensor<5x2x12xf32>, %s: tensor<5x2x3xf32>) {
+  // CHECK: nn.gru %x, %w, %b, %h, %l : (tensor<5x2x9xf32>, tensor<9x3xf32>, tensor<9xf32>, tensor<2x3xf32>, tensor<2xi32>) -> (tensor<5x2x3xf32>, tensor<5x2x12xf32>)
+  %m0_0, %m0_1 = nn.gru %x, %w, %b, %h, %l : (tensor<5x2x9xf32>, tensor<9x3xf32>, tensor<9xf32>, tensor<2x3xf32>, tensor<2xi32>) -> (tensor<5x2x3xf32>, tensor<5x2x12xf32>)
+  // CHECK: nn.gru_gradient %g, %s, %w, %h, %l, %s : (tensor<5x2x12xf32>, tensor<5x2x3xf32>, tensor<9x3xf32>, tensor<2x3xf32>, tensor<2xi32>, tensor<5x2x3xf32>) -> (tensor<5x2x9xf32>, tensor<5x2x9xf32>, tensor<2x3xf32>)
+  %m1_0, %m1_1, %m1_2 = nn.gru_gradient %g, %s, %w, %h, %l, %s : (tensor<5x2x12xf32>, tensor<5x2x3xf32>, tensor<9x3xf32>, tensor<2x3xf32>, tensor<2xi32>, tensor<5x2x3xf32>) -> (tensor<5x2x9xf32>, tensor<5x2x9xf32>, tensor<2x3xf32>)
+  func.return
+}
+
+// CHECK-LABEL: func.func @rnn
+func.func @rnn(%x: tensor<5x2x3xf32>, %w: tensor<3x3xf32>, %h: tensor<2x3xf32>, %l: tensor<2xi32>) {
+  // CHECK: nn.rnn %x, %w, %h, %l {nonlinearity = "tanh"} : (tensor<5x2x3xf32>, tensor<3x3xf32>, tensor<2x3xf32>, tensor<2xi32>) -> tensor<5x2x3xf32>
+  %0 = nn.rnn %x, %w, %h, %l {nonlinearity = "tanh"} : (tensor<5x2x3xf32>, tensor<3x3xf32>, tensor<2x3xf32>, tensor<2xi32>) -> tensor<5x2x3xf32>
+  // CHECK: nn.rnn_gradient %x, %w, %l, %x {nonlinearity = "relu"} : (tensor<5x2x3xf32>, tensor<3x3xf32>, tensor<2xi32>, tensor<5x2x3xf32>) -> (tensor<5x2x3xf32>, tensor<2x3xf32>)
+  %m1_0, %m1_1 = nn.rnn_gradient %x, %w, %l, %x {nonlinearity = "relu"} : (tensor<5x2x3xf32>, tensor<3x3xf32>, tensor<2xi32>, tensor<5x2x3xf32>) -> (tensor<5x2x3xf32>, tensor<2x3xf32>)
+  func.return
+}
+
 // CHECK-LABEL: func.func @random
 func.func @random(%a: tensor<2xi64>) {
   // CHECK: nn.random_uniform %a {shape = [2, 3], dtype = f32, stream = 0} : (tensor<2xi64>) -> tensor<2x3xf32>

@@ -229,3 +229,30 @@ def test_lstm_and_its_gradient(extents: tuple[int, int, int], dtype: str) -> Non
     _, c, gates = definition_of("lstm").evaluate(gates_x, w_hh, h0, c0, lengths)
     dh, dc = values((t, n, h), dtype, seed=3, scale=0.5), values((t, n, h), dtype, seed=4, scale=0.5)
     check("lstm_gradient", gates, c, w_hh, c0, lengths, dh, dc)
+
+
+EXTENTS = [(3, 2, 4), (1, 1, 1), (4, 3, 2), (0, 2, 3), (2, 0, 3), (2, 2, 0)]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("extents", EXTENTS)
+def test_gru_and_its_gradient(extents: tuple[int, int, int], dtype: str) -> None:
+    t, n, h = extents
+    gates_x, w_hh = values((t, n, 3 * h), dtype, scale=1), values((3 * h, h), dtype, scale=0.5)
+    b_hh, h0 = values((3 * h,), dtype, seed=1, scale=1), values((n, h), dtype, seed=2, scale=1)
+    lengths = np.array([2, 9, 0], np.int32)[:n]
+    check("gru", gates_x, w_hh, b_hh, h0, lengths)
+    states, gates = definition_of("gru").evaluate(gates_x, w_hh, b_hh, h0, lengths)
+    check("gru_gradient", gates, states, w_hh, h0, lengths, values((t, n, h), dtype, seed=3, scale=0.5))
+
+
+@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("extents", EXTENTS)
+def test_rnn_and_its_gradient(extents: tuple[int, int, int], dtype: str, nonlinearity: str) -> None:
+    t, n, h = extents
+    x, w_hh, h0 = (values(shape, dtype, seed=seed, scale=0.5) for seed, shape in enumerate([(t, n, h), (h, h), (n, h)]))
+    lengths = np.array([2, 9, 0], np.int32)[:n]
+    check("rnn", x, w_hh, h0, lengths, nonlinearity=nonlinearity)
+    states = definition_of("rnn").evaluate(x, w_hh, h0, lengths, nonlinearity=nonlinearity)
+    check("rnn_gradient", states, w_hh, lengths, values((t, n, h), dtype, seed=3), nonlinearity=nonlinearity)

@@ -219,6 +219,13 @@ def _recurrent() -> list[Case]:
         gates, states, w_hh, state = (t, n, 4 * h), (t, n, h), (4 * h, h), (n, h)
         cases.append(Case("lstm", (gates, w_hh, state, state, lengths)))
         cases.append(Case("lstm_gradient", (gates, states, w_hh, state, lengths, states, states)))
+        before, w_hh = (t, n, 3 * h), (3 * h, h)
+        cases.append(Case("gru", (before, w_hh, (3 * h,), state, lengths)))
+        cases.append(Case("gru_gradient", (gates, states, w_hh, state, lengths, states)))
+        for nonlinearity in ("tanh", "relu"):
+            attributes = {"nonlinearity": nonlinearity}
+            cases.append(Case("rnn", (states, (h, h), state, lengths), attributes))
+            cases.append(Case("rnn_gradient", (states, (h, h), lengths, states), attributes))
     return cases
 
 

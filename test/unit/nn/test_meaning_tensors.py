@@ -263,3 +263,36 @@ def test_random_uniform(dtype: str) -> None:
     for other, stream in (([8, 3], 1), ([7, 4], 1), ([7, 3], 2)):
         changed = _evaluate("random_uniform", np.array(other, np.int64), shape=(50, 20), dtype=dtype, stream=stream)
         assert np.mean(changed.astype(np.float64) == numbers) < 0.05
+
+
+def test_gru() -> None:
+    (t, n, hidden), lengths = (4, 2, 3), np.array([4, 2], np.int32)
+    gates_x, w, b = (RNG.normal(size=shape) for shape in ((t, n, 3 * hidden), (3 * hidden, hidden), (3 * hidden,)))
+    h0 = RNG.normal(size=(n, hidden))
+    hs, gates = _evaluate("gru", gates_x, w, b, h0, lengths)
+    for batch in range(n):
+        h = h0[batch].tolist()
+        for step in range(t):
+            if step < lengths[batch]:
+                raw = [b[k] + sum(w[k, j] * h[j] for j in range(hidden)) for k in range(3 * hidden)]
+                x_r, x_z, x_n = np.split(gates_x[step, batch], 3)
+                r = [_logistic(x_r[j] + raw[j]) for j in range(hidden)]
+                z = [_logistic(x_z[j] + raw[hidden + j]) for j in range(hidden)]
+                new = [math.tanh(x_n[j] + r[j] * raw[2 * hidden + j]) for j in range(hidden)]
+                h = [(1 - z[j]) * new[j] + z[j] * h[j] for j in range(hidden)]
+                np.testing.assert_allclose(gates[step, batch], [*r, *z, *new, *raw[2 * hidden :]])
+            np.testing.assert_allclose(hs[step, batch], h)
+
+
+@pytest.mark.parametrize(("nonlinearity", "function"), [("tanh", math.tanh), ("relu", lambda x: max(x, 0.0))])
+def test_rnn(nonlinearity: str, function: Callable[[float], float]) -> None:
+    (t, n, hidden), lengths = (4, 2, 3), np.array([4, 2], np.int32)
+    x, w, h0 = RNG.normal(size=(t, n, hidden)), RNG.normal(size=(hidden, hidden)), RNG.normal(size=(n, hidden))
+    hs = _evaluate("rnn", x, w, h0, lengths, nonlinearity=nonlinearity)
+    for batch in range(n):
+        h = h0[batch].tolist()
+        for step in range(t):
+            if step < lengths[batch]:
+                raw = [x[step, batch, k] + sum(w[k, j] * h[j] for j in range(hidden)) for k in range(hidden)]
+                h = [function(each) for each in raw]
+            np.testing.assert_allclose(hs[step, batch], h)
