@@ -13,7 +13,13 @@ Range = tuple[str, str]
 
 
 class NestWriter:
-    """Writes one nest; `position[d]` is the SSA index of loop d once it is known, `steps` those that are not 1."""
+    """Writes one nest; `position[d]` is the SSA index of loop d once it is known, `steps` those that are not 1.
+
+    Attributes:
+        lanes_along_one_loop: whether the lanes of a vector are iterations of one loop.
+    """
+
+    lanes_along_one_loop = True
 
     def __init__(self, writer: Writer, nest: Nest, lanes: int) -> None:
         self.writer = writer

@@ -50,6 +50,8 @@ def contiguous_over(
 class PairWriter(NestWriter):
     """Lane l is at index l // short of loop `outer` and l % short of loop `inner`, whose extent is `short`."""
 
+    lanes_along_one_loop = False
+
     def __init__(self, opened: NestWriter, outer: int, inner: int) -> None:
         super().__init__(opened.writer, opened.nest, opened.vectors.lanes)
         self.position = opened.position

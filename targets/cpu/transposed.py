@@ -23,7 +23,7 @@ _SIDE_BY_SIDE = 4
 def crossing_loop(nest_writer: NestWriter, dim: int | None) -> int | None:
     """The loop that most of the operands which lanes along `dim` would gather are contiguous along, or None."""
     nest = nest_writer.nest
-    if dim is None or len(list(nest.body.ops)) > _LONGEST_BODY:
+    if dim is None or not nest_writer.lanes_along_one_loop or len(list(nest.body.ops)) > _LONGEST_BODY:
         return None
 
     def crossing(other: int) -> int:

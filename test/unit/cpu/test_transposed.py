@@ -72,3 +72,15 @@ def test_no_element_is_loaded_on_its_own(level: str) -> None:
     text = assembly(transposed((256, 256), "f32"), LEVELS[level])
     assert "gather" not in text
     assert "vinsertps" not in text
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 2), (7, 1, 4), (33, 18, 8)])
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+def test_short_rows_of_results_have_their_lanes_along_two_loops(shape: tuple[int, int, int], level: str) -> None:
+    """No tiles there: a lane's place in the operand is not a multiple of its number."""
+    operand, output = Operand("%x", shape[::-1], "f32", "d2, d1, d0"), Operand("%e", shape, "f32", "d0, d1, d2")
+    operation = generic("%r", "ppp", [operand], [output], "linalg.yield %i0 : f32")
+    body = [empty("%e", shape, "f32"), operation]
+    text = kernel("elementwise", [("%x", operand.shape, "f32")], body, [("%r", shape, "f32")])
+    x = np.random.default_rng(0).standard_normal(shape[::-1]).astype(np.float32)
+    np.testing.assert_array_equal(compile_text(text, LEVELS[level])(x)[0], x.T)
