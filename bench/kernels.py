@@ -6,25 +6,15 @@ bound that its number of additions justifies.
 
 from __future__ import annotations
 
-import argparse
-import os
-import statistics
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import util
 
 import numpy as np
-from timing import seconds
+from kernel_table import Sides, main
 
 import cellc
 from cellc import ops
-from cellc.cpu_backend import selected_level
-from cellc.targets.cpu.peak import measure_peak
-
-ONE_THREAD = dict.fromkeys(("CELLC_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-OPERANDS = 4
-"""Pairs of operands that take turns, so that no side finds its data in cache because it is the same again."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +40,47 @@ class Product:
         rhs = (self.n, self.k) if self.transposed == "rhs" else (self.k, self.n)
         return [random.standard_normal((*batch, *shape), np.float32) for shape in (lhs, rhs)]
 
+    @property
+    def terms(self) -> int:
+        """The length of the sums."""
+        return self.k
+
+    @property
+    def extents(self) -> str:
+        """batch x m x k x n."""
+        return " x ".join(map(str, (*([self.batch] if self.batch > 1 else []), self.m, self.k, self.n)))
+
+    def exact(self, operands: Sequence[np.ndarray]) -> np.ndarray:
+        """The product in float64."""
+        lhs, rhs = self._views(operands)
+        return lhs.astype(np.float64) @ rhs.astype(np.float64)
+
+    def sides(self, operands: Sequence[Sequence[np.ndarray]]) -> Sides:
+        """cellc, NumPy and PyTorch."""
+        kind = ops.BatchMatMul if self.batch > 1 else ops.MatMul
+        operation = kind(transpose_a=self.transposed == "lhs", transpose_b=self.transposed == "rhs")
+        compiled = cellc.jit(lambda lhs, rhs: operation(lhs, rhs))
+        mine = [tuple(map(cellc.Tensor, pair)) for pair in operands]
+        views = [self._views(pair) for pair in operands]
+        found: Sides = {
+            "cellc": lambda i: compiled(*mine[i]).asnumpy(),
+            "numpy": lambda i: views[i][0] @ views[i][1],
+        }
+        if util.find_spec("torch") is not None:
+            import torch
+
+            theirs = [tuple(map(torch.from_numpy, pair)) for pair in views]
+            found["torch"] = lambda i: torch.matmul(*theirs[i]).numpy()
+        return found
+
+    def _views(self, operands: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The factors as matrices [m, k] and [k, n]."""
+        lhs, rhs = operands
+        return (
+            np.swapaxes(lhs, -1, -2) if self.transposed == "lhs" else lhs,
+            np.swapaxes(rhs, -1, -2) if self.transposed == "rhs" else rhs,
+        )
+
 
 SQUARES = tuple(Product(f"square {n}", n, n, n) for n in (256, 512, 1024, 2048))
 LAYERS = (
@@ -74,98 +105,5 @@ LAYERS = (
 )
 
 
-def sides(product: Product, pairs: Sequence[Sequence[np.ndarray]]) -> dict[str, Callable[[int], object]]:
-    """For each library: a function that multiplies pair `i` and waits for the result."""
-    flags = {"transpose_a": product.transposed == "lhs", "transpose_b": product.transposed == "rhs"}
-    operation = (ops.BatchMatMul if product.batch > 1 else ops.MatMul)(**flags)
-    compiled = cellc.jit(lambda lhs, rhs: operation(lhs, rhs))
-    mine = [tuple(map(cellc.Tensor, pair)) for pair in pairs]
-    views = [(_view(lhs, flags["transpose_a"]), _view(rhs, flags["transpose_b"])) for lhs, rhs in pairs]
-    found: dict[str, Callable[[int], object]] = {
-        "cellc": lambda i: compiled(*mine[i]).asnumpy(),
-        "numpy": lambda i: views[i][0] @ views[i][1],
-    }
-    if util.find_spec("torch") is not None:
-        import torch
-
-        theirs = [tuple(map(torch.from_numpy, pair)) for pair in views]
-        found["torch"] = lambda i: torch.matmul(*theirs[i]).numpy()
-    return found
-
-
-def _view(array: np.ndarray, transposed: bool) -> np.ndarray:
-    return np.swapaxes(array, -1, -2) if transposed else array
-
-
-def check(product: Product, results: dict[str, np.ndarray], lhs: np.ndarray, rhs: np.ndarray) -> None:
-    """Compares each side with float64. Raises AssertionError where the error is above what k roundings justify."""
-    lhs, rhs = _view(lhs, product.transposed == "lhs"), _view(rhs, product.transposed == "rhs")
-    exact = lhs.astype(np.float64) @ rhs.astype(np.float64)
-    bound = 8 * 2.0**-24 * product.k  # a sum of k normal numbers is about sqrt(k), and so are k roundings of eps
-    for side, result in results.items():
-        error = float(np.abs(result - exact).max())
-        assert error <= bound, f"{product.name}: {side} is off by {error:.2e}, {bound:.2e} is justified"
-
-
-def measure(product: Product, rounds: int) -> tuple[dict[str, float], float]:
-    """Median seconds of each side, taken in turn, and the peak around them in operations a second."""
-    random = np.random.default_rng(0)
-    pairs = [product.operands(random) for _ in range(OPERANDS)]
-    work = sides(product, pairs)
-    check(product, {side: np.asarray(run(0)) for side, run in work.items()}, *pairs[0])
-    level = selected_level()
-    before = measure_peak(level, threads=1).flops
-    times: dict[str, list[float]] = {side: [] for side in work}
-    repeats = max(1, int(2e7 // product.flops))
-    for turn in range(rounds):
-        for side, run in work.items():
-            pair = turn % OPERANDS
-            times[side].append(seconds(lambda run=run, pair=pair: _repeat(run, pair, repeats)) / repeats)
-    peak = max(before, measure_peak(level, threads=1).flops)
-    return {side: statistics.median(found) for side, found in times.items()}, peak
-
-
-def _repeat(run: Callable[[int], object], pair: int, repeats: int) -> None:
-    for i in range(repeats):
-        run((pair + i) % OPERANDS)
-
-
-def rows(products: Sequence[Product], rounds: int) -> Iterator[tuple[Product, dict[str, float], float]]:
-    """Each product with its times and the peak."""
-    for product in products:
-        yield product, *measure(product, rounds)
-
-
-def main() -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("names", nargs="*", help="parts of names; without any, all products")
-    parser.add_argument("--rounds", type=int, default=15)
-    options = parser.parse_args()
-    if not ONE_THREAD.items() <= os.environ.items():  # read when a library is loaded, so start again with them
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ONE_THREAD)
-    products = [p for p in (*SQUARES, *LAYERS) if not options.names or any(part in p.name for part in options.names)]
-    table = Table("product", "m x k x n", "us", "GFLOP/s", "of peak", "numpy/cellc", "torch/cellc")
-    ratios: dict[str, list[float]] = {"numpy": [], "torch": []}
-    for product, times, peak in rows(products, options.rounds):
-        mine, batch = times["cellc"], f"{product.batch} x " if product.batch > 1 else ""
-        shown = []
-        for other, found in ratios.items():
-            if other in times:
-                found.append(times[other] / mine)
-            shown.append(f"{times[other] / mine:.2f}" if other in times else "")
-        rate = product.flops / mine
-        table.add_row(
-            product.name, f"{batch}{product.m} x {product.k} x {product.n}", f"{mine * 1e6:.1f}",
-            f"{rate * 1e-9:.1f}", f"{rate / peak:.0%}", *shown,
-        )  # fmt: skip
-    Console(width=max(Console().width, 110)).print(table)
-    for other, found in ratios.items():
-        if found:
-            print(f"{other}/cellc: geometric mean {statistics.geometric_mean(found):.2f}, worst {min(found):.2f}")
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__.splitlines()[0] if __doc__ else None, (*SQUARES, *LAYERS), ("numpy", "torch"))

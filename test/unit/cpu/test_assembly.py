@@ -1,10 +1,9 @@
 """What the inner loops of products compile to. Assembly needs no quiet machine to be judged."""
 
-import re
-
 import pytest
 
 from cellc.targets.cpu.level import LEVELS
+from support.assembly import called, count, fma_loop, registers, spills
 from support.convolution_kernels import Convolution
 from support.cpu_kernels import assembly
 from support.matmul_kernels import Matmul
@@ -18,37 +17,20 @@ KERNELS = {
 }
 
 
-def inner_loops(text: str) -> list[list[str]]:
-    """The instructions between a label and a jump back to it, of loops without a loop inside."""
-    loops, label, lines = [], "", []
-    for line in map(str.strip, text.splitlines()):
-        if re.match(r"\.L\w+:", line):
-            label, lines = line.rstrip(":").split(":")[0], []
-        elif re.match(r"j\w+\s+" + re.escape(label) + r"\b", line):
-            loops.append(lines)
-            label, lines = "-", []
-        elif line and not line.startswith((".", "#")):
-            lines.append(line)
-    return loops
-
-
 @pytest.mark.parametrize("level", ["v4", "v3"])
 @pytest.mark.parametrize("name", KERNELS)
 def test_inner_loops_keep_sums_in_registers(name: str, level: str) -> None:
-    loops = inner_loops(assembly(KERNELS[name], LEVELS[level]))
-    busiest = max(loops, key=lambda lines: sum("vfmadd" in line for line in lines))
-    fused = sum("vfmadd" in line for line in busiest)
+    busiest = fma_loop(assembly(KERNELS[name], LEVELS[level]))
+    fused = count("vfmadd", busiest)
     assert fused >= (12 if level == "v4" else 10)
-    assert not [line for line in busiest if re.search(r"\(%r[sb]p\)", line)], "sums are spilled"
-    assert not [line for line in busiest if "shuf" in line or "perm" in line]
+    assert not spills(busiest)
+    assert not count("shuf|perm", busiest)
     assert len(busiest) <= 2.6 * fused
-    registers = "zmm" if level == "v4" else "ymm"
-    assert all(registers in line for line in busiest if "vfmadd" in line)
+    assert count(rf"vfmadd.*{registers(level)}", busiest) == fused
 
 
 @pytest.mark.parametrize("level", ["v4", "v3"])
 def test_kernels_call_nothing_but_memory_functions(level: str) -> None:
     """LLVM knows a loop that copies or clears."""
     for text in KERNELS.values():
-        called = re.findall(r"\bcallq?\s+\*?(\w+)", assembly(text, LEVELS[level]))
-        assert set(called) <= {"memcpy", "memset"}
+        assert called(assembly(text, LEVELS[level])) <= {"memcpy", "memset"}
