@@ -69,6 +69,7 @@ class Parameter(Tensor):
         self._name = _DEFAULT_NAME
         self.name = name
         self.requires_grad = requires_grad
+        self.comm_fusion = 1
         self.layerwise_parallel = _flag("layerwise_parallel", layerwise_parallel)
         self.parallel_optimizer = _flag("parallel_optimizer", parallel_optimizer)
 
@@ -220,6 +221,7 @@ class CastParameter(Parameter):
     """A parameter as a cell sees it that computes in another dtype: its value cast; assignments go to the parameter."""
 
     is_parameter = False
+    _source: Parameter
 
     @classmethod
     def of(cls, parameter: Parameter, dtype: DType) -> CastParameter:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from cellc import dtype as dtypes
 from cellc.nn._around import HookHandle, add_hook
+from cellc.nn._cell_parts import CellPart
 
 if TYPE_CHECKING:
     from cellc.nn._cell import Cell
 
 
-class CellControl:
+class CellControl(CellPart):
     """Base of `Cell`."""
 
-    def to_float(self: Cell, dst_type: Any) -> Cell:
+    def to_float(self, dst_type: Any) -> Self:
         """Makes this cell and all in it compute in a dtype: float inputs and parameters are cast where `construct` sees
         them. Parameters keep their dtype and storage, and so do running statistics; the result is of `dst_type`.
 
@@ -30,7 +31,7 @@ class CellControl:
             cell._surround(dtype=dst_type)
         return self
 
-    def recompute(self: Cell, **kwargs: Any) -> None:
+    def recompute(self, **kwargs: Any) -> None:
         """Makes the backward pass compute the values inside the cell again instead of keeping them.
 
         Only the inputs of the cell stay in memory from the forward pass to the backward pass (activation
@@ -55,7 +56,7 @@ class CellControl:
             raise RuntimeError("recompute is set once: this cell or one in it is recomputed already")
         self._surround(recompute=True)
 
-    def register_forward_pre_hook(self: Cell, hook_fn: Callable[..., Any]) -> HookHandle:
+    def register_forward_pre_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
         """Runs `hook_fn(cell_id, inputs)` before `construct`; what it returns, unless None, replaces the inputs.
 
         The function runs where `construct` does: in PYNATIVE mode at every call, where it may look at values; in graph
@@ -68,20 +69,20 @@ class CellControl:
         Raises:
             TypeError: `hook_fn` is not a Python function.
         """
-        return add_hook(self, "pre_hooks", hook_fn, "register_forward_pre_hook")
+        return add_hook(cast("Cell", self), "pre_hooks", hook_fn, "register_forward_pre_hook")
 
-    def register_forward_hook(self: Cell, hook_fn: Callable[..., Any]) -> HookHandle:
+    def register_forward_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
         """Runs `hook_fn(cell_id, inputs, output)` after `construct`; what it returns, unless None, replaces the output.
 
         Where it runs, what is returned and raised: as `register_forward_pre_hook`.
         """
-        return add_hook(self, "forward_hooks", hook_fn, "register_forward_hook")
+        return add_hook(cast("Cell", self), "forward_hooks", hook_fn, "register_forward_hook")
 
-    def register_backward_hook(self: Cell, hook_fn: Callable[..., Any]) -> HookHandle:
+    def register_backward_hook(self, hook_fn: Callable[..., Any]) -> HookHandle:
         """Runs `hook_fn(cell_id, grad_input, grad_output)` where a gradient has come through the cell.
 
         `grad_input` is the tuple of the gradients of the cell's float outputs, `grad_output` that of its float inputs;
         what the function returns (a Tensor or tuple), unless None, replaces the latter. The gradients of parameters
         inside are not touched. Where it runs, what is returned and raised: as `register_forward_pre_hook`.
         """
-        return add_hook(self, "backward_hooks", hook_fn, "register_backward_hook")
+        return add_hook(cast("Cell", self), "backward_hooks", hook_fn, "register_backward_hook")

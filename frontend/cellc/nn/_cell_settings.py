@@ -6,8 +6,9 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from cellc.nn._cell_parts import CellPart
 from cellc.parameter import Parameter
 from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase
@@ -25,7 +26,7 @@ def checked_prefix(prefix: str) -> str:
     return prefix
 
 
-class CellSettings:
+class CellSettings(CellPart):
     """Base of `Cell`."""
 
     _phase: str
@@ -36,6 +37,7 @@ class CellSettings:
     _bprop_debug: bool
     _dynamic_inputs: tuple[Any, ...] | None
     cell_type: str | None
+    requires_grad: bool
 
     def _init_settings(self) -> None:
         # Not through `__setattr__`, which looks for parameters and tells compiled programs of a change.
@@ -78,7 +80,7 @@ class CellSettings:
             raise TypeError(f"bprop_debug must be a bool, got {value!r} of type {type(value).__name__}")
         self._bprop_debug = value
 
-    def update_cell_prefix(self: Cell) -> None:
+    def update_cell_prefix(self) -> None:
         """Sets `param_prefix` of this cell and all below to their paths."""
         for name, cell in self.cells_and_names():
             cell._param_prefix = name
@@ -91,14 +93,14 @@ class CellSettings:
         """The cell's place, `Default/features-SequentialCell/0-Conv2d`, after `generate_scope` of the network."""
         return self._scope
 
-    def generate_scope(self: Cell) -> None:
+    def generate_scope(self) -> None:
         """Gives each cell below its scope; one that has a scope keeps it."""
         for scope, cell in _scopes(self, "Default"):
             cell._scope = cell._scope or scope
 
     # Flags
 
-    def add_flags(self: Cell, **flags: Any) -> Cell:
+    def add_flags(self, **flags: Any) -> Self:
         """Sets attributes, which `get_flags` lists; `fp16=True` or `fp32=True` is `to_float` of this cell alone.
 
         Returns the cell.
@@ -113,7 +115,7 @@ class CellSettings:
                 self._surround(dtype=dtype)
         return self
 
-    def add_flags_recursive(self: Cell, **flags: Any) -> Cell:
+    def add_flags_recursive(self, **flags: Any) -> Self:
         """`add_flags` here and in all cells below. Returns the cell."""
         for _, cell in self.cells_and_names():
             cell.add_flags(**flags)
@@ -123,23 +125,23 @@ class CellSettings:
         """The attributes that `add_flags` set."""
         return self._flags
 
-    def set_train(self: Cell, mode: bool = True) -> Cell:
+    def set_train(self, mode: bool = True) -> Self:
         """Sets `training` here and in all cells below; Dropout and BatchNorm read it. Returns the cell."""
         if not isinstance(mode, bool):
             raise TypeError(f"set_train takes a bool, got {mode!r}")
         self._phase = "train" if mode else "predict"
         return self.add_flags_recursive(training=mode)
 
-    def set_grad(self: Cell, requires_grad: bool = True) -> Cell:
+    def set_grad(self, requires_grad: bool = True) -> Self:
         """Sets `requires_grad` of the cell; gradients here are taken where they are asked for. Returns the cell."""
         self.requires_grad = requires_grad
         return self
 
-    def set_broadcast_flag(self: Cell, mode: bool = True) -> Cell:
+    def set_broadcast_flag(self, mode: bool = True) -> Self:
         """Sets the flag `broadcast_flag`, which only a distributed run reads. Returns the cell."""
         return self.add_flags_recursive(broadcast_flag=mode)
 
-    def set_comm_fusion(self: Cell, fusion_type: int, recurse: bool = True) -> Cell:
+    def set_comm_fusion(self, fusion_type: int, recurse: bool = True) -> Self:
         """Sets `comm_fusion` of the trainable parameters, which only a distributed run reads. Returns the cell.
 
         Raises:
@@ -157,7 +159,7 @@ class CellSettings:
 
     # Parameters
 
-    def check_names(self: Cell) -> None:
+    def check_names(self) -> None:
         """Raises ValueError when two parameters have one name."""
         names: set[str] = set()
         for path, parameter in self.parameters_and_names():
@@ -165,13 +167,13 @@ class CellSettings:
                 raise ValueError(f"{path} is {parameter}, and its name '{parameter.name}' is taken; give it another")
             names.add(parameter.name)
 
-    def init_parameters_data(self: Cell, auto_parallel_mode: bool = False) -> dict[Parameter, Parameter]:
+    def init_parameters_data(self, auto_parallel_mode: bool = False) -> dict[Parameter, Parameter]:
         """Makes the elements of parameters that are initialised lazily; each parameter stays the same object."""
         if auto_parallel_mode:
             raise NotImplementedError("init_parameters_data: there is no parallel mode, cellc runs in one process")
         return {parameter: parameter.init_data() for parameter in self.get_parameters()}
 
-    def parameters_broadcast_dict(self: Cell, recurse: bool = True) -> OrderedDict[str, Parameter] | None:
+    def parameters_broadcast_dict(self, recurse: bool = True) -> OrderedDict[str, Parameter] | None:
         """The parameters that are not `layerwise_parallel`, by name; None when there are none."""
         found = [(p.name, p) for p in self.get_parameters(expand=recurse) if not p.layerwise_parallel]
         return OrderedDict(found) or None
@@ -200,14 +202,14 @@ class CellSettings:
             for item in inputs
         )
 
-    def auto_cast_inputs(self: Cell, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def auto_cast_inputs(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Inputs with those of floats in the dtype that `to_float` set."""
         from cellc.nn._around import cast_floats
 
         dtype = self._around.dtype
         return inputs if dtype is None else cast_floats(inputs, dtype)
 
-    def cast_param(self: Cell, param: Parameter) -> Tensor:
+    def cast_param(self, param: Parameter) -> Tensor:
         """A parameter in the dtype that `to_float` set."""
         dtype = self._around.dtype
         return param if dtype is None or not param.dtype.is_float else param.astype(dtype)
@@ -217,7 +219,7 @@ def _tensor(value: Any) -> Any:
     return value if isinstance(value, TensorBase) else Tensor(value)
 
 
-def _scopes(cell: Cell, prefix: str) -> Iterator[tuple[str, Cell]]:
+def _scopes(cell: CellPart, prefix: str) -> Iterator[tuple[str, Cell]]:
     named = [(f"{prefix}/{name}-{child.cls_name}", child) for name, child in cell.name_cells().items()]
     yield from named
     for scope, child in named:
