@@ -17,11 +17,17 @@ import cellc
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to the tool."""
     parser = commands.add_parser("doctor", help="check the installation and say what is missing for what")
+    parser.add_argument("--api", action="store_true", help="print the names of the nn API and their state by target")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints one row a check; 0 when everything that is required is there."""
+    if options.api:
+        from cellc.tools.api_table import print_table
+
+        print_table()
+        return 0
     from rich.console import Console
     from rich.table import Table
 
