@@ -30,7 +30,8 @@ def _lstm(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
     if through_gates is not None:
         dh0_direct, dh = to_states_before(b, through_gates, w_hh, dh)
     dgates, dh0, dc0 = b.lstm_gradient(gates, c, w_hh, c0, lengths, dh, dc)
-    dgates = summed(b, [dgates, through_gates])
+    if through_gates is not None:
+        dgates = b.add(dgates, through_gates)
     return [dgates, w_hh_gradient(b, dgates, h, h0), summed(b, [dh0, dh0_direct]), dc0, None]
 
 
