@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, gcd, lcm, prod
 
+from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.nest import Nest, volume
 from cellc.targets.cpu.product import Product
@@ -17,6 +18,8 @@ _BLOCK_STEPS, _ENOUGH_BLOCKS, _MOST_PANELS = 1 << 18, 32, 8
 # Cycles until a sum can be added to again, with one to spare.
 _FMA_LATENCY, _FMAS_PER_CYCLE = 5, 2
 _FEW = 4
+# Elements of a cache line, about.
+_LINE = 16
 
 
 @dataclass(frozen=True)
@@ -136,9 +139,18 @@ def _score(product: Product, tiling: Tiling) -> float:
         score *= 0.95 if rows > 16 else 0.5 if woven else 0.2
     if scalar.strides[tiling.lane_dim] not in (0, 1):
         score *= 0.2
+    if not _rows_are_near(nest, scalar, tiling):
+        score *= 0.95
     if _few_blocks(product, tiling):
         score *= 0.9
     return score - 0.05 * loads / work - 1e-5 * work
+
+
+def _rows_are_near(nest: Nest, scalar: Access, tiling: Tiling) -> bool:
+    """Whether the tile's rows lie in the same cache lines, or a reduction loop runs along lines."""
+    if any(abs(scalar.strides[d]) < _LINE for d in nest.reduced):
+        return True
+    return all(scalar.strides[d] < _LINE for d in (tiling.tile_dim, tiling.second_dim) if d is not None)
 
 
 def _turnable(product: Product, tiling: Tiling) -> bool:

@@ -117,13 +117,12 @@ class Conv3d(_Conv3d):
 
     def construct(self, x: Tensor) -> Tensor:
         self.check_input(x)
-        around_depth, rows, columns = self.padding_around(x.shape[2:])
-        images = self._images(ops.pad(x, ((0, 0), (0, 0), around_depth, (0, 0), (0, 0))))
+        images = self._images(ops.pad(x, ((0, 0), (0, 0), *self.padding_around(x.shape[2:]))))
         n, places, channels, height, width = images.shape
         _, *strides = self.stride
         _, *dilations = self.dilation
         flat = ops.conv2d(
-            ops.reshape(images, (n * places, channels, height, width)), self.flat_weight(), "pad", (*rows, *columns),
+            ops.reshape(images, (n * places, channels, height, width)), self.flat_weight(), "valid", 0,
             (strides[0], strides[1]), (dilations[0], dilations[1]), self.group,
         )  # fmt: skip
         result = ops.reshape(flat, (n, places, *flat.shape[1:]))
@@ -139,9 +138,10 @@ class Conv3d(_Conv3d):
                 ValueError,
                 f"For '{self.cls_name}', 'kernel_size' {self.kernel_size} must fit into 'x', padded {x.shape}.",
             )
-        starts = [tap * dilation for tap in range(kernel)]
-        taps = ops.stack([x[:, :, start : start + (places - 1) * stride + 1 : stride] for start in starts], 2)
-        return ops.reshape(ops.transpose(taps, (0, 3, 1, 2, 4, 5)), (n, places, channels * kernel, height, width))
+        stop = (places - 1) * stride + 1
+        taps = [x[:, :, tap * dilation : tap * dilation + stop : stride] for tap in range(kernel)]
+        stacked = ops.stack([ops.transpose(tap, (0, 2, 1, 3, 4)) for tap in taps], 3)
+        return ops.reshape(stacked, (n, places, channels * kernel, height, width))
 
     def extend_repr(self) -> str:
         return f"{super().extend_repr()}, format={self.format}"
