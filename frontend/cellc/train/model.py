@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 from cellc.errors import bad_argument
@@ -184,9 +185,8 @@ class Model:
             net_outputs=None, train_dataset_element=None, parallel_mode="stand_alone", device_number=1,
         )  # fmt: skip
         context = RunContext(run)
-        batches = _again_and_again(dataset)
         self._train_network.set_train()
-        with CallbackManager(found, "train") as manager:
+        with closing(_again_and_again(dataset)) as batches, CallbackManager(found, "train") as manager:
             manager.call("begin", context)
             for number in range(initial_epoch + 1, epoch + 1):
                 run.cur_epoch_num = number
@@ -330,15 +330,21 @@ def _batches(dataset: Any) -> Iterator[Any]:
     return (_as_tensors(batch) for batch in dataset)
 
 
-def _again_and_again(dataset: Any) -> Iterator[Any]:
+def _again_and_again(dataset: Any) -> Generator[Any, None, None]:
     """The batches of the dataset, over and over."""
-    while True:
-        empty = True
-        for batch in _batches(dataset):
-            empty = False
-            yield batch
-        if empty:
-            raise bad_argument(ValueError, "For 'Model.train', the dataset gave nothing.")
+    # A dataset's own iterator reads the next pass ahead while this one ends.
+    passes = dataset.create_tuple_iterator() if hasattr(dataset, "create_tuple_iterator") else None
+    try:
+        while True:
+            empty = True
+            for batch in _batches(dataset) if passes is None else passes:
+                empty = False
+                yield batch
+            if empty:
+                raise bad_argument(ValueError, "For 'Model.train', the dataset gave nothing.")
+    finally:
+        if passes is not None:
+            passes.close()
 
 
 def _as_tensors(batch: Any) -> tuple[Any, ...]:

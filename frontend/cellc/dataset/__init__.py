@@ -1,0 +1,12 @@
+"""Data: sources, and pipelines that shuffle, transform and batch their rows in threads beside the training."""
+
+from cellc.dataset import config as config
+from cellc.dataset import transforms as transforms
+from cellc.dataset import vision as vision
+from cellc.dataset.dataset import BatchInfo as BatchInfo
+from cellc.dataset.dataset import Dataset as Dataset
+from cellc.dataset.dataset import zip as zip
+from cellc.dataset.sources import Cifar10Dataset as Cifar10Dataset
+from cellc.dataset.sources import GeneratorDataset as GeneratorDataset
+from cellc.dataset.sources import MnistDataset as MnistDataset
+from cellc.dataset.sources import NumpySlicesDataset as NumpySlicesDataset

@@ -1,0 +1,119 @@
+"""Iterators over datasets, which read ahead in a thread of their own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellc.dataset import config
+from cellc.dataset._random import fresh_seed
+from cellc.errors import bad_argument
+from cellc.ops import _validate
+from cellc.tensor import Tensor
+
+if TYPE_CHECKING:
+    from cellc.dataset.dataset import Dataset
+
+_END = object()
+_WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
+"""Tensors have no unsigned types but uint8."""
+
+
+class TupleIterator:
+    """Tuples of columns. Each `for` over it goes one time over the dataset.
+
+    Args:
+        dataset: the dataset.
+        num_epochs: how many times; -1 for without end.
+        output_numpy: whether to give NumPy arrays and not Tensors.
+    """
+
+    def __init__(self, dataset: Dataset, num_epochs: int, output_numpy: bool) -> None:
+        owner = "create_iterator"
+        _validate.integer("num_epochs", num_epochs, owner)
+        if num_epochs < 1 and num_epochs != -1:
+            message = f"For '{owner}', 'num_epochs' must be -1 or at least 1, but got {num_epochs}."
+            raise bad_argument(ValueError, message)
+        self._output_numpy = _validate.boolean("output_numpy", output_numpy, owner)
+        self._columns = dataset.get_col_names()
+        self._rows: queue.Queue[Any] = queue.Queue(config.get_prefetch_size())
+        self._stopped = threading.Event()
+        seed = fresh_seed(config.get_seed())
+        arguments = (dataset, num_epochs, seed, self._rows, self._stopped)
+        self._left = num_epochs
+        self._thread = threading.Thread(target=_read, args=arguments, name="cellc-dataset", daemon=True)
+        self._thread.start()
+        # The thread holds no reference to the iterator: dropping the iterator stops it.
+        weakref.finalize(self, self._stopped.set)
+
+    def __iter__(self) -> TupleIterator:
+        return self
+
+    def __next__(self) -> Any:
+        if self._left == 0 or self._stopped.is_set():
+            raise StopIteration
+        row = self._rows.get()
+        if row is _END:
+            self._left -= 1 if self._left > 0 else 0
+            raise StopIteration
+        if isinstance(row, BaseException):
+            self.close()
+            raise row
+        return self._given(row)
+
+    def _given(self, row: tuple[np.ndarray, ...]) -> Any:
+        return row if self._output_numpy else tuple(_tensor(value) for value in row)
+
+    def close(self) -> None:
+        """Stops reading ahead."""
+        self._stopped.set()
+
+
+class DictIterator(TupleIterator):
+    """Dicts of columns by name, see TupleIterator."""
+
+    def _given(self, row: tuple[np.ndarray, ...]) -> Any:
+        return dict(zip(self._columns, super()._given(row), strict=True))
+
+
+def _read(dataset: Any, epochs: int, seed: int, rows: queue.Queue[Any], stopped: threading.Event) -> None:
+    """Puts rows, and an end after each time over the dataset, until somebody stops it."""
+    from cellc.dataset.dataset import Pass
+
+    try:
+        epoch = 0
+        while epoch != epochs and not stopped.is_set():
+            for row in _until(stopped, dataset.rows(Pass(seed, epoch))):
+                _put(rows, row, stopped)
+            _put(rows, _END, stopped)
+            epoch += 1
+    except Exception as error:  # what the user's own functions raised: it is raised where the rows are read
+        _put(rows, error, stopped)
+
+
+def _until(stopped: threading.Event, rows: Iterator[Any]) -> Iterator[Any]:
+    for row in rows:
+        if stopped.is_set():
+            return
+        yield row
+
+
+def _put(rows: queue.Queue[Any], row: Any, stopped: threading.Event) -> None:
+    while not stopped.is_set():
+        try:
+            rows.put(row, timeout=0.1)
+            return
+        except queue.Full:
+            continue
+
+
+def _tensor(value: np.ndarray) -> Any:
+    """A Tensor, or the array itself where it holds text."""
+    if value.dtype.kind in "USO":
+        return value
+    return Tensor(value.astype(_WIDER[value.dtype.name]) if value.dtype.name in _WIDER else value)

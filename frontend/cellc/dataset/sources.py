@@ -1,0 +1,334 @@
+"""Where rows come from: Python objects, arrays, MNIST and CIFAR-10 files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellc.dataset.dataset import Dataset, Pass, Row, names_of
+from cellc.dtype import DType
+from cellc.errors import bad_argument
+from cellc.ops import _validate
+
+
+class _Source(Dataset):
+    """Rows that can be asked for by number: shuffled and sharded.
+
+    Args:
+        columns: their names.
+        num_samples: how many rows at most; None for all.
+        shuffle: whether each time over them has another order; None for True.
+        num_shards, shard_id: gives every `num_shards`-th row, beginning with `shard_id`. All shards have as many rows:
+            the last ones begin again where rows do not suffice.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[str],
+        num_samples: int | None,
+        shuffle: bool | None,
+        num_shards: int | None,
+        shard_id: int | None,
+    ) -> None:
+        super().__init__(columns)
+        owner = type(self).__name__
+        self._samples = None if num_samples is None else _validate.positive_int("num_samples", num_samples, owner)
+        self._shuffles = True if shuffle is None else _validate.boolean("shuffle", shuffle, owner)
+        if (num_shards is None) != (shard_id is None):
+            raise bad_argument(ValueError, f"For '{owner}', 'num_shards' and 'shard_id' must be given together.")
+        self._shards = 1 if num_shards is None else _validate.positive_int("num_shards", num_shards, owner)
+        self._shard = 0 if shard_id is None else _validate.int_in("shard_id", shard_id, 0, self._shards - 1, owner)
+
+    def _length(self) -> int:
+        """How many rows there are."""
+        raise NotImplementedError
+
+    def _row(self, number: int) -> Row:
+        """Row `number`."""
+        raise NotImplementedError
+
+    def get_dataset_size(self) -> int:
+        size = math.ceil(self._length() / self._shards)
+        return size if self._samples is None else min(size, self._samples)
+
+    def rows(self, time: Pass) -> Iterator[Row]:
+        length = self._length()
+        order = np.arange(length)
+        if self._shuffles:
+            # The same on every shard, or two would give the same row.
+            order = np.random.default_rng([time.seed, time.epoch]).permutation(length)
+        for at in range(self.get_dataset_size()):
+            yield self._row(int(order[(at * self._shards + self._shard) % length]))
+
+
+class NumpySlicesDataset(_Source):
+    """Slices of arrays along their first axis.
+
+    Args:
+        data: an array or list for one column, a tuple of them for several, or a dict by the columns' names.
+        column_names: names; by default the dict's, or column_0, column_1 ...
+        num_samples: how many rows at most.
+        num_parallel_workers: accepted for MindSpore's sake; slices need no threads.
+        shuffle: whether each time over the rows has another order; None for True.
+        sampler: not supported.
+        num_shards, shard_id: every `num_shards`-th row, beginning with `shard_id`.
+
+    Raises:
+        TypeError, ValueError: an argument has another type or value, or the arrays have different lengths.
+
+    Examples:
+        >>> rows = NumpySlicesDataset(([1, 2], [3, 4]), ["a", "b"], shuffle=False)
+        >>> [int(a) + int(b) for a, b in rows]
+        [4, 6]
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        column_names: str | Sequence[str] | None = None,
+        num_samples: int | None = None,
+        num_parallel_workers: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: None = None,
+        num_shards: int | None = None,
+        shard_id: int | None = None,
+    ) -> None:
+        owner = "NumpySlicesDataset"
+        _no_sampler(sampler, owner)
+        parts = list(data.values()) if isinstance(data, dict) else list(data) if isinstance(data, tuple) else [data]
+        self._arrays = [np.asarray(part) for part in parts]
+        default = list(data) if isinstance(data, dict) else [f"column_{at}" for at in range(len(parts))]
+        names = default if column_names is None else names_of("column_names", column_names)
+        if len(names) != len(parts) or not parts:
+            message = f"For '{owner}', {len(parts)} columns need as many 'column_names', but got {names}."
+            raise bad_argument(ValueError, message)
+        lengths = {len(array) if array.ndim else -1 for array in self._arrays}
+        if len(lengths) > 1 or -1 in lengths:
+            shapes = [array.shape for array in self._arrays]
+            raise bad_argument(ValueError, f"For '{owner}', 'data' must have one length, but has shapes {shapes}.")
+        super().__init__(names, num_samples, shuffle, num_shards, shard_id)
+
+    def _length(self) -> int:
+        return len(self._arrays[0])
+
+    def _row(self, number: int) -> Row:
+        return tuple(np.asarray(array[number]) for array in self._arrays)
+
+
+class GeneratorDataset(_Source):
+    """Rows of a Python object.
+
+    Args:
+        source: an object with `__getitem__` and `__len__`; an iterable; or a function that returns an iterator. Each
+            row is a tuple with a value for each column, or one value.
+        column_names: the columns' names.
+        column_types: their dtypes; by default NumPy's choice.
+        schema: not supported.
+        num_samples: how many rows at most.
+        num_parallel_workers: accepted for MindSpore's sake; rows are read in one thread, ahead of the user's.
+        shuffle: whether each time over the rows has another order; needs `__getitem__`, where None stands for True.
+        sampler: not supported.
+        num_shards, shard_id: every `num_shards`-th row, beginning with `shard_id`; needs `__getitem__`.
+        python_multiprocessing, max_rowsize: accepted for MindSpore's sake.
+
+    Raises:
+        TypeError, ValueError: an argument has another type or value; while reading, where a row has another number of
+            values than there are columns.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        column_names: str | Sequence[str] | None = None,
+        column_types: Sequence[DType] | None = None,
+        schema: None = None,
+        num_samples: int | None = None,
+        num_parallel_workers: int = 1,
+        shuffle: bool | None = None,
+        sampler: None = None,
+        num_shards: int | None = None,
+        shard_id: int | None = None,
+        python_multiprocessing: bool = True,
+        max_rowsize: int = 6,
+    ) -> None:
+        owner = "GeneratorDataset"
+        _no_sampler(sampler, owner)
+        if schema is not None or column_names is None:
+            raise bad_argument(ValueError, f"For '{owner}', 'column_names' must be given; a 'schema' is not supported.")
+        names = names_of("column_names", column_names)
+        self._by_number = hasattr(source, "__getitem__") and hasattr(source, "__len__")
+        if not self._by_number and not callable(source) and not isinstance(source, Iterable):
+            kind = type(source).__name__
+            message = f"For '{owner}', 'source' must be indexable, iterable or a function, but got {kind}."
+            raise bad_argument(TypeError, message)
+        if not self._by_number and (shuffle or num_shards is not None):
+            message = f"For '{owner}', 'shuffle' and 'num_shards' need a 'source' with __getitem__ and __len__."
+            raise bad_argument(ValueError, message)
+        self._types = None if column_types is None else [_numpy_type(one, owner) for one in column_types]
+        if self._types is not None and len(self._types) != len(names):
+            message = f"For '{owner}', {len(names)} columns need as many 'column_types', but got {len(self._types)}."
+            raise bad_argument(ValueError, message)
+        self._source: Any = source
+        self._counted: int | None = None
+        super().__init__(names, num_samples, shuffle, num_shards, shard_id)
+
+    def _length(self) -> int:
+        return len(self._source)
+
+    def _row(self, number: int) -> Row:
+        return self._converted(self._source[number])
+
+    def get_dataset_size(self) -> int:
+        """How many rows there are; an iterable without length is gone over once to count them."""
+        if self._by_number:
+            return super().get_dataset_size()
+        if hasattr(self._source, "__len__"):
+            size = len(self._source)
+            return size if self._samples is None else min(size, self._samples)
+        if self._counted is None:
+            self._counted = sum(1 for _ in self.rows(Pass(0, 0)))
+        return self._counted
+
+    def rows(self, time: Pass) -> Iterator[Row]:
+        if self._by_number:
+            yield from super().rows(time)
+            return
+        for number, row in enumerate(self._source() if callable(self._source) else self._source):
+            if number == self._samples:
+                return
+            yield self._converted(row)
+
+    def _converted(self, row: Any) -> Row:
+        values = row if isinstance(row, tuple) else (row,)
+        if len(values) != len(self._columns):
+            message = f"For 'GeneratorDataset', a row has {len(values)} values for the columns {self._columns}."
+            raise ValueError(message)
+        types = self._types or [None] * len(values)
+        return tuple(np.asarray(value, dtype) for value, dtype in zip(values, types, strict=True))
+
+
+class _Images(_Source):
+    """Images and labels that are in memory."""
+
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray, samples: int | None, shuffle: bool | None, shards: int | None,
+        shard: int | None,
+    ) -> None:  # fmt: skip
+        self._images, self._labels = images, labels
+        super().__init__(["image", "label"], samples, shuffle, shards, shard)
+
+    def _length(self) -> int:
+        return len(self._images)
+
+    def _row(self, number: int) -> Row:
+        return self._images[number].copy(), np.asarray(self._labels[number])
+
+
+class MnistDataset(_Images):
+    """MNIST: `image` uint8 (28, 28, 1) and `label` uint32.
+
+    Args:
+        dataset_dir: where `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
+            `t10k-labels-idx1-ubyte` are.
+        usage: "train", "test" or "all", the default.
+        num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id: see NumpySlicesDataset.
+        cache: not supported.
+
+    Raises:
+        TypeError, ValueError: an argument has another type or value, or a file is damaged.
+        FileNotFoundError: a file is missing.
+    """
+
+    def __init__(
+        self,
+        dataset_dir: str,
+        usage: str | None = None,
+        num_samples: int | None = None,
+        num_parallel_workers: int | None = None,
+        shuffle: bool | None = None,
+        sampler: None = None,
+        num_shards: int | None = None,
+        shard_id: int | None = None,
+        cache: None = None,
+    ) -> None:
+        _no_sampler(sampler, "MnistDataset")
+        parts = {"train": ["train"], "test": ["t10k"], "all": ["train", "t10k"]}
+        chosen = parts[_validate.one_of("usage", usage or "all", parts, "MnistDataset")]
+        folder = _folder(dataset_dir, "MnistDataset")
+        images = np.concatenate([_idx(folder / f"{part}-images-idx3-ubyte", 3) for part in chosen])
+        labels = np.concatenate([_idx(folder / f"{part}-labels-idx1-ubyte", 1) for part in chosen])
+        if len(images) != len(labels):
+            raise ValueError(f"{folder}: there are {len(images)} images, but {len(labels)} labels")
+        super().__init__(images[..., None], labels.astype(np.uint32), num_samples, shuffle, num_shards, shard_id)
+
+
+class Cifar10Dataset(_Images):
+    """CIFAR-10, the binary version: `image` uint8 (32, 32, 3) and `label` uint32.
+
+    Args:
+        dataset_dir: where `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin` are.
+        usage: "train", "test" or "all", the default.
+        num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id: see NumpySlicesDataset.
+        cache: not supported.
+
+    Raises:
+        TypeError, ValueError: an argument has another type or value, or a file is damaged.
+        FileNotFoundError: a file is missing.
+    """
+
+    def __init__(
+        self,
+        dataset_dir: str,
+        usage: str | None = None,
+        num_samples: int | None = None,
+        num_parallel_workers: int | None = None,
+        shuffle: bool | None = None,
+        sampler: None = None,
+        num_shards: int | None = None,
+        shard_id: int | None = None,
+        cache: None = None,
+    ) -> None:
+        _no_sampler(sampler, "Cifar10Dataset")
+        folder = _folder(dataset_dir, "Cifar10Dataset")
+        train, test = [f"data_batch_{number}.bin" for number in range(1, 6)], ["test_batch.bin"]
+        parts = {"train": train, "test": test, "all": train + test}
+        chosen = parts[_validate.one_of("usage", usage or "all", parts, "Cifar10Dataset")]
+        records = np.concatenate([_cifar_records(folder / name) for name in chosen])
+        images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        super().__init__(images, records[:, 0].astype(np.uint32), num_samples, shuffle, num_shards, shard_id)
+
+
+def _no_sampler(sampler: Any, owner: str) -> None:
+    if sampler is not None:
+        raise NotImplementedError(f"For '{owner}', 'sampler' is not supported: use 'shuffle', 'num_shards' and 'take'.")
+
+
+def _numpy_type(value: Any, owner: str) -> np.dtype:
+    return _validate.element_type("column_types", value, owner).numpy
+
+
+def _folder(path: Any, owner: str) -> Path:
+    folder = Path(_validate.of_type("dataset_dir", path, str, owner))
+    if not folder.is_dir():
+        raise bad_argument(ValueError, f"For '{owner}', 'dataset_dir' {path} is no directory.")
+    return folder
+
+
+def _idx(path: Path, rank: int) -> np.ndarray:
+    """The array of a file in MNIST's idx format (http://yann.lecun.com/exdb/mnist): uint8, big-endian extents."""
+    data = path.read_bytes()
+    extents = np.frombuffer(data[4 : 4 + 4 * rank], ">u4").astype(int)
+    if data[:4] != bytes([0, 0, 8, rank]) or len(data) != 4 + 4 * rank + math.prod(extents):
+        raise ValueError(f"{path}: damaged, or no idx file of uint8 and rank {rank}")
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(extents)
+
+
+def _cifar_records(path: Path) -> np.ndarray:
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    if data.size == 0 or data.size % 3073:
+        raise ValueError(f"{path}: damaged: its length is no multiple of 3073 bytes")
+    return data.reshape(-1, 3073)

@@ -1,0 +1,15 @@
+"""The transforms of images under the name that MindSpore 1.7 has for them."""
+
+from cellc.dataset.vision import HWC2CHW as HWC2CHW
+from cellc.dataset.vision import Border as Border
+from cellc.dataset.vision import CenterCrop as CenterCrop
+from cellc.dataset.vision import Decode as Decode
+from cellc.dataset.vision import Inter as Inter
+from cellc.dataset.vision import Normalize as Normalize
+from cellc.dataset.vision import Pad as Pad
+from cellc.dataset.vision import RandomCrop as RandomCrop
+from cellc.dataset.vision import RandomHorizontalFlip as RandomHorizontalFlip
+from cellc.dataset.vision import RandomVerticalFlip as RandomVerticalFlip
+from cellc.dataset.vision import Rescale as Rescale
+from cellc.dataset.vision import Resize as Resize
+from cellc.dataset.vision import ToTensor as ToTensor

@@ -1,0 +1,335 @@
+"""Data pipelines: what comes out, in which order, however many threads there are."""
+
+import itertools
+import struct
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import cellc
+from cellc import dataset as ds
+from cellc.dataset import transforms, vision
+
+
+def numbers(count=10, **others):
+    return ds.NumpySlicesDataset(np.arange(count), ["x"], **({"shuffle": False} | others))
+
+
+def values(rows, **others):
+    return [row["x"].tolist() for row in rows.create_dict_iterator(1, output_numpy=True, **others)]
+
+
+class Squares:
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, at):
+        return np.float32(at), at * at
+
+
+def test_numpy_slices():
+    rows = ds.NumpySlicesDataset({"a": [1, 2], "b": [[3.0], [4.0]]}, shuffle=False)
+    assert rows.get_col_names() == ["a", "b"]
+    found = list(rows)
+    assert [type(value) for value in found[0]] == [cellc.Tensor, cellc.Tensor]
+    assert (int(found[1][0]), found[1][1].shape) == (2, (1,))
+    assert ds.NumpySlicesDataset(([1], [2])).get_col_names() == ["column_0", "column_1"]
+    assert len(numbers(7, num_samples=4)) == 4
+    assert values(numbers(7, num_samples=4)) == [0, 1, 2, 3]
+
+
+def test_generators():
+    rows = ds.GeneratorDataset(Squares(), ["a", "b"], shuffle=False, column_types=[cellc.float32, cellc.int32])
+    assert [tuple(map(float, row)) for row in rows] == [(n, n * n) for n in range(6)]
+    assert rows.output_types() == [np.float32, np.int32]
+    rows = ds.GeneratorDataset(lambda: iter(range(4)), ["x"])
+    assert values(rows) == values(rows) == [0, 1, 2, 3]
+    assert rows.get_dataset_size() == 4
+    assert values(ds.GeneratorDataset([(1,), (2,)], "x", shuffle=False)) == [1, 2]
+    assert values(ds.GeneratorDataset(lambda: itertools.count(), ["x"], num_samples=3)) == [0, 1, 2]
+
+
+def test_sources_shuffle_by_default_and_anew_each_time():
+    cellc.set_seed(3)
+    rows = numbers(50, shuffle=None)
+    iterator = rows.create_tuple_iterator(num_epochs=2, output_numpy=True)
+    first, second, third = ([int(row[0]) for row in iterator] for _ in range(3))
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert first != second
+    assert third == []
+    cellc.set_seed(3)
+    assert [int(row[0]) for row in rows.create_tuple_iterator(num_epochs=1)] == first
+    cellc.set_seed(4)
+    assert [int(row[0]) for row in rows.create_tuple_iterator(num_epochs=1)] != first
+
+
+def test_shards_share_the_rows():
+    cellc.set_seed(1)
+    parts = [values(numbers(10, shuffle=True, num_shards=3, shard_id=shard)) for shard in range(3)]
+    assert [len(part) for part in parts] == [4, 4, 4]
+    assert set(itertools.chain.from_iterable(parts)) == set(range(10))
+    assert values(numbers(4, num_shards=2, shard_id=1)) == [1, 3]
+
+
+def test_shuffle():
+    cellc.set_seed(5)
+    rows = numbers(100).shuffle(10)
+    iterator = rows.create_dict_iterator(num_epochs=2, output_numpy=True)
+    first, second = ([int(row["x"]) for row in iterator] for _ in range(2))
+    assert sorted(first) == list(range(100))
+    assert first != second
+    assert all(value <= at + 10 for at, value in enumerate(first))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_map(workers):
+    rows = numbers(20).map(lambda x: (x, x + 1), ["x"], ["a", "b"], num_parallel_workers=workers)
+    assert [tuple(map(int, row)) for row in rows] == [(n, n + 1) for n in range(20)]
+    rows = rows.map([lambda b: b * 10, lambda b: b + 1], "b", column_order=["b", "a"], num_parallel_workers=workers)
+    assert rows.get_col_names() == ["b", "a"]
+    assert [int(row[0]) for row in rows] == [10 * n + 11 for n in range(20)]
+    assert rows.map(lambda a, b: a + b, ["a", "b"], ["sum"]).get_col_names() == ["sum"]
+
+
+def test_random_transforms_do_not_depend_on_the_number_of_threads():
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    found = []
+    for workers in (1, 2, 5):
+        cellc.set_seed(7)
+        rows = ds.NumpySlicesDataset([image] * 12, ["x"], shuffle=False)
+        rows = rows.map([vision.RandomCrop(5), vision.RandomHorizontalFlip()], "x", num_parallel_workers=workers)
+        found.append(values(rows.repeat(2)))
+    assert found[0] == found[1] == found[2]
+    assert found[0][:12] != found[0][12:]
+
+
+def test_batch():
+    assert values(numbers(5).batch(2)) == [[0, 1], [2, 3], [4]]
+    assert values(numbers(5).batch(2, drop_remainder=True)) == [[0, 1], [2, 3]]
+    assert (len(numbers(5).batch(2)), len(numbers(5).batch(2, True))) == (3, 2)
+    assert numbers(5).batch(2).repeat(3).get_batch_size() == 2
+
+    def doubled(column, info):
+        return ([value * 2 + info.get_batch_num() for value in column],)
+
+    assert values(numbers(4).batch(2, per_batch_map=doubled, input_columns=["x"])) == [[0, 2], [5, 7]]
+
+
+def test_other_steps():
+    assert values(numbers(3).repeat(2)) == [0, 1, 2, 0, 1, 2]
+    assert (len(numbers(3).repeat(2)), numbers(3).repeat(2).get_repeat_count()) == (6, 2)
+    assert list(itertools.islice(values_of(numbers(2).repeat()), 5)) == [0, 1, 0, 1, 0]
+    assert values(numbers(5).skip(2).take(2)) == [2, 3]
+    assert len(numbers(5).skip(4).take(3)) == 1
+    odd = numbers(5).filter(lambda x: x % 2 == 1)
+    assert (values(odd), len(odd)) == ([1, 3], 2)
+    pair = ds.zip((numbers(3), numbers(5).rename("x", "y")))
+    assert (pair.get_col_names(), len(pair)) == (["x", "y"], 3)
+    assert values(pair.project(["y", "x"])) == [0, 1, 2]
+    assert values(numbers(2) + numbers(3)) == [0, 1, 0, 1, 2]
+
+
+def values_of(rows):
+    return (int(row[0]) for row in rows.create_tuple_iterator())
+
+
+def test_columns_and_dicts_of_an_iterator():
+    rows = ds.NumpySlicesDataset(([1, 2], [3, 4]), ["a", "b"], shuffle=False)
+    assert [int(row[0]) for row in rows.create_tuple_iterator(columns=["b"], num_epochs=1)] == [3, 4]
+    assert [{name: int(value) for name, value in row.items()} for row in rows.create_dict_iterator(1)] == [
+        {"a": 1, "b": 3}, {"a": 2, "b": 4}
+    ]  # fmt: skip
+
+
+def test_rows_are_read_ahead_of_the_user():
+    read = []
+
+    def source():
+        for number in range(20):
+            read.append(number)
+            yield number
+
+    iterator = ds.GeneratorDataset(source, ["x"]).create_tuple_iterator(num_epochs=1)
+    next(iterator)
+    deadline = time.monotonic() + 10
+    while len(read) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert 4 <= len(read) < 20
+    iterator.close()
+
+
+def test_a_dropped_iterator_stops_its_thread():
+    iterator = ds.GeneratorDataset(lambda: itertools.count(), ["x"], num_samples=10**9).create_tuple_iterator()
+    next(iterator)
+    thread = iterator._thread
+    del iterator
+    thread.join(10)
+    assert not thread.is_alive()
+    assert not any(other.name == "cellc-dataset" and other is thread for other in threading.enumerate())
+
+
+def test_an_error_in_a_users_function_arrives_where_rows_are_read():
+    rows = numbers(5).map(lambda x: 1 // int(2 - x))
+    with pytest.raises(ZeroDivisionError):
+        list(rows)
+    with pytest.raises(ValueError, match=r"column 'x' has"):
+        list(ds.GeneratorDataset([np.ones(2), np.ones(3)], ["x"], shuffle=False).batch(2))
+    with pytest.raises(ValueError, match="2 values for the columns"):
+        list(ds.GeneratorDataset(Squares(), ["a"]))
+    with pytest.raises(ValueError, match="gave 2 columns"):
+        list(numbers(2).map(lambda x: (x, x)))
+
+
+def idx(array):
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def test_mnist(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+    labels = np.array([3, 1, 4, 1, 5], np.uint8)
+    for part, count in (("train", 5), ("t10k", 2)):
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx(images[:count]))
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels[:count]))
+    rows = ds.MnistDataset(str(tmp_path), "train", shuffle=False)
+    found = list(rows.create_dict_iterator(1, output_numpy=True))
+    assert [int(row["label"]) for row in found] == labels.tolist()
+    assert (found[0]["image"].shape, found[0]["image"].dtype, found[0]["label"].dtype) == ((28, 28, 1), "u1", "u4")
+    np.testing.assert_array_equal(found[2]["image"][..., 0], images[2])
+    assert (len(ds.MnistDataset(str(tmp_path))), len(ds.MnistDataset(str(tmp_path), "test"))) == (7, 2)
+    assert next(iter(rows))[1].dtype == cellc.int64
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(images)[:-1])
+    with pytest.raises(ValueError, match="t10k-images-idx3-ubyte: damaged"):
+        ds.MnistDataset(str(tmp_path), "test")
+
+
+def test_cifar10(tmp_path):
+    records = np.random.default_rng(0).integers(0, 10, (3, 3073), np.uint8)
+    for name in [f"data_batch_{n}.bin" for n in range(1, 6)] + ["test_batch.bin"]:
+        (tmp_path / name).write_bytes(records.tobytes())
+    rows = list(ds.Cifar10Dataset(str(tmp_path), "test", shuffle=False).create_tuple_iterator(output_numpy=True,
+                                                                                             num_epochs=1))  # fmt: skip
+    assert (rows[1][0].shape, int(rows[1][1])) == ((32, 32, 3), records[1, 0])
+    np.testing.assert_array_equal(rows[1][0][2, 7], records[1, 1:].reshape(3, 32, 32)[:, 2, 7])
+    assert len(ds.Cifar10Dataset(str(tmp_path))) == 18
+
+
+IMAGE = np.random.default_rng(2).integers(0, 256, (6, 9, 3), np.uint8)
+
+
+def test_transforms():
+    assert transforms.TypeCast(cellc.float32)(np.array([1])).dtype == np.float32
+    assert transforms.OneHot(3)(np.array(1)).tolist() == [0, 1, 0]
+    assert transforms.OneHot(3)(np.array([2, 0])).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert transforms.Fill(7)(np.zeros(2, np.int8)).tolist() == [7, 7]
+    assert transforms.Compose([lambda x: x + 1, lambda x: x * 2])(3) == 8
+    assert transforms.RandomApply([lambda x: x + 1], 1.0)(3) == 4
+    assert transforms.RandomApply([lambda x: x + 1], 0.0)(3) == 3
+    assert transforms.RandomChoice([lambda x: x + 1])(3) == 4
+
+
+def test_vision():
+    assert vision.HWC2CHW()(IMAGE).shape == (3, 6, 9)
+    np.testing.assert_allclose(vision.Rescale(1 / 255, -0.5)(IMAGE), IMAGE / 255 - 0.5, atol=1e-6)
+    normal = vision.Normalize([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
+    np.testing.assert_allclose(normal(IMAGE), (IMAGE - np.array([1, 2, 3])) / np.array([4, 5, 6]), rtol=1e-6)
+    np.testing.assert_allclose(vision.Normalize([1.0, 2.0, 3.0], [4.0, 5.0, 6.0], False)(IMAGE.transpose(2, 0, 1)),
+                               normal(IMAGE).transpose(2, 0, 1))  # fmt: skip
+    np.testing.assert_allclose(vision.ToTensor()(IMAGE), IMAGE.transpose(2, 0, 1) / np.float32(255))
+    np.testing.assert_array_equal(vision.CenterCrop((2, 3))(IMAGE), IMAGE[2:4, 3:6])
+    assert vision.CenterCrop(12)(IMAGE).shape == (12, 12, 3)
+    np.testing.assert_array_equal(vision.Pad((1, 2))(IMAGE)[2:-2, 1:-1], IMAGE)
+    assert vision.Pad((1, 2, 3, 4), 9)(IMAGE[..., 0])[0, 0] == 9
+    np.testing.assert_array_equal(vision.Pad(1, padding_mode=vision.Border.EDGE)(IMAGE)[0, 1:-1], IMAGE[0])
+    np.testing.assert_array_equal(vision.RandomHorizontalFlip(1.0)(IMAGE), IMAGE[:, ::-1])
+    np.testing.assert_array_equal(vision.RandomVerticalFlip(1.0)(IMAGE), IMAGE[::-1])
+    assert vision.RandomCrop((4, 4), padding=2)(IMAGE).shape == (4, 4, 3)
+    assert vision.RandomCrop(16, pad_if_needed=True)(IMAGE).shape == (16, 16, 3)
+
+
+def test_resize_and_decode(tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    for interpolation in vision.Inter:
+        assert vision.Resize((4, 5), interpolation)(IMAGE).shape == (4, 5, 3)
+    tall = np.repeat(IMAGE[:3, :3], 2, axis=0)
+    wanted = np.asarray(pillow.fromarray(tall).resize((3, 3), pillow.Resampling.NEAREST))
+    np.testing.assert_array_equal(vision.Resize((3, 3), vision.Inter.NEAREST)(tall), wanted)
+    assert vision.Resize(12)(IMAGE).shape == (12, 18, 3)
+    assert vision.Resize((28, 28))(IMAGE[..., :1]).shape == (28, 28, 1)
+    pillow.fromarray(IMAGE).save(tmp_path / "image.png")
+    data = np.frombuffer((tmp_path / "image.png").read_bytes(), np.uint8)
+    np.testing.assert_array_equal(vision.Decode()(data), IMAGE)
+    with pytest.raises(ValueError, match="no image"):
+        vision.Decode()(data[:20])
+
+
+def test_names_of_mindspore_17():
+    from cellc.dataset.transforms import c_transforms
+    from cellc.dataset.vision import c_transforms as c_vision
+    from cellc.dataset.vision import py_transforms as py_vision
+
+    assert c_transforms.TypeCast is transforms.TypeCast
+    assert c_vision.Resize is py_vision.Resize is vision.Resize
+
+
+def test_settings():
+    old = ds.config.get_num_parallel_workers(), ds.config.get_prefetch_size()
+    ds.config.set_num_parallel_workers(3)
+    ds.config.set_prefetch_size(2)
+    assert (ds.config.get_num_parallel_workers(), ds.config.get_prefetch_size()) == (3, 2)
+    assert values(numbers(9).map(lambda x: x + 1)) == list(range(1, 10))
+    ds.config.set_num_parallel_workers(old[0])
+    ds.config.set_prefetch_size(old[1])
+
+
+BAD = [
+    (lambda: ds.NumpySlicesDataset(([1], [1, 2])), ValueError, "length"),
+    (lambda: ds.NumpySlicesDataset([1], ["a", "b"]), ValueError, "column_names"),
+    (lambda: ds.NumpySlicesDataset([1], num_shards=2), ValueError, "shard_id"),
+    (lambda: ds.NumpySlicesDataset([1], num_shards=2, shard_id=2), ValueError, "shard_id"),
+    (lambda: ds.NumpySlicesDataset([1], sampler=3), NotImplementedError, "sampler"),
+    (lambda: ds.GeneratorDataset(3, ["x"]), TypeError, "source"),
+    (lambda: ds.GeneratorDataset([1]), ValueError, "column_names"),
+    (lambda: ds.GeneratorDataset(lambda: iter([]), ["x"], shuffle=True), ValueError, "shuffle"),
+    (lambda: ds.GeneratorDataset([1], ["x"], column_types=[]), ValueError, "column_types"),
+    (lambda: ds.MnistDataset("none"), ValueError, "dataset_dir"),
+    (lambda: ds.MnistDataset(".", "other"), ValueError, "usage"),
+    (lambda: numbers().shuffle(1), ValueError, "buffer_size"),
+    (lambda: numbers().map(3), TypeError, "operations"),
+    (lambda: numbers().map(abs, "y"), ValueError, "no column 'y'; there are x"),
+    (lambda: numbers().map(abs, "x", num_parallel_workers=0), ValueError, "num_parallel_workers"),
+    (lambda: numbers().batch(0), ValueError, "batch_size"),
+    (lambda: numbers().batch(2, 1), TypeError, "drop_remainder"),
+    (lambda: numbers().repeat(0), ValueError, "count"),
+    (lambda: numbers().take(0), ValueError, "count"),
+    (lambda: numbers().skip(-1), ValueError, "count"),
+    (lambda: numbers().filter(3), TypeError, "predicate"),
+    (lambda: numbers().rename("x", ["a", "b"]), ValueError, "rename"),
+    (lambda: numbers().zip(numbers()), ValueError, "different names"),
+    (lambda: numbers().concat(numbers().rename("x", "y")), ValueError, "concat"),
+    (lambda: numbers().zip(3), TypeError, "int"),
+    (lambda: ds.zip([]), TypeError, "datasets"),
+    (lambda: numbers().create_tuple_iterator(num_epochs=0), ValueError, "num_epochs"),
+    (lambda: numbers().create_tuple_iterator(["y"]), ValueError, "'y'"),
+    (lambda: numbers().repeat().get_dataset_size(), RuntimeError, "without end"),
+    (lambda: ds.config.set_prefetch_size(0), ValueError, "size"),
+    (lambda: transforms.TypeCast("x"), TypeError, "output_type"),
+    (lambda: transforms.OneHot(0), ValueError, "num_classes"),
+    (lambda: transforms.OneHot(2)(np.array(2)), ValueError, "class 2"),
+    (lambda: transforms.Compose([]), ValueError, "transforms"),
+    (lambda: transforms.RandomApply([abs], 2.0), ValueError, "prob"),
+    (lambda: vision.Resize((0, 1)), ValueError, "size"),
+    (lambda: vision.Normalize([1.0], [0.0]), ValueError, "std"),
+    (lambda: vision.Normalize([1.0, 2.0], [1.0, 1.0])(IMAGE), ValueError, "2 means"),
+    (lambda: vision.HWC2CHW()(IMAGE[0]), ValueError, "rank 3"),
+    (lambda: vision.RandomCrop(100)(IMAGE), ValueError, "RandomCrop"),
+    (lambda: vision.Pad((1, 2, 3)), ValueError, "padding"),
+    (lambda: vision.RandomVerticalFlip(-1), ValueError, "prob"),
+]
+
+
+@pytest.mark.parametrize(("use", "error", "said"), BAD)
+def test_wrong_arguments(use, error, said):
+    with pytest.raises(error, match=said):
+        use()
