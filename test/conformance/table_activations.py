@@ -20,11 +20,11 @@ def fast_gelu(p, x):
 
 
 def hard_shrink(threshold):
-    return lambda p, x: np.where((x > threshold) | (x < -threshold), x, 0)
+    return lambda p, x: np.where(np.abs(x) <= threshold, 0, x)
 
 
 def soft_shrink(threshold):
-    return lambda p, x: np.where(x > threshold, x - threshold, np.where(x < -threshold, x + threshold, 0))
+    return lambda p, x: np.where(np.abs(x) <= threshold, 0, x - threshold * np.sign(x))
 
 
 def hard_sigmoid(p, x):

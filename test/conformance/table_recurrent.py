@@ -15,7 +15,7 @@ def rnn_step(activation=np.tanh):
 
 
 def relu(x):
-    return np.where(x > 0, x, 0)
+    return np.maximum(x, 0)
 
 
 def gru_step(given, recurrent, h):

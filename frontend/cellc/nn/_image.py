@@ -121,7 +121,7 @@ class ResizeBilinear(Cell):
         TypeError: an argument is of another type, x is not a floating-point Tensor, or `align_corners` and
             `half_pixel_centers` are both True.
         ValueError: both or none of `size` and `scale_factor` are given, one is not positive, `size` is no pair, or x
-            does not have rank 4 or has no elements.
+            does not have rank 4 or an image has no elements.
 
     Examples:
         >>> nn.ResizeBilinear()(Tensor([[[[0.0, 1.0]]]]), size=(1, 4)).asnumpy()
@@ -143,8 +143,8 @@ class ResizeBilinear(Cell):
     ) -> Tensor:
         owner = self.cls_name
         image_batch("x", float_input("x", x, owner), owner)
-        if x.size == 0:
-            raise bad_argument(ValueError, f"For '{owner}', 'x' must have elements, but got shape {x.shape}.")
+        if 0 in x.shape[2:]:
+            raise bad_argument(ValueError, f"For '{owner}', images of 'x' must have elements, but got shape {x.shape}.")
         if _validate.boolean("align_corners", align_corners, owner) and self.half_pixel_centers:
             message = f"For '{owner}', 'align_corners' must be False with 'half_pixel_centers', but got True."
             raise bad_argument(TypeError, message)

@@ -25,6 +25,7 @@ def product(*inputs, **arguments):
         (lambda: nn.CentralCrop(0.5)(VECTOR), ValueError, "'image' must have rank 3 or 4, but got shape (3,)"),
         (lambda: nn.ImageGradients()(VECTOR), ValueError, "'images' must have rank 4 (N, C, H, W), but got shape (3,)"),
         (lambda: nn.ResizeBilinear(1), TypeError, "'half_pixel_centers' must be bool, but got 1"),
+        (lambda: nn.ResizeBilinear()(ops.ones((1, 1, 0, 2)), (2, 2)), ValueError, "images of 'x' must have elements"),
         (lambda: nn.ResizeBilinear()(IMAGE), ValueError, "either 'size' or 'scale_factor' must be given, but got None"),
         (lambda: nn.ResizeBilinear()(IMAGE, (2, 2), 2), ValueError, "must be None, but got (2, 2) and 2"),
         (lambda: nn.ResizeBilinear()(IMAGE, (2,)), ValueError, "'size' must have two elements, but got (2,)"),
