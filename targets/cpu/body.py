@@ -64,14 +64,32 @@ class BodyWriter:
         self._scalars = scalars
         self._values: dict[SSAValue, str] = {}
 
-    def write(self, block: Block, arguments: Sequence[str]) -> list[str]:
-        """Writes the ops of `block` and returns the yielded vectors."""
+    def write(self, block: Block, arguments: Sequence[str], known: Mapping[SSAValue, str] = {}) -> list[str]:
+        """Writes the ops of `block` that are not known yet and returns the yielded vectors."""
         self._values.update(zip(block.args, arguments, strict=True))
+        self._values.update(known)
         for op in block.ops:
             if isinstance(op, linalg.YieldOp):
                 return [self._operand(v) for v in op.operands]
-            self._values[op.results[0]] = self._write_op(op)
+            if op.results[0] not in self._values:
+                self._values[op.results[0]] = self._write_op(op)
         raise UnsupportedKernelError("a body without linalg.yield")
+
+    def write_known(self, block: Block, arguments: Mapping[SSAValue, str]) -> dict[SSAValue, str]:
+        """Writes the ops of `block` that depend on some of its arguments alone; returns what is then known."""
+        known = dict(arguments)
+        for op in block.ops:
+            if (
+                op.operands
+                and op.name.startswith(("arith.", "math."))
+                and all(self._is_known(v, known) for v in op.operands)
+            ):
+                self._values.update(known)
+                known[op.results[0]] = self._write_op(op)
+        return known
+
+    def _is_known(self, value: SSAValue, known: Mapping[SSAValue, str]) -> bool:
+        return value in known or isinstance(value.owner, arith.ConstantOp)
 
     def _operand(self, value: SSAValue) -> str:
         if value not in self._values:

@@ -18,6 +18,8 @@ def write_parallel(nest_writer: NestWriter, ranges: dict[int, Range]) -> None:
         if dim is not None and crossing is not None:
             TileWriter(nest_writer, dim, crossing).write(ranges)
         else:
+            if dim is not None:
+                nest_writer.compute_before(dim)
             nest_writer.vector_loop(dim, one_vector, ranges.get(dim) if dim is not None else None)
 
     nest_writer.loops(outer, ranges, inner)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from xdsl.ir import SSAValue
+
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.body import BodyWriter
 from cellc.targets.cpu.nest import Nest
@@ -27,6 +29,7 @@ class NestWriter:
         self.vectors = Vectors(writer, lanes)
         self.position: list[str | None] = [None] * len(nest.extents)
         self.steps: dict[int, int] = {}
+        self._known: dict[SSAValue, str] = {}
 
     def whole(self, dim: int) -> Range:
         """All iterations of a loop."""
@@ -112,8 +115,8 @@ class NestWriter:
     def arguments(self, dim: int | None, accumulators: Sequence[str] = ()) -> list[str]:
         """Loads the operands that the body uses, lanes along loop `dim`; then the outs arguments."""
         loaded = []
-        for access in self.nest.inputs:
-            loaded.append("" if access is None else self.load(access, dim))
+        for access, argument in zip(self.nest.inputs, self.nest.body.args, strict=False):
+            loaded.append("" if access is None or argument in self._known else self.load(access, dim))
         return [*loaded, *(accumulators or [""] * len(self.nest.outputs))]
 
     def load(self, access: Access, dim: int | None) -> str:
@@ -124,7 +127,16 @@ class NestWriter:
         """Writes the body with lanes along loop `dim`."""
         nest = self.nest
         writer = BodyWriter(self.vectors, lambda d: self.loop_index(d, dim), nest.captured, nest.scalars)
-        return writer.write(nest.body, arguments)
+        return writer.write(nest.body, arguments, self._known)
+
+    def compute_before(self, dim: int) -> None:
+        """Loads and computes here what does not change along loop `dim`, which follows.
+
+        LLVM would leave it in the loop: it cannot see that the stores there go elsewhere.
+        """
+        inputs = zip(self.nest.inputs, self.nest.body.args, strict=False)
+        same = {argument: self.load(a, dim) for a, argument in inputs if a is not None and a.strides[dim] == 0}
+        self._known = BodyWriter(self.vectors, None, {}, self.nest.scalars).write_known(self.nest.body, same)
 
     def loop_index(self, asked: int, dim: int | None) -> str:
         """The values of loop `asked`, one per lane."""

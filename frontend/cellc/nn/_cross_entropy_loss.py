@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cellc import ops
+from cellc.dtype import int64
 from cellc.errors import bad_argument
 from cellc.nn._loss import LossBase
 from cellc.nn._precision import float_input, tensor_input, wide
@@ -89,7 +90,16 @@ class CrossEntropyLoss(LossBase):
             loss = ops.add(ops.mul(loss, 1 - self.label_smoothing), spread)
         if self.reduction != "mean":
             return self.get_loss(loss)
-        return ops.div(ops.reduce_sum(loss), ops.reduce_sum(ops.select(hit, weights, 0.0)))
+        return ops.div(ops.reduce_sum(loss), ops.reduce_sum(self._counted(hit, labels, weights, axis)))
+
+    def _counted(self, hit: Tensor, labels: Tensor, weights: Tensor, axis: int) -> Tensor:
+        """The weight of each place: that of its class, 0 where its number is not of a class."""
+        if self.weight is not None:
+            return ops.reduce_sum(ops.select(hit, weights, 0.0), axis)
+        labels = ops.cast(labels, int64)  # whose numbers include that of the classes
+        of_a_class = ops.logical_and(ops.greater_equal(labels, 0), ops.less(labels, hit.shape[axis]))
+        counted = ops.logical_and(of_a_class, ops.not_equal(labels, self.ignore_index))
+        return ops.cast(counted, weights.dtype)
 
     def _check(self, logits: Tensor, labels: Tensor, axis: int) -> None:
         owner = self.cls_name

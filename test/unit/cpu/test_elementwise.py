@@ -109,3 +109,13 @@ def test_a_result_may_share_an_operands_memory() -> None:
     x, y = rng.standard_normal(shape).astype(np.float32), rng.standard_normal(20011).astype(np.float32)
     assert compiled.code.blocks > 1
     np.testing.assert_array_equal(compiled(x, y, in_place=True)[0], x - y)
+
+
+def test_what_is_the_same_for_a_row_is_computed_before_its_loop() -> None:
+    shape = (3, 100)
+    inputs = [Operand("%x", shape, "f32", "d0, d1"), Operand("%y", (3,), "f32", "d0")]
+    body = "%e = math.exp %i1 : f32\n%s = arith.mulf %e, %i0 : f32\nlinalg.yield %s : f32"
+    compiled = compile_text(elementwise(inputs, shape, body))
+    assert compiled.code.text.index("func.call @") < compiled.code.text.rindex("scf.for")
+    x, y = np.ones(shape, np.float32), np.array([0, 1, -np.inf], np.float32)
+    np.testing.assert_allclose(compiled(x, y)[0], np.exp(y)[:, None] * x, rtol=1e-6)

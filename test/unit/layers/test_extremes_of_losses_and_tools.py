@@ -151,3 +151,19 @@ def test_excluded_classes_are_drawn_when_there_are_no_others():
     cellc.set_seed(1)
     drawn = draw_classes(3, 4, Tensor(np.array([0, 1], np.int32))).asnumpy()
     assert sorted(set(drawn.tolist()) | {2, 3}) == sorted(drawn.tolist())
+
+
+def test_cross_entropy_keeps_no_tensor_of_places_and_classes() -> None:
+    """A kernel for the losses and one for their mean: what counts is found without the mask of classes."""
+    logits, labels = Tensor(np.zeros((500, 40), np.float32)), Tensor(np.zeros(500, np.int32))
+    names = [row.name for row in cellc.profile(nn.CrossEntropyLoss(), logits, labels, runs=1).rows]
+    assert len(names) == 2, names
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64])
+def test_cross_entropy_counts_the_numbers_of_classes(dtype: type) -> None:
+    numbers = np.array([0, 3, 4, 100], dtype)
+    logits = np.random.default_rng(0).standard_normal((4, 4)).astype(np.float32)
+    each = np.log(np.exp(logits).sum(1)) - logits[np.arange(4), np.minimum(numbers, 3)]
+    loss = nn.CrossEntropyLoss(ignore_index=3)(Tensor(logits), Tensor(numbers)).asnumpy()
+    np.testing.assert_allclose(loss, each[0], rtol=1e-5)
