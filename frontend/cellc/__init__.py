@@ -12,8 +12,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "common", "context", "dataset", "dialects", "dtype", "initializer", "nn", "ops", "passes", "runtime", "targets",
-    "tools", "trace", "train",
+    "common", "compat", "context", "dataset", "dialects", "dtype", "initializer", "log", "nn", "ops", "passes",
+    "runtime", "targets", "tools", "trace", "train",
 )  # fmt: skip
 
 _DTYPES = (

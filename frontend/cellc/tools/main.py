@@ -1,4 +1,4 @@
-"""`cellc`: compile and profile networks, look into files, check the installation."""
+"""`cellc`: compile, profile and run networks, look into files, check the installation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cellc.errors import CompileError
 from cellc.tools import compile as compile_command
 from cellc.tools import doctor, inspect
 from cellc.tools import profile as profile_command
+from cellc.tools import run as run_command
 from cellc.tools.sources import UsageError
 
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cellc", description="The cellc compiler.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (compile_command, profile_command, inspect, doctor):
+    for command in (compile_command, profile_command, run_command, inspect, doctor):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:
