@@ -62,7 +62,7 @@ class ResidentPanels:
         def panel(start: str, columns: int) -> None:
             placed = replace(factor, access=factor.access.at(tiling.lane_dim, start))
             target = self.at(start).access
-            _PanelCopy(outer, self._product, tiling, placed, target, columns, {}).write()
+            _PanelCopy(outer, self._product, tiling, placed, target, columns, {}, once=True).write()
 
         def body(start: str, _: list[str]) -> list[str]:
             panel(start, width)
@@ -90,8 +90,10 @@ class _PanelCopy:
         panel: Access,
         width: int,
         ranges: dict[int, Range],
+        *,
+        once: bool = False,
     ) -> None:
-        self._lanes, self._width = tiling.lanes, width
+        self._lanes, self._width, self._once = tiling.lanes, width, once
         groups = _groups(product.nest, factor.access, panel)
         self._ranges = _scaled(outer, product.nest, groups, ranges)
         kept = [*(group[-1] for group in groups), tiling.lane_dim]
@@ -162,7 +164,7 @@ class _PanelCopy:
     def _block(self, along: int, steps: int, mask: str | None) -> None:
         """`steps` reduction steps from the current position on; `mask` guards the loads.
 
-        The masked rest is a loop over vectors of columns: it runs once, and turns are most of a kernel's code.
+        What runs `once`, as the masked rest does, is a loop over vectors of columns: turns are most of a kernel's code.
         """
         writer, rest = self._nest_writer.writer, self._width % self._lanes
         whole = self._width - rest
@@ -171,7 +173,7 @@ class _PanelCopy:
             self._nest_writer.at(self._lane_dim, index, lambda: self._turned(along, steps, mask, 0, self._lanes))
             return []
 
-        if mask is not None and whole > self._lanes:
+        if (self._once or mask is not None) and whole > self._lanes:
             writer.loop((writer.index(0), writer.index(whole), self._lanes), body)
         else:
             for start in range(0, whole, self._lanes):
