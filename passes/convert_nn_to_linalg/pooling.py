@@ -5,7 +5,8 @@ only a shape: `tensor.empty` of the kernel's. Gradients are in gather form: each
 input element sums over the windows it belongs to, which a padded and spread
 gradient turns into a read through an affine map. Where windows tile the input
 (strides equal to the kernel, no padding) nothing is spread: a window's elements
-are two axes of the reshaped result.
+are two axes of the reshaped result. Where they overlap at a stride, `pooling_phases`
+takes the rows and columns of the input apart by their remainder.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cellc.dialects.nn.definition import TensorType
 from cellc.passes.convert_nn_to_linalg.casts import cast
 from cellc.passes.convert_nn_to_linalg.layout import insert, reshape
 from cellc.passes.convert_nn_to_linalg.maps import dims
+from cellc.passes.convert_nn_to_linalg.pooling_phases import Place, phases_of, sum_phases
 from cellc.passes.convert_nn_to_linalg.rules import lowering_of
 from cellc.passes.convert_nn_to_linalg.scalars import Body, Scalar, wide
 from cellc.passes.convert_nn_to_linalg.tensors import Read, Tensor, TensorBuilder
@@ -110,6 +112,13 @@ def _max_pool2d_gradient(
 ) -> Tensor:  # fmt: skip
     if _tiles(kernel, strides, padding):
         return _tile(b, result, [gradient, index], kernel, lambda offset, g, i: i.eq(offset).select(g, 0))
+    if phases := phases_of(kernel, strides, padding, result.shape):
+
+        def chosen(place: Place, g: Scalar, index: Scalar) -> Scalar:
+            hit = index.eq(cast(place.row * kernel[1] + place.column, "i32"))
+            return (hit if place.column_inside is None else hit & place.column_inside).select(g, 0)
+
+        return sum_phases(b, result, phases, [(gradient, 0), (index, -1)], chosen)
 
     def body(g: Scalar, index: Scalar, total: Scalar) -> Scalar:
         return total + index.eq(_offset(index.body, kernel[1])).select(g, 0)
@@ -137,6 +146,8 @@ def _avg_pool2d_gradient(
     share = _divide(b, gradient, wide(gradient.dtype), input_shape, kernel, strides, padding, count_include_pad)
     if _tiles(kernel, strides, padding):
         return _tile(b, result, [share], kernel, lambda offset, g: g)
+    if phases := phases_of(kernel, strides, padding, result.shape):
+        return sum_phases(b, result, phases, [(share, 0)], lambda place, g: place.only_inside(g))
     reads = _spread(b, [(share, 0)], result, kernel, strides, padding)
     (total,) = _reduce_windows(b, lambda g, total: total + g, reads, result.shape, kernel, [(share.dtype, 0)])
     return b.narrow(total, gradient.dtype)

@@ -73,6 +73,8 @@ class PairWriter(NestWriter):
             return self.vectors.load(self.located(access), inner)
         if (stride, inner) == (1, 0):
             return self._repeated(access)
+        if stride >= 0 and inner >= 0 and self._reach(access, dim) <= self.vectors.lanes:
+            return self._shuffled(access, dim)
         return self.vectors.gather(self.located(access), self._offsets(access, dim))
 
     def _repeated(self, access: Access) -> str:
@@ -83,13 +85,29 @@ class PairWriter(NestWriter):
         kind, lanes = narrow.type(element), [lane // self._short for lane in range(self.vectors.lanes)]
         return self.writer.pure(f"vector.shuffle {loaded}, {loaded} {lanes} : {kind}, {kind}")
 
+    def _reach(self, access: Access, dim: int) -> int:
+        """How many elements lie from the first that a vector reads to the last."""
+        return max(self._places(access, dim)) + 1
+
+    def _shuffled(self, access: Access, dim: int) -> str:
+        """Elements that lie within one vector."""
+        offsets, element = self._places(access, dim), access.buffer.element
+        count = len(offsets)
+        with self.vectors.masked(self._reach(access, dim)):
+            loaded = self.vectors.load(self.located(access), 1)
+        return self.vectors.shuffle(loaded, loaded, offsets + [0] * (self.vectors.lanes - count), element)
+
     def store_one(self, value: str, access: Access, dim: int | None) -> None:
         """Results are contiguous over both loops."""
         self.vectors.store(value, self.located(access), 1)
 
+    def _places(self, access: Access, dim: int, lanes: int | None = None) -> list[int]:
+        """Where the elements of the lanes (those that are written) lie after the first."""
+        places = (divmod(lane, self._short) for lane in range(lanes or self.vectors.count or self.vectors.lanes))
+        return [access.strides[dim] * i + access.strides[self._inner] * j for i, j in places]
+
     def _offsets(self, access: Access, dim: int) -> str:
-        places = (divmod(lane, self._short) for lane in range(self.vectors.lanes))
-        offsets = [access.strides[dim] * i + access.strides[self._inner] * j for i, j in places]
+        offsets = self._places(access, dim, self.vectors.lanes)
         return self.writer.pure(f"arith.constant dense<{offsets}> : {self.vectors.type('i64')}")
 
     def loop_index(self, asked: int, dim: int | None) -> str:

@@ -75,3 +75,16 @@ func.func @max_pool_gradient(%g : tensor<1x2x2x2xf32>, %i : tensor<1x2x2x2xi32>)
     : (tensor<1x2x2x2xf32>, tensor<1x2x2x2xi32>) -> tensor<1x2x4x4xf32>
   func.return %0 : tensor<1x2x4x4xf32>
 }
+
+// Windows that overlap at a stride: rows and columns by remainder, a read for each window that has them.
+// CHECK-LABEL: func.func @strided_avg_pool_gradient
+func.func @strided_avg_pool_gradient(%g : tensor<1x2x3x3xf32>) -> tensor<1x2x8x8xf32> {
+  // CHECK:      tensor.insert_slice {{.*}}[0, 0, 2, 2] [1, 2, 3, 3] [1, 1, 1, 1] : tensor<1x2x3x3xf32> into tensor<1x2x6x6xf32>
+  // CHECK:      linalg.generic {{.*}}(d0, d1, (d2 + 2), (d4 + 2))>, {{.*}}(d0, d1, (d2 + 2), (d4 + 1))>, {{.*}}(d0, d1, (d2 + 1), (d4 + 1))>
+  // CHECK:      } -> tensor<1x2x4x2x4x2xf32>
+  // CHECK-NEXT: tensor.collapse_shape {{.*}} into tensor<1x2x8x8xf32>
+  %0 = nn.avg_pool2d_gradient %g
+    {kernel = [3, 3], strides = [2, 2], padding = [0, 0, 0, 0], count_include_pad = true, input_shape = [1, 2, 8, 8]}
+    : (tensor<1x2x3x3xf32>) -> tensor<1x2x8x8xf32>
+  func.return %0 : tensor<1x2x8x8xf32>
+}

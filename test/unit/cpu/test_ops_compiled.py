@@ -13,6 +13,8 @@ from support.compiled_op import check_compiled
 LEVEL_NAMES = [name for name in LEVELS if name in ("v2", "v3", native_level().name)]
 WINDOW = {"kernel": (2, 2), "strides": (2, 2), "padding": (0, 0, 0, 0)}
 PADDED = {"kernel": (3, 3), "strides": (2, 1), "padding": (1, 0, 1, 1)}
+STRIDED = {"kernel": (3, 3), "strides": (2, 2), "padding": (0, 0, 0, 0)}
+SHIFTED = {"kernel": (3, 5), "strides": (2, 2), "padding": (1, 1, 1, 1)}
 CONVOLUTION = {"strides": (2, 1), "padding": (1, 0, 2, 1), "dilation": (1, 2), "groups": 3}
 DEPTHWISE = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1), "groups": 6}
 
@@ -63,8 +65,14 @@ def test_convolution_gradients(attributes: dict[str, Any]) -> None:
     check_compiled("conv2d_weight_gradient", x, gradient, **attributes, weight_shape=weight.shape)
 
 
-@pytest.mark.parametrize("attributes", [WINDOW, PADDED], ids=["side-by-side", "overlapping"])
-def test_max_pool_gradient(attributes: dict[str, Any]) -> None:
-    x = values((2, 3, 10, 24))
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("width", [8, 24, 39])
+@pytest.mark.parametrize(
+    "attributes", [WINDOW, PADDED, STRIDED, SHIFTED], ids=["tiles", "padded", "strided", "shifted"]
+)
+def test_pooling_gradients(attributes: dict[str, Any], width: int, level: str) -> None:
+    x = values((2, 3, 10, width))
     result, index = definition_of("max_pool2d").evaluate(x, **attributes)
-    check_compiled("max_pool2d_gradient", values(result.shape, seed=1), index, **attributes, input_shape=x.shape)
+    gradient, common = values(result.shape, seed=1), {**attributes, "level": LEVELS[level], "input_shape": x.shape}
+    check_compiled("max_pool2d_gradient", gradient, index, **common)
+    check_compiled("avg_pool2d_gradient", gradient, **common, count_include_pad=True)
