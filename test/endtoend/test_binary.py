@@ -179,3 +179,19 @@ def test_other_cpu_levels_can_be_asked_for(tmp_path: Path):
     assert cli("compile", tmp_path / "mlp.cellir", "--cpu", "v3", "-o", tmp_path / "mlp") == 0
     found = run_binary(tmp_path / "mlp", network.inputs, 1)[0]
     np.testing.assert_allclose(found, leaves(cell(*tensors(network.inputs)))[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("cpu", ["native", "portable"])
+def test_packed_weights_replace_the_weights(cpu: str, tmp_path: Path) -> None:
+    """A weight that is packed is in the binary in panels only; one that is read as it is stays, and the bits stay."""
+    cell, x = nn.Dense(96, 128).set_train(False), tensors((np.ones((64, 96), np.float32),))
+    cell.weight.set_data(np.random.default_rng(0).standard_normal((128, 96), np.float32))
+    cell.bias.set_data(np.arange(128, dtype=np.float32))
+    cellc.export(cell, *x, file_name=tmp_path / "net.cellir", file_format="MLIR")
+    assert cli("compile", tmp_path / "net.cellir", "--cpu", cpu, "-o", tmp_path / "net") == 0
+    held = (tmp_path / "net").read_bytes()
+    assert cell.weight.asnumpy()[0].tobytes() not in held
+    assert cell.bias.asnumpy().tobytes() in held
+    np.save(tmp_path / "x.npy", x[0].asnumpy())
+    subprocess.run([tmp_path / "net", tmp_path / "x.npy", "-o", tmp_path / "y.npy"], env={}, check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), cell(*x).asnumpy())

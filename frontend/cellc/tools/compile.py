@@ -13,6 +13,7 @@ from cellc.cellir import LoadedGraph, module_text
 from cellc.tools.sources import UsageError, read_source
 
 if TYPE_CHECKING:
+    from cellc.runtime import Program
     from cellc.targets.cpu.level import CpuLevel
 
 PORTABLE = "portable"
@@ -82,21 +83,28 @@ def _levels(options: argparse.Namespace) -> tuple[CpuLevel, ...]:
 
 
 def _link(loaded: LoadedGraph, options: argparse.Namespace, link: Callable[..., object]) -> None:
-    from cellc.cpu_backend import build_artifact
-    from cellc.runtime import Program, Variant
+    from cellc.folding import build_folded
+    from cellc.runtime import Variant
+    from cellc.runtime.fold import without_unused_parameters
 
     output = _output(options)
-    weights = {name: array.tobytes() for name, array in loaded.weights.items()}
     with tempfile.TemporaryDirectory(prefix="cellc-objects-") as folder:
+        built = [(level, *build_folded(loaded.graph, level, loaded.weights)) for level in _levels(options)]
+        programs = without_unused_parameters([program for _, program, _ in built])
         variants = []
-        for level in _levels(options):
-            artifact = build_artifact(loaded.graph, level, "cpu")
+        for (level, _, artifact), program in zip(built, programs, strict=True):
             objects = []
-            for name, data in artifact.objects.items():
+            for name in (kernel.name for kernel in program.kernels):
                 objects.append(Path(folder, f"{level.name}_{name}.o"))
-                objects[-1].write_bytes(data)
-            variants.append(Variant(level.name, Program.from_bytes(artifact.program), objects))
+                objects[-1].write_bytes(artifact.objects[name])
+            variants.append(Variant(level.name, program, objects))
+        unused = _parameters(built[0][1]) - _parameters(programs[0])
+        weights = {name: array.tobytes() for name, array in loaded.weights.items() if name not in unused}
         link(variants, weights, output)
+
+
+def _parameters(program: Program) -> set[str]:
+    return {buffer.name for buffer in program.buffers if buffer.kind == "parameter"}
 
 
 def _executable(loaded: LoadedGraph, options: argparse.Namespace) -> None:
