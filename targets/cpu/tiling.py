@@ -11,9 +11,10 @@ from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.vectors import ITEM_BYTES, WOVEN
 
 # Reductions longer than KC_LIMIT run in pieces of about KC steps, whose panel stays in the L1 and L2 caches.
-KC, KC_LIMIT = 512, 768
-# Bytes of the broadcast factor that a block reads again for each panel.
-_ROWS_BYTES, _FEWEST_ROWS = 1 << 19, 256
+KC, KC_LIMIT = 512, 1024
+# Bytes of the broadcast factor that a block reads again for each panel; rows that share the packing of a panel, and
+# how few they may be for the sake of more blocks.
+_ROWS_BYTES, _MANY_ROWS, _FEWEST_ROWS, _SOME_BLOCKS = 1 << 19, 512, 256, 8
 _BLOCK_STEPS, _ENOUGH_BLOCKS, _MOST_PANELS = 1 << 18, 32, 8
 # Cycles until a sum can be added to again, with one to spare.
 _FMA_LATENCY, _FMAS_PER_CYCLE = 5, 2
@@ -215,11 +216,9 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     steps = prod(nest.extents[d] for d in nest.reduced)
     same = product.shared(tiling.vector_factor, lane)
     shared = [d for d in nest.parallel if d in (*same, tiling.tile_dim, tiling.second_dim)]
-    chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel}
-    rows = prod(nest.extents[d] for d in shared)
-    most_rows = max(_FEWEST_ROWS, _ROWS_BYTES // (4 * max(1, steps)))
-    if shared and rows > most_rows:
-        rows = _split_rows(product, tiling, chunks, shared, most_rows)
+    chunks, rows = _row_chunks(product, tiling, shared, _MANY_ROWS)
+    if _count(product, tiling, chunks) < _SOME_BLOCKS:
+        chunks, rows = _row_chunks(product, tiling, shared, _FEWEST_ROWS)
     blocks = _count(product, tiling, chunks)
     if blocks < _FEW and shared and volume(nest) > _FEW * _BLOCK_STEPS:
         rows = _split_rows(product, tiling, chunks, shared, max(32, rows * blocks // _FEW))
@@ -237,6 +236,17 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     packed = {tiling.tile_dim, tiling.second_dim} <= {None, *same} and _packed(product, tiling, rows)
     turned = _turned(product, tiling, shared, chunks)
     return Blocking(chunks, packed, _pieces(product, tiling, steps), turned)
+
+
+def _row_chunks(product: Product, tiling: Tiling, shared: list[int], fewest: int) -> tuple[dict[int, int], int]:
+    """Chunks of at least about `fewest` rows, the loops `shared`, and the rows of one."""
+    nest = product.nest
+    steps = prod(nest.extents[d] for d in nest.reduced)
+    chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel}
+    rows, most = prod(nest.extents[d] for d in shared), max(fewest, _ROWS_BYTES // (4 * max(1, steps)))
+    if shared and rows > most:
+        rows = _split_rows(product, tiling, chunks, shared, most)
+    return chunks, rows
 
 
 def _turned(product: Product, tiling: Tiling, shared: list[int], chunks: dict[int, int]) -> list[int]:
