@@ -65,12 +65,13 @@ def _filled(like: Tensor, value: float) -> Tensor:
     return tracing.apply("full", shape=like.shape, dtype=like.dtype.code, value=value)
 
 
-def gradient_in_pieces(trace: Trace, y: Tensor, seed: Tensor, wrt: Sequence[Tensor]) -> Gradients:
-    """What `tracing.gradient` gives, with the functions of the boundaries between y and the wrt values."""
-    reached = _ancestors(trace.value_of(y))
+def gradient_in_pieces(trace: Trace, ys: Sequence[Tensor], seeds: Sequence[Tensor], wrt: Sequence[Tensor]) -> Gradients:
+    """What `tracing.gradient_of_sum` gives, with the functions of the boundaries between the y's and the wrt values."""
+    reached = set[int]().union(*(_ancestors(trace.value_of(y)) for y in ys))
     boundaries = [each for each in trace.boundaries if any(id(trace.value_of(t)) in reached for t in each.tensors)]
     sums = _Sums(trace)
-    _flow(trace, sums, y, seed, [*_all_tensors(boundaries), *wrt])
+    for y, seed in zip(ys, seeds, strict=True):
+        _flow(trace, sums, y, seed, [*_all_tensors(boundaries), *wrt])
     for index in reversed(range(len(boundaries))):
         boundary = boundaries[index]
         passed = boundary.backward(tuple([sums.or_zeros(tensor) for tensor in boundary.tensors]))

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from cellc.nn import Cell
 
 SUFFIX = ".cellir"
+_LONGEST_WINDOW = 1 << 31
+_MOST_STEPS = 1 << 52
+"""Elements that all windows of one op meet together: hours at the rate of a fast machine."""
 # One lexeme a match: a comment, a string as MLIR allows it, or a stretch of anything else. The alternatives within a
 # string exclude each other, so one that does not end is found out in linear time.
 _LEXEME = re.compile(r'[^"/]+|//[^\n]*|/|"(?:[^"\\\n\v\f]|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*"')
@@ -174,6 +177,7 @@ def _read_graph(where: str, text: str) -> Graph:
     except RecursionError:
         raise ArchiveError(f"{where}: nested too deeply") from None
     _check_sizes(where, graph)
+    _check_windows(where, graph)
     return graph
 
 
@@ -191,6 +195,22 @@ def _check_sizes(where: str, graph: Graph) -> None:
     for value in [*graph.inputs, *(output for node in graph.nodes for output in node.outputs)]:
         if math.prod(value.type.shape) * dtype_of(value.type.dtype).numpy.itemsize > archive.MAX_TENSOR_BYTES:
             raise ArchiveError(f"{where}: a tensor of type {value.type} is too large")
+
+
+def _check_windows(where: str, graph: Graph) -> None:
+    """A window may be larger than any image without being large in the file: that must not run for years."""
+    for node in graph.nodes:
+        kernel = node.attributes.get("kernel")
+        if kernel is None and node.op.startswith("conv2d"):
+            kernel = node.attributes.get("weight_shape") or node.inputs[1].type.shape
+            kernel = kernel[1:]
+        if kernel is None:
+            continue
+        numbers = [*kernel, *(n for name in ("strides", "padding", "dilation") for n in node.attributes.get(name, ()))]
+        windows = max(math.prod(value.type.shape) for value in (*node.inputs, *node.outputs))
+        if max(numbers) >= _LONGEST_WINDOW or windows * math.prod(kernel) > _MOST_STEPS:
+            shown = ", ".join(f"{name} = {value}" for name, value in node.attributes.items())
+            raise ArchiveError(f"{where}: the windows of nn.{node.op} are too large ({shown})")
 
 
 def _check_agreement(where: str, graph: Graph, manifest: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from cellc import compile as compiler
 from cellc.dtype import dtype_of
 from cellc.fill_ahead import filled_ahead
 from cellc.graph import Graph
+from cellc.parameter import UpdateLock
 from cellc.passes.stage_times import stage
 from cellc.preparation import Followed, PreparedValues
 from cellc.running import state
@@ -43,7 +43,10 @@ class Compiled:
         ]
         self._updated: list[Any] = [value.source for value in graph.inputs if value.updated_by is not None]
         self._prepared = self._prepared_values(graph)
-        self._lock = threading.Lock()
+        self._lock = UpdateLock()
+        for value in graph.inputs:
+            if value.updated_by is not None:
+                value.source.updated_under(self._lock)
         with stage("parameters"):
             self.refresh()
 
@@ -80,7 +83,7 @@ class Compiled:
         # An input may be a parameter that the program overwrites, so it gets a copy.
         arrays = [tensor.asnumpy() if tensor.is_parameter else tensor._elements() for tensor in tensors]
         results = []
-        with self._lock:
+        with self._lock.held:
             for slot, array in zip(self._inputs, arrays, strict=True):
                 pointers[slot] = address_of(array)
             for slot, type, dtype in self._outputs:

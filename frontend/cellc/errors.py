@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cellc import running
-from cellc.dialects.nn.definition import InferenceError, NNTypeError, definition_of
+from cellc.dialects.nn.definition import InferenceError, NNTypeError, definition_of, definitions
 from cellc.graph import Location, Value
 from cellc.hints import hint_for
 from cellc.source_location import user_location
@@ -201,5 +201,14 @@ def value_needed(tensor: TensorBase, operation: str) -> CellcError:
         TracedValueError,
         f"{operation} needs a tensor's elements, which do not exist while {running.state.stack[-1].name} is compiled",
         [f"tensor: {describe(tensor)}"],
-        _VALUE_HINTS.get(operation, "call it on the result, outside construct"),
+        _VALUE_HINTS.get(operation) or _ops_hint(operation) or "call it on the result, outside construct",
     )
+
+
+def _ops_hint(operation: str) -> str:
+    """For a function of NumPy the one of cellc.ops that can be traced."""
+    name = {"np.absolute": "abs", "np.negative": "neg", "np.rint": "round"}.get(
+        operation, operation.removeprefix("np.")
+    )
+    known = operation.startswith("np.") and name in definitions()
+    return f"NumPy cannot be traced; cellc.ops.{name} can" if known else ""

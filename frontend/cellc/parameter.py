@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -33,6 +36,13 @@ def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be a bool, got {value!r} of type {type(value).__name__}")
     return value
+
+
+class UpdateLock:
+    """Held by a program while it runs, where it updates parameters; they know it as long as the program lives."""
+
+    def __init__(self) -> None:
+        self.held = threading.Lock()
 
 
 class Parameter(Tensor):
@@ -70,6 +80,7 @@ class Parameter(Tensor):
         self.name = name
         self.requires_grad = requires_grad
         self.comm_fusion = 1
+        self._updaters: tuple[ref[UpdateLock], ...] = ()
         self.layerwise_parallel = _flag("layerwise_parallel", layerwise_parallel)
         self.parallel_optimizer = _flag("parallel_optimizer", parallel_optimizer)
 
@@ -141,7 +152,8 @@ class Parameter(Tensor):
             self._init = None
             context.touch()
         else:
-            np.copyto(self._array, elements, casting="unsafe")
+            with self._quiet():
+                np.copyto(self._array, elements, casting="unsafe")
         self._written()
         return self
 
@@ -159,6 +171,25 @@ class Parameter(Tensor):
             raise errors.bad_argument(
                 ValueError, f"parameter {self.name} has shape {self.shape}, the new value {data.shape}"
             )
+
+    def asnumpy(self) -> np.ndarray:
+        """A copy of the elements as a NumPy array: those of one moment, also while another thread trains."""
+        elements = self._asking("asnumpy()")
+        with self._quiet():
+            return elements.copy()
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Inside the block no program updates the parameter."""
+        with ExitStack() as stack:
+            alive = [lock for each in self.storage._updaters if (lock := each()) is not None]
+            for lock in sorted(alive, key=id):
+                stack.enter_context(lock.held)
+            yield
+
+    def updated_under(self, lock: UpdateLock) -> None:
+        """Told of a program that updates the parameter while it holds the lock."""
+        self._updaters = (*(each for each in self._updaters if each() is not None), ref(lock))
 
     def _finish_pending(self) -> None:
         """Runs the pending graph where it reads or assigns this parameter, so that it sees the old value."""

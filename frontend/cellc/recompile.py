@@ -1,8 +1,8 @@
 """What makes a compiled function trace again, and how it says so.
 
 While a function is traced, `Cell.__getattribute__` records which attributes of which cells it read. When anything
-that could matter changed (`context.epoch` grew, or a recorded list or dict has other contents), the recorded values
-are compared with the present ones.
+that could matter changed (`context.epoch` grew, or a recorded list, dict or array has other contents), the recorded
+values are compared with the present ones.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+import numpy as np
 
 from cellc.dialects.nn.definition import TensorType
 from cellc.running import state
@@ -72,11 +74,31 @@ class _Contents(tuple):
     """A shallow copy of a container, compared element by element."""
 
 
-def _snapshot(value: Any) -> Any:
+class _Array:
+    """The elements of a NumPy array, which may be edited in place."""
+
+    __slots__ = ("elements",)
+
+    def __init__(self, elements: np.ndarray) -> None:
+        self.elements = elements
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Array):
+            return False
+        one, two = self.elements, other.elements
+        return one.dtype == two.dtype and one.shape == two.shape and one.tobytes() == two.tobytes()
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+
+def _snapshot(value: Any, keep: bool = False) -> Any:
+    """The contents of containers; with `keep` arrays are copied, so that later edits show."""
     if isinstance(value, list | tuple):
-        return _Contents([type(value), *(_snapshot(item) for item in value)])
+        return _Contents([type(value), *(_snapshot(item, keep) for item in value)])
     if isinstance(value, dict):
-        return _Contents([dict, *((key, _snapshot(item)) for key, item in value.items())])
+        return _Contents([dict, *((key, _snapshot(item, keep)) for key, item in value.items())])
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return _Array(value.copy() if keep else value)
     return value
 
 
@@ -88,7 +110,14 @@ def _same(old: Any, new: Any) -> bool:
         return True
     if isinstance(old, _Contents | tuple) and type(old) is type(new) and len(old) == len(new):
         return all(_same(a, b) for a, b in zip(old, new, strict=True))
+    if isinstance(old, _Array):
+        return old == new
     return isinstance(old, _PLAIN) and type(old) is type(new) and old == new
+
+
+def _may_be_edited(value: Any) -> bool:
+    """Whether the value may change without being assigned."""
+    return isinstance(value, _Array) or (isinstance(value, _Contents) and not issubclass(value[0], tuple))
 
 
 class Reads:
@@ -96,15 +125,15 @@ class Reads:
 
     def __init__(self, reads: dict[tuple[int, str], Any]) -> None:
         # As they are after tracing: what construct itself assigned is part of what was compiled.
-        self._values = [(cell, name, _snapshot(_lookup(cell, name))) for (_, name), cell in reads.items()]
+        self._values = [(cell, name, _snapshot(_lookup(cell, name), keep=True)) for (_, name), cell in reads.items()]
         self._containers = [
             (cell, name, value)
             for cell, name, value in self._values
-            if isinstance(value, _Contents) and value[0] is not tuple and name not in ("_cells", "_params")
+            if _may_be_edited(value) and name not in ("_cells", "_params")
         ]
 
     def contents_changed(self) -> bool:
-        """Whether a list or dict has other contents; unlike other changes these do not show in `context.epoch`."""
+        """Whether a list, dict or array has other contents; other changes show in `context.epoch`, these do not."""
         if not self._containers:
             return False
         return any(not _same(old, _snapshot(_lookup(cell, name))) for cell, name, old in self._containers)
@@ -124,6 +153,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, _Contents):
         inner = ", ".join(_shown(item[1] if value[0] is dict else item) for item in value[1:])
         return {list: "[%s]", tuple: "(%s)", dict: "{%s}"}.get(value[0], "(%s)") % inner
+    if isinstance(value, _Array):
+        return f"an array {value.elements.dtype}{list(value.elements.shape)}"
     text = repr(value)
     return text if len(text) <= 60 else f"a {type(value).__name__}"
 

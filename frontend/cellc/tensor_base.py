@@ -70,12 +70,20 @@ def _text_of(array: np.ndarray, dtype: DType) -> str:
     return re.sub("\n+", "\n", text)
 
 
+_REFLECTED = {
+    "add": "__radd__", "subtract": "__rsub__", "multiply": "__rmul__", "divide": "__rtruediv__",
+    "true_divide": "__rtruediv__", "floor_divide": "__rfloordiv__", "remainder": "__rmod__", "power": "__rpow__",
+    "matmul": "__rmatmul__", "bitwise_and": "__rand__", "bitwise_or": "__ror__", "equal": "__eq__",
+    "not_equal": "__ne__", "less": "__gt__", "less_equal": "__ge__", "greater": "__lt__", "greater_equal": "__le__",
+}  # fmt: skip
+"""NumPy's functions behind the operators of an array, and what a Tensor on the right does for each."""
+
+
 class TensorBase:
     """Shape, dtype, elements and conversions; `cellc.Tensor` adds the operations."""
 
     __slots__ = ("__weakref__", "_array", "_init", "_trace", "_type", "_value")
     __array_priority__ = 1000
-    __array_ufunc__ = None  # np.ndarray + Tensor is left to Tensor.__radd__
     is_parameter = False
 
     _type: TensorType
@@ -245,6 +253,17 @@ class TensorBase:
             raise ValueError("a Tensor does not share its memory with NumPy; drop copy=False")
         array = self._asking("a NumPy function").copy()
         return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """`np.ndarray + Tensor` is what `Tensor.__radd__` gives; other functions of NumPy take the elements."""
+        reflected = _REFLECTED.get(ufunc.__name__)
+        if method == "__call__" and reflected is not None and not options and inputs[1] is self:
+            return getattr(self, reflected)(inputs[0])
+        for value in inputs:
+            if isinstance(value, TensorBase):
+                value._asking(f"np.{ufunc.__name__}")
+        elements = [value.asnumpy() if isinstance(value, TensorBase) else value for value in inputs]
+        return getattr(ufunc, method)(*elements, **options)
 
     def __dlpack__(self, **options: Any) -> Any:
         return self._asking("__dlpack__()").copy().__dlpack__(**options)

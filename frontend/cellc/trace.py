@@ -230,7 +230,12 @@ def snapshot(tensor: Tensor) -> Tensor:
 
 
 def gradient(y: Tensor, seed: Tensor, wrt: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """d(sum(y * seed)) / d(w) for each `w`, the `wrt` values taken as independent of each other.
+    """`gradient_of_sum` of one y."""
+    return gradient_of_sum([y], [seed], wrt)
+
+
+def gradient_of_sum(ys: Sequence[Tensor], seeds: Sequence[Tensor], wrt: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """d(sum of all y * seed) / d(w) for each `w`, the `wrt` values taken as independent of each other.
 
     A `w` on which `y` does not depend gets zeros. Each result has the type of its `w`.
     """
@@ -240,9 +245,13 @@ def gradient(y: Tensor, seed: Tensor, wrt: Sequence[Tensor]) -> tuple[Tensor, ..
     if trace.boundaries:
         from cellc.boundaries import gradient_in_pieces
 
-        return gradient_in_pieces(trace, y, seed, wrt)
-    result = apply("gradient", y, seed, *wrt)
-    return result if isinstance(result, tuple) else (result,)
+        return gradient_in_pieces(trace, ys, seeds, wrt)
+    total: tuple[Tensor, ...] = ()
+    for y, seed in zip(ys, seeds, strict=True):
+        found = apply("gradient", y, seed, *wrt)
+        part = found if isinstance(found, tuple) else (found,)
+        total = tuple([apply("add", a, b) for a, b in zip(total, part, strict=True)]) if total else part
+    return total
 
 
 def tangents(ys: Sequence[Tensor], wrt: Sequence[Tensor], directions: Sequence[Tensor]) -> tuple[Tensor, ...]:

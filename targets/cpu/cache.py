@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import stat
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -144,4 +145,12 @@ def _make_room(directory: Path, written: int) -> None:
 def _warn(message: str) -> None:
     if message not in _warned:
         _warned.add(message)
-        warnings.warn(message, RuntimeWarning, stacklevel=3)
+        warnings.warn(message, RuntimeWarning, stacklevel=_users_level())
+
+
+def _users_level() -> int:
+    """The `stacklevel` of the nearest caller that is not cellc: what was being run when the cache failed."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and f"{frame.f_globals.get('__name__')}.".startswith("cellc."):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -328,6 +328,27 @@ WRONG_MODULES = {
         "%1 = nn.constant {value = #nn.array<tensor<1000000x1000000xf32>, [1.0]>} : () -> tensor<1000000x1000000xf32>",
         "too large",
     ),
+    "a window that never ends": (
+        "%1 = nn.reshape %0 {shape = [1, 1, 2, 2]} : (tensor<4xf32>) -> tensor<1x1x2x2xf32>\n"
+        "%2 = nn.avg_pool2d %1 {kernel = [2000000000, 2000000000], strides = [1999999999, 1999999999], "
+        "padding = [999999999, 999999999, 999999999, 999999999], count_include_pad = true} "
+        ": (tensor<1x1x2x2xf32>) -> tensor<1x1x1x1xf32>",
+        "the windows of nn.avg_pool2d are too large",
+    ),
+    "a stride beyond 31 bits": (
+        "%1 = nn.reshape %0 {shape = [1, 1, 2, 2]} : (tensor<4xf32>) -> tensor<1x1x2x2xf32>\n"
+        "%2, %3 = nn.max_pool2d %1 {kernel = [1, 1], strides = [4294967296, 1], padding = [0, 0, 0, 0]} "
+        ": (tensor<1x1x2x2xf32>) -> (tensor<1x1x1x2xf32>, tensor<1x1x1x2xi32>)",
+        "the windows of nn.max_pool2d are too large",
+    ),
+    "a weight that never ends": (
+        "%1 = nn.reshape %0 {shape = [1, 1, 2, 2]} : (tensor<4xf32>) -> tensor<1x1x2x2xf32>\n"
+        "%2 = nn.full {shape = [1, 1, 60000, 60000], dtype = f32, value = 1.0} : () -> tensor<1x1x60000x60000xf32>\n"
+        "%3 = nn.conv2d %1, %2 {strides = [1, 1], padding = [60000, 60000, 60000, 60000], dilation = [1, 1], "
+        "groups = 1} "
+        ": (tensor<1x1x2x2xf32>, tensor<1x1x60000x60000xf32>) -> tensor<1x1x60003x60003xf32>",
+        "the windows of nn.conv2d are too large",
+    ),
     "a negative extent": ("%1 = nn.reshape %0 {shape = [-4]} : (tensor<4xf32>) -> tensor<4xf32>", "-4"),
     "an attribute of another kind": ("%1 = nn.reshape %0 {shape = \"4\"} : (tensor<4xf32>) -> tensor<4xf32>", "4"),
     "an integer beyond 64 bits": (

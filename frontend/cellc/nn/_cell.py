@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cellc import context, running
+from cellc.errors import bad_argument
 from cellc.function import Function
 from cellc.nn._around import PLAIN, run
 from cellc.nn._cell_absent import AbsentMethods
@@ -16,12 +18,30 @@ from cellc.parameter import CastParameter, Parameter, ParameterTuple
 from cellc.recompile import watched
 from cellc.running import cell_path, inside
 from cellc.source_location import user_frame
+from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase
 
 if TYPE_CHECKING:
     from cellc.lowered import Lowered
 
 _UNSET = object()
+
+
+def _not_a_tensor(cell: Cell, args: tuple[Any, ...], kwargs: dict[str, Any], error: AttributeError) -> Exception | None:
+    """What to raise where `construct` took an input for a Tensor that is none: `None.ndim`."""
+    if isinstance(error.obj, TensorBase) or not hasattr(Tensor, error.name or ""):
+        return None
+    try:
+        given = inspect.signature(cell.construct).bind(*args, **kwargs).arguments
+    except TypeError:
+        return None
+    for name, value in given.items():
+        if value is error.obj:
+            message = (
+                f"For '{cell.cls_name}', '{name}' must be a Tensor, but got {value!r} of type {type(value).__name__}."
+            )
+            return bad_argument(TypeError, message)
+    return None
 
 
 @watched
@@ -77,9 +97,15 @@ class Cell(CellControl, CellSettings, AbsentMethods):
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         """`construct`, with the hooks and casts around it."""
         __tracebackhide__ = True
-        if self._around is PLAIN and self.bprop is None:
-            return self.construct(*args, **kwargs)
-        return run(self, args, kwargs)
+        try:
+            if self._around is PLAIN and self.bprop is None:
+                return self.construct(*args, **kwargs)
+            return run(self, args, kwargs)
+        except AttributeError as error:
+            wrong = _not_a_tensor(self, args, kwargs, error)
+            if wrong is None:
+                raise
+        raise wrong
 
     def _surround(self, **changes: Any) -> None:
         """Changes what is around `construct`; programs made before notice."""

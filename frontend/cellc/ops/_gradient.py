@@ -29,11 +29,22 @@ def _differentiate(
     weights: Sequence[Parameter],
     seed: Any = None,
     has_aux: bool = False,
+    whole: bool = False,
 ) -> _Differentiated:
-    """Runs `function(*args)` and the gradients of its outputs, weighted by `seed` (ones by default)."""
+    """Runs `function(*args)` and the gradients of its outputs, weighted by `seed` (ones by default).
+
+    With `whole` the gradients of all inputs are asked for, and those that are no floats have zeros.
+    """
     for position in positions:
         if not 0 <= position < len(args):
             raise errors.bad_argument(ValueError, f"grad_position {position} of a function called with {len(args)}")
+        if not (whole or _may_have_gradient(args[position])):
+            raise errors.bad_argument(
+                TypeError,
+                f"no gradient with respect to input {position}, which holds {args[position].dtype}: "
+                "only floats have one",
+                "differentiate another input (grad_position), or cast it: input.astype(cellc.float32)",
+            )
     fresh = [independent(value) if index in positions else _cut(value) for index, value in enumerate(args)]
     before = [tracing.snapshot(weight) for weight in weights]
     result = function(*fresh)
@@ -50,6 +61,10 @@ def _differentiate(
         tuple(_gradient_of(fresh[i], by_id) for i in positions),
         tuple(gradients[len(gradients) - len(before) :]) if before else (),
     )
+
+
+def _may_have_gradient(value: Any) -> bool:
+    return not isinstance(value, Tensor) or value.dtype.is_float
 
 
 def _tensors(value: Any) -> list[Any]:
@@ -96,15 +111,13 @@ def _summed_gradients(outputs: Sequence[Tensor], seeds: Sequence[Tensor], target
         return []
     if not outputs:
         raise errors.bad_argument(TypeError, "no gradient: the function returns no float tensor")
-    total: list[Tensor] = []
     for y, seed in zip(outputs, seeds, strict=True):
         if arithmetic.broadcast_shape(seed.shape, y.shape) != y.shape:
             raise errors.bad_argument(
                 ValueError, f"the weights of an output (sens, v) must have its shape {y.shape}, but got {seed.shape}"
             )
-        part = tracing.gradient(y, arithmetic.cast(seed, y.dtype).broadcast_to(y.shape), targets)
-        total = [a + b for a, b in zip(total, part, strict=True)] if total else list(part)
-    return total
+    weights = [arithmetic.cast(seed, y.dtype).broadcast_to(y.shape) for y, seed in zip(outputs, seeds, strict=True)]
+    return list(tracing.gradient_of_sum(outputs, weights, targets))
 
 
 def value_and_vjp(function: Callable[..., Any], args: Sequence[Any], v: Any) -> tuple[Any, tuple[Tensor, ...]]:
@@ -113,7 +126,7 @@ def value_and_vjp(function: Callable[..., Any], args: Sequence[Any], v: Any) -> 
     Raises:
         ValueError: `v` does not have the shapes of the function's float outputs.
     """
-    found = _differentiate(function, args, tuple(range(len(args))), (), v)
+    found = _differentiate(function, args, tuple(range(len(args))), (), v, whole=True)
     shapes, wanted = ([y.shape for y in _float_tensors(value)] for value in (v, found.result))
     if shapes != wanted:
         raise errors.bad_argument(ValueError, f"v must have the shapes {wanted} of the outputs, but got {shapes}")
@@ -190,7 +203,7 @@ class GradOperation:
         only_weights = self.get_by_list and not self.get_all
         of_tensors = [at for at, value in enumerate(args) if _tensors(value)]
         positions = () if only_weights else of_tensors if self.get_all else (0,)
-        found = _differentiate(fn, args, tuple(positions), weights, seed)
+        found = _differentiate(fn, args, tuple(positions), weights, seed, whole=self.get_all)
         if only_weights:
             return found.result, found.weights
         inputs = found.inputs if self.get_all else found.inputs[0]

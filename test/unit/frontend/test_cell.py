@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import cellc
-from cellc import Parameter, ParameterTuple, Tensor, nn
+from cellc import Parameter, ParameterTuple, Tensor, nn, ops
+from cellc import compile as compiler
 
 
 class Affine(nn.Cell):
@@ -286,3 +287,29 @@ def test_dtype_names_and_lazy_attributes() -> None:
     assert repr(cellc.float32) == "Float32"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = cellc.nothing
+
+
+def test_a_parameter_is_copied_at_one_moment_while_another_thread_trains() -> None:
+    """Every element goes up by one in each step, so two different elements are of two steps."""
+    previous = compiler.set_backend(None)
+    try:
+
+        class Counting(nn.Cell):
+            def __init__(self) -> None:
+                super().__init__()
+                self.count = Parameter(np.zeros(1 << 21, np.float32))
+
+            def construct(self) -> Tensor:
+                ops.assign_add(self.count, 1.0)
+                return ops.reduce_max(self.count)
+
+        net = Counting()
+        net()
+        with ThreadPoolExecutor(1) as pool:
+            training = pool.submit(lambda: [net() for _ in range(200)])
+            while not training.done():
+                values = net.count.asnumpy()
+                assert values.min() == values.max()
+        assert net.count.asnumpy()[0] == 201
+    finally:
+        compiler.set_backend(previous)

@@ -196,3 +196,18 @@ def test_pynative_parameters_change_while_a_gradient_is_taken() -> None:
 
     assert ops.grad(step)(X).item() == 3
     assert (seen, weight.asnumpy().tolist()) == ([[6]], [6])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda i: ops.grad(lambda i: i * 1.0)(i),
+        lambda i: ops.grad(lambda x, i: x * i, (0, 1))(X, i),
+        lambda i: ops.GradOperation()(lambda i: i * 1.0)(i),
+    ],
+)
+def test_integers_have_no_gradient(call: Any) -> None:
+    """Where one is asked for by its position; among all inputs they have zeros (a network's labels)."""
+    with pytest.raises(TypeError, match=r"no gradient with respect to input [01], which holds Int64: only floats"):
+        call(Tensor([1]))
+    assert ops.GradOperation(get_all=True)(lambda x, i: x * i)(X, Tensor([2]))[1].tolist() == [0]

@@ -170,3 +170,16 @@ def test_values_are_seen_in_pynative_mode_only() -> None:
     else:
         with pytest.raises(TypeError, match="item"):
             ops.grad(net)(X)
+
+
+def test_several_outputs_come_back_through_a_hook_together() -> None:
+    """One backward pass, whatever the number of outputs."""
+
+    class Split(nn.Cell):
+        def construct(self, x):
+            return x * 2, x * 3
+
+    net, seen = Split(), []
+    net.register_backward_hook(lambda cell_id, given, made: seen.append((len(given), len(made))))
+    assert ops.grad(net)(X).tolist() == [5]
+    assert seen == [(2, 1)]

@@ -145,3 +145,27 @@ def test_the_environment_asks_for_reasons_too(
     net(ONE)
     net(Tensor([1.0, 2.0, 3.0]))
     assert capsys.readouterr().err == "cellc: compiling net again: x was f32[1], is f32[3]\n"
+
+
+class WithArray(nn.Cell):
+    """x * scale, a NumPy array, and the arrays of a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = np.ones(2, np.float32)
+        self.more = [np.ones(2, np.float32)]
+
+    def construct(self, x: Tensor) -> Tensor:
+        return x * Tensor(self.scale) + Tensor(self.more[0])
+
+
+def test_an_array_edited_in_place_is_noticed(reference) -> None:
+    net, x = WithArray(), Tensor([1.0, 2.0])
+    assert net(x).tolist() == [2, 3]
+    net.scale[0] = 5
+    assert net(x).tolist() == [6, 3]
+    net.more[0][1] = np.nan
+    assert np.isnan(net(x).tolist()[1])
+    compiled = reference.compiled
+    net(x)
+    assert reference.compiled == compiled

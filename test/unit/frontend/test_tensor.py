@@ -225,3 +225,18 @@ def test_iteration_and_containment() -> None:
 def test_unknown_dtype() -> None:
     with pytest.raises(TypeError, match="complex128"):
         Tensor(np.ones(2, np.complex128))
+
+
+def test_operators_of_arrays_and_functions_of_numpy() -> None:
+    x, array = Tensor([1.0, 4.0]), np.array([2.0, 3.0], np.float32)
+    for result, expected in [
+        (array + x, [3, 7]), (array - x, [1, -1]), (array * x, [2, 12]), (array / x, [2, 0.75]), (array**x, [2, 81]),
+        (array // x, [2, 0]), (array % x, [0, 3]), (array < x, [False, True]), (array >= x, [True, False]),
+        (np.float32(2) * x, [2, 8]), (array == x, [False, False]), (array @ x, 14),
+    ]:  # fmt: skip
+        assert isinstance(result, Tensor)
+        assert result.tolist() == expected
+    assert np.sqrt(x).tolist() == [1, 2]
+    assert np.add.reduce(x) == 5
+    array += x
+    assert array.tolist() == [3, 7]
