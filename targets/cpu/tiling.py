@@ -18,7 +18,9 @@ _ROWS_BYTES, _MANY_ROWS, _FEWEST_ROWS, _SOME_BLOCKS = 1 << 19, 512, 256, 8
 _BLOCK_STEPS, _ENOUGH_BLOCKS, _MOST_PANELS = 1 << 18, 32, 8
 # Cycles until a sum can be added to again, with one to spare.
 _FMA_LATENCY, _FMAS_PER_CYCLE = 5, 2
+_PANEL_BYTES_PER_CYCLE = 128
 _FEW = 4
+_SHORT = 4
 # Elements of a cache line, about.
 _LINE = 16
 
@@ -90,10 +92,16 @@ def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> l
             if panels[0] not in (None, lanes * vectors):
                 continue
             rows = nest.extents[tile_dim] if tile_dim is not None else 1
-            most = max(1, min(rows, (level.registers - 2 - vectors) // vectors))
+            most = max(1, min(rows, (_most_sums(nest, level) - vectors) // vectors))
             one = Tiling(lanes, lane_dim, tile_dim, 1, vectors, factor, level.registers)
             found += [replace(one, tile=tile) for tile in range(1, most + 1)]
     return found + [wider for tiling in found for wider in _seconds(product, tiling)]
+
+
+def _most_sums(nest: Nest, level: CpuLevel) -> int:
+    """Registers for sums and vectors. A short inner loop is written out, and LLVM loads what it needs ahead."""
+    unrolled = level.registers >= 32 and nest.reduced and nest.extents[nest.reduced[-1]] <= _SHORT
+    return level.registers - (10 if unrolled else 2)
 
 
 def _seconds(product: Product, tiling: Tiling) -> list[Tiling]:
@@ -126,8 +134,13 @@ def _loads(product: Product, tiling: Tiling) -> tuple[int, int]:
 
 def _score(product: Product, tiling: Tiling) -> float:
     """Useful multiply-adds per cycle, about; ties go to fewer loads, then to smaller tiles."""
-    nest, work, loads = product.nest, tiling.sums, sum(_loads(product, tiling))
-    score = _used(nest, tiling) * work / max(work / _FMAS_PER_CYCLE, loads / _FMAS_PER_CYCLE, _FMA_LATENCY)
+    nest, work, (broadcast, vectors) = product.nest, tiling.sums, _loads(product, tiling)
+    loads = broadcast + vectors
+    cycles = max(work / _FMAS_PER_CYCLE, loads / _FMAS_PER_CYCLE, _FMA_LATENCY)
+    if {tiling.tile_dim, tiling.second_dim} <= {None, *product.shared(tiling.vector_factor, tiling.lane_dim)}:
+        # Panels are read again and again from the L2 cache.
+        cycles += vectors * tiling.lanes * ITEM_BYTES[product.element] / _PANEL_BYTES_PER_CYCLE
+    score = _used(nest, tiling) * work / cycles
     output, vector = nest.outputs[0], product.factors[tiling.vector_factor].access
     scalar = product.factors[1 - tiling.vector_factor].access
     turned = tiling.tile_dim is not None and output.strides[tiling.tile_dim] == 1
@@ -144,7 +157,7 @@ def _score(product: Product, tiling: Tiling) -> float:
         score *= 0.95
     if _few_blocks(product, tiling):
         score *= 0.9
-    return score - 0.05 * loads / work - 1e-5 * work
+    return score - 0.05 * loads / work - 4e-3 * work
 
 
 def _rows_are_near(nest: Nest, scalar: Access, tiling: Tiling) -> bool:
