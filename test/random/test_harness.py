@@ -32,9 +32,9 @@ def test_shapes_are_those_the_generator_says():
 
 def test_networks_hold_almost_every_op():
     found = set.union(*(_ops(generate(seed)) for seed in range(150)))
-    assert {"conv2d", "max_pool2d", "avg_pool2d", "matmul", "lstm", "take", "random_uniform", "softmax", "log_softmax",
-            "reduce_max", "reduce_prod", "concat", "slice", "pad", "reverse", "select", "cast", "argmax", "pow", "erf",
-            "transpose", "broadcast_to", "reverse_sequence", "gradient"} <= found  # fmt: skip
+    assert {"conv2d", "max_pool2d", "avg_pool2d", "matmul", "lstm", "gru", "rnn", "take", "random_uniform", "softmax",
+            "log_softmax", "reduce_max", "reduce_prod", "concat", "slice", "pad", "reverse", "select", "cast", "argmax",
+            "pow", "erf", "transpose", "broadcast_to", "reverse_sequence", "gradient"} <= found  # fmt: skip
 
 
 def test_tolerances_are_tight():

@@ -119,7 +119,8 @@ def embedding(g: Generator, x: Value) -> Value:
 
 
 @rule(3, lambda x: x.rank == 3 and x.elements > 0 and x.shape[0] <= 17)
-def lstm(g: Generator, x: Value) -> Value:
+def recurrent(g: Generator, x: Value) -> Value:
+    kind = g.random.choice(["LSTM", "LSTM", "GRU", "RNN"])
     hidden, layers = g.extent(9), g.random.choice([1, 1, 2])
     both, first = g.chance(0.4), g.chance(0.3)
     steps, rows = (x.shape[1], x.shape[0]) if first else x.shape[:2]
@@ -128,9 +129,10 @@ def lstm(g: Generator, x: Value) -> Value:
     if g.chance(0.5):
         operands.append(g.add_input((rows,), g.random.choice(["i32", "i64"]), steps + 1, batched=first))
         call = "{layer}({0}, None, {1})"
-    layer = f"nn.LSTM({x.shape[2]}, {hidden}, {layers}, has_bias={g.chance(0.8)}, batch_first={first}, "
-    layer += f"bidirectional={both})"
-    part = g.random.choice(["[0]", "[0]", "[1][0]", "[1][1]"])
+    layer = f"nn.{kind}({x.shape[2]}, {hidden}, {layers}, has_bias={g.chance(0.8)}, batch_first={first}, "
+    kinds = f", nonlinearity={g.random.choice(['tanh', 'relu'])!r}" if kind == "RNN" else ""
+    layer += f"bidirectional={both}{kinds})"
+    part = g.random.choice(["[0]", "[0]", "[1][0]", "[1][1]"] if kind == "LSTM" else ["[0]", "[1]"])
     states = (layers * directions, rows, hidden)
     shape = (*x.shape[:2], directions * hidden) if part == "[0]" else states
     return g.add(call + part, operands, shape, dtype=x.dtype, layer=layer, size=2.0,
