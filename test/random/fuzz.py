@@ -30,6 +30,8 @@ def main() -> int:
             if not arguments.no_shrink:
                 _print_shrunk(network, problems)
         sys.stdout.flush()
+        if sys.stderr.isatty() or seed % 100 == 99:
+            print(f"seed {seed}, {failed} failed, {time.monotonic() - start:.0f} s", file=sys.stderr)
     print(f"# {len(arguments.seeds)} networks, {failed} failed, {time.monotonic() - start:.0f} s")
     return min(failed, 1)
 

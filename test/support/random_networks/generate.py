@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import support.random_networks.further_layer_rules
 import support.random_networks.layer_rules
-import support.random_networks.tensor_rules  # noqa: F401  (both register rules)
+import support.random_networks.tensor_rules  # noqa: F401  (all register rules)
 from support.random_networks.generator import HALVES, Generator, Shape, Value
 from support.random_networks.network import Input, Network
 
@@ -31,11 +32,13 @@ def generate(seed: int, steps: int | None = None) -> Network:
 def _input_shape(g: Generator) -> Shape:
     if g.chance(0.02):
         return (0, g.extent(9))
-    match g.random.choice(["image", "image", "sequence", "rows", "rows", "vector"]):
+    match g.random.choice(["image", "image", "sequence", "rows", "rows", "vector", "volume"]):
         case "image":
             return (g.extent(5), g.extent(9), g.extent(9), g.extent(17))
         case "sequence":
             return (g.extent(9), g.extent(9), g.extent(17))
+        case "volume":
+            return (g.extent(3), g.extent(3), g.extent(5), g.extent(5), g.extent(8))
         case "rows":
             return (g.extent(), g.extent())
         case _:
@@ -50,8 +53,9 @@ def _loss(g: Generator, output: Value) -> tuple[str, Input]:
         shape, classes = (output.shape[:1], output.shape[1]) if sparse else (output.shape, 0)
         label = Input("label", shape, g.random.choice(["i32", "i64"]) if sparse else output.dtype, classes)
         return f"nn.SoftmaxCrossEntropyWithLogits(sparse={sparse}, reduction={reduction!r})", label
-    kind = g.random.choice(["MSELoss", "MSELoss", "L1Loss"])
-    return f"nn.{kind}({reduction!r})", Input("label", output.shape, output.dtype)
+    label = Input("label", output.shape, output.dtype)
+    kind = g.random.choice(["MSELoss", "MSELoss", "L1Loss", "SmoothL1Loss", "SoftMarginLoss"])
+    return f"nn.{kind}(reduction={reduction!r})", label
 
 
 def _optimizer(g: Generator) -> tuple[str, float]:
@@ -74,6 +78,8 @@ def _optimizer(g: Generator) -> tuple[str, float]:
         case "Momentum":
             return f"nn.Momentum({common}, momentum={momentum}, use_nesterov={g.chance(0.4)})", scale
         case _:
-            rest = f"beta1={g.number(0.5, 0.95)}, beta2={g.number(0.9, 0.99)}, eps={g.random.choice([1e-8, 1e-3])}"
+            betas, eps = f"beta1={g.number(0.5, 0.95)}, beta2={g.number(0.9, 0.99)}", g.random.choice([1e-8, 1e-3])
+            eps = max(eps, 1e-3) if g.dtype == "f16" else eps  # 1e-8 is 0 there, and a gradient of 0 would make 0 / 0
+            rest = f"{betas}, eps={eps}"
             flags = f"use_nesterov={g.chance(0.3)}, use_amsgrad={g.chance(0.3)}"
             return f"nn.Adam({common}, {rest}, {flags})", scale

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from support.random_networks.network import Input, Network, Step
 
+_PLAIN_LOSS = "nn.MSELoss('sum')"
+
 
 def shrink(network: Network, fails: Callable[[Network], bool]) -> Network:
     """The smallest network found by leaving out steps and settings that the failure does not need."""
@@ -28,7 +30,7 @@ def _earlier_outputs(network: Network) -> Iterator[Network]:
     for step in network.steps:
         if step.name != network.output and step.dtype in ("f16", "bf16", "f32", "f64"):
             label = Input("label", step.shape, step.dtype)
-            yield replace(network, output=step.name, loss=network.loss and "nn.MSELoss('sum')", label=label)
+            yield replace(network, output=step.name, loss=network.loss and _PLAIN_LOSS, label=label)
 
 
 def _without_steps(network: Network) -> Iterator[Network]:
@@ -69,9 +71,9 @@ def _plainer(network: Network) -> Iterator[Network]:
     if network.optimizer:
         yield replace(network, optimizer="", sens=1.0)
         yield replace(network, optimizer="nn.SGD(params, 0.1)", sens=1.0)
-    if network.loss not in ("", "nn.MSELoss('sum')"):
+    if network.loss not in ("", _PLAIN_LOSS):
         output = next(each for each in (*network.steps, *network.inputs) if each.name == network.output)
-        yield replace(network, loss="nn.MSELoss('sum')", label=Input("label", output.shape, output.dtype))
+        yield replace(network, loss=_PLAIN_LOSS, label=Input("label", output.shape, output.dtype))
     if network.training:
         yield replace(network, training=False)
     if network.dtype in ("f16", "bf16", "f64"):

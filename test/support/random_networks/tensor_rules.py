@@ -223,9 +223,11 @@ def matmul(g: Generator, x: Value) -> Value | None:
     if y is not None and g.chance(0.6) and prod((*batch, rows, y.shape[-1])) <= LARGEST:
         shape = (*batch, rows, y.shape[-1])
         return g.add("ops.matmul({0}, {1})", [x, y], shape, size=size * inner**0.5, batched=bool(batch))
-    if x.size < 3 and g.chance(0.5) and prod(batch) * rows * rows <= LARGEST:
-        expression = f"ops.matmul({{0}}, {{0}}, transpose_b=True) * {round(inner**-0.5, 3)}"
-        return g.add(expression, [x], (*batch, rows, rows), size=2 * x.size**2 + 3, batched=bool(batch))
+    side, turned = g.random.choice([(rows, "b"), (inner, "a")])
+    if x.size < 3 and g.chance(0.5) and prod(batch) * side * side <= LARGEST:
+        summed = inner if turned == "b" else rows
+        expression = f"ops.matmul({{0}}, {{0}}, transpose_{turned}=True) * {round(summed**-0.5, 3)}"
+        return g.add(expression, [x], (*batch, side, side), size=2 * x.size**2 + 3, batched=bool(batch))
     columns = g.extent(17)
     lead = tuple(batch) if g.chance(0.3) and len(batch) == 1 else ()
     if prod((*batch, rows, columns)) > LARGEST or prod((*lead, inner, columns)) > LARGEST:
