@@ -11,8 +11,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     peers.add_options(parser)
     options = parser.parse_args()
-    for name, value in startup.measure().items():
-        print(f"{name:42s} {value:8.3f} s")
+    startup.show(startup.measure())
     print(f"{'smallest compiled call':42s} {overhead.measure():8.1f} us", flush=True)
     peers.run(options)
 
