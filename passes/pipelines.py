@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from xdsl.printer import Printer
 from xdsl.utils.arg_spec import parse_pipeline
 from xdsl.utils.exceptions import DiagnosticException
 
+from cellc.passes.garbage import collection_paused
 from cellc.passes.pass_registry import get_pass
 from cellc.passes.rewriting import without_location
 from cellc.passes.stage_times import stage
@@ -28,11 +27,6 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "cpu-prepared": (*TO_KERNELS, "pack-constants", "hoist-constants", "plan-buffers"),
 }
 """What a target runs before it turns kernels into code, by name."""
-
-MOST_AGED = 2_000_000
-"""New objects that may have gathered, in pipelines run in this process, before a full collection."""
-
-_aged = 0
 
 
 class PassError(DiagnosticException):
@@ -78,36 +72,8 @@ def run_pipeline(
     runs it when `reproducer_dir` is given.
     """
     passes = [get_pass(step)() if isinstance(step, str) else step for step in pipeline]
-    with _collection_paused():
+    with collection_paused():
         return _run(module, passes, context, verify_each, print_after, reproducer_dir)
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """No cycle collection: IR is one large cycle that lives on, and looking through it takes as long as the passes."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            _age()
-            gc.enable()
-
-
-def _age() -> None:
-    """Moves the new objects to the oldest generation, unseen: else the next allocation would look through them all.
-
-    That is a second for a network of ten thousand ops. A full collection comes when as much as two such have gathered.
-    """
-    global _aged
-    _aged += gc.get_count()[0]
-    if _aged > MOST_AGED:
-        _aged = 0
-        gc.collect()
-    elif not gc.get_freeze_count():  # what the user froze stays frozen
-        gc.freeze()
-        gc.unfreeze()
 
 
 def _run(

@@ -20,6 +20,7 @@ import cellc.runtime
 import cellc.targets
 from cellc import context
 from cellc.graph import Graph
+from cellc.passes.garbage import collection_paused
 from cellc.passes.stage_times import stage
 from cellc.preparation import Preparation
 from cellc.targets.cpu import cache
@@ -65,13 +66,14 @@ def build_artifact(graph: Graph, level: CpuLevel, pipeline: str = "cpu-prepared"
     from cellc.targets.cpu.workers import KernelCompiler, prestart
 
     prestart()  # they get ready while this process imports the compiler
-    with stage("import of the compiler"):
-        from cellc.lowering import lower_for_cpu
-        from cellc.passes.pipelines import PIPELINES
+    with collection_paused():
+        with stage("import of the compiler"):
+            from cellc.lowering import lower_for_cpu
+            from cellc.passes.pipelines import PIPELINES
 
-    with KernelCompiler(level) as compiler:
-        lowered = lower_for_cpu(graph, level, pipeline=PIPELINES[pipeline], on_kernel=compiler.add)
-        objects = compiler.objects()
+        with KernelCompiler(level) as compiler:
+            lowered = lower_for_cpu(graph, level, pipeline=PIPELINES[pipeline], on_kernel=compiler.add)
+            objects = compiler.objects()
     names = [kernel.name for kernel in lowered.kernels]
     return Artifact(lowered.program.to_bytes(), dict(zip(names, objects, strict=True)), lowered.preparation)
 

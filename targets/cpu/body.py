@@ -1,11 +1,12 @@
 """Bodies: the scalar ops inside a linalg.generic, written as vector ops."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from cellc.targets.cpu import vector_math
 from cellc.targets.cpu.access import View
@@ -42,6 +43,12 @@ def widest_item(block: Block) -> int:
     values = [*block.args, *(result for op in block.ops for result in op.results)]
     sizes = [ITEM_BYTES[str(v.type)] for v in values if str(v.type) in ITEM_BYTES and str(v.type) != "index"]
     return max([4, *sizes])
+
+
+@cache
+def type_text(type_: Attribute) -> str:
+    """The type as text; printing one takes longer than writing the op."""
+    return str(type_)
 
 
 class BodyWriter:
@@ -104,7 +111,7 @@ class BodyWriter:
         raise UnsupportedKernelError(f"a body uses a value from outside: {value}")
 
     def _type(self, value: SSAValue) -> str:
-        return self.vectors.type(str(value.type))
+        return self.vectors.type(type_text(value.type))
 
     def _write_op(self, op: Operation) -> str:
         if isinstance(op, arith.ConstantOp):

@@ -1,7 +1,6 @@
 """Writes loop nests: the loops, the loads, the body and the stores, one vector at a time."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from xdsl.ir import SSAValue
 
@@ -94,8 +93,7 @@ class NestWriter:
     def located(self, access: Access) -> Access:
         """`access` at the current position."""
         pairs = zip(self.position, access.strides, strict=True)
-        terms = tuple((index, stride) for index, stride in pairs if index is not None and stride != 0)
-        return replace(access, terms=(*access.terms, *terms))
+        return access.moved(*((index, stride) for index, stride in pairs if index is not None and stride != 0))
 
     def stride(self, access: Access, dim: int | None) -> int:
         """The stride along the vector loop; a single element counts as contiguous."""

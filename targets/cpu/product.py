@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
@@ -54,7 +55,7 @@ class Product:
     sums: frozenset[int]
     panels: tuple[int | None, int | None] = (None, None)
 
-    @property
+    @cached_property
     def factors(self) -> tuple[Factor, Factor]:
         """Left and right."""
         left, right = self.nest.inputs[:2]

@@ -13,7 +13,7 @@ from cellc import nn
 from cellc.build_ir import build_module
 from cellc.graph import Graph
 from cellc.lowering import lower_for_cpu
-from cellc.passes import form_dispatches, pipelines
+from cellc.passes import form_dispatches, garbage
 from cellc.passes.context import make_context
 from cellc.passes.pipelines import PIPELINES, run_pipeline
 from cellc.profiling import _traceable
@@ -85,17 +85,17 @@ def test_kernels_are_handed_out_before_the_program_is_planned():
 
 def test_new_ir_is_not_searched_for_cycles(monkeypatch: pytest.MonkeyPatch):
     module = build_module(training_step(1))
-    monkeypatch.setattr(pipelines, "_aged", 0)
+    monkeypatch.setattr(garbage, "_aged", 0)
     run_pipeline(module, PIPELINES["cpu"], make_context())
     assert gc.isenabled()
     assert gc.get_count()[0] < 1000
-    assert pipelines._aged > 10_000
+    assert garbage._aged > 10_000
 
 
 def test_enough_old_ir_is_collected(monkeypatch: pytest.MonkeyPatch):
     module = build_module(training_step(1))
     gone = weakref.ref(module.body.block.first_op)
     del module
-    monkeypatch.setattr(pipelines, "MOST_AGED", 0)
+    monkeypatch.setattr(garbage, "MOST_AGED", 0)
     run_pipeline(build_module(training_step(1)), PIPELINES["cpu"], make_context())
     assert gone() is None
