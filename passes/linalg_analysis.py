@@ -18,6 +18,7 @@ from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 Reshape = tensor.CollapseShapeOp | tensor.ExpandShapeOp
 
+_ITERATORS = {kind: IteratorTypeAttr(kind) for kind in IteratorType}
 _FREE = {"linalg.index", "linalg.yield", "arith.constant", "arith.index_cast", "arith.bitcast"}
 _CASTS = {"extf", "truncf", "extsi", "extui", "trunci", "sitofp", "uitofp", "fptosi", "fptoui"}
 _SLOW_ARITH = {"divf", "divsi", "divui", "remf", "remsi", "remui"}
@@ -211,7 +212,9 @@ def _collect_captured(op: Operation, inside: set[Block], found: dict[SSAValue, N
     for region in op.regions:
         inside.update(region.blocks)
         for nested in (nested for block in region.blocks for nested in block.ops):
-            found.update((v, None) for v in nested.operands if _defining_block(v) not in inside)
+            for value in nested.operands:
+                if _defining_block(value) not in inside:
+                    found[value] = None
             if nested.regions:
                 _collect_captured(nested, inside, found)
 
@@ -244,7 +247,7 @@ def map_attributes(maps: Sequence[AffineMap]) -> list[AffineMapAttr]:
 
 
 def iterator_attributes(kinds: Sequence[IteratorType]) -> list[IteratorTypeAttr]:
-    return [IteratorTypeAttr(kind) for kind in kinds]
+    return [_ITERATORS[kind] for kind in kinds]
 
 
 def main_function(module: Operation) -> func.FuncOp:

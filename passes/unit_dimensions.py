@@ -41,6 +41,8 @@ def drop_unit_dimensions(block: Block) -> None:
 
 def _fold_unit_reshapes(op: GenericOp) -> GenericOp:
     inputs, maps = list(inputs_of(op)), maps_of(op)
+    if not any(isinstance(value.owner, Reshape) for value in inputs):
+        return op
     for index in range(len(inputs)):
         while (step := _before_unit_reshape(inputs[index], maps[index])) is not None:
             rest = [m for i, m in enumerate(maps) if i != index]
@@ -108,13 +110,14 @@ def _drop_unit_loops(op: GenericOp) -> None:
 
 def _kept_loops(op: GenericOp) -> list[int]:
     """All loops but those of one iteration that index nothing but the results; at least one stays."""
-    loops = list(range(len(op.iterator_types)))
-    if not is_all_parallel(op) or not all(map(is_identity, output_maps(op))):
+    extents = loop_extents(op)
+    loops = list(range(len(extents)))
+    if 1 not in extents or not is_all_parallel(op) or not all(map(is_identity, output_maps(op))):
         return loops
     if any(isinstance(inner, IndexOp) for inner in op.walk()):
         return loops
     used = {loop for map_ in input_maps(op) for loop in map_.used_dims()}
-    kept = [loop for loop, extent in enumerate(loop_extents(op)) if extent != 1 or loop in used]
+    kept = [loop for loop, extent in enumerate(extents) if extent != 1 or loop in used]
     return kept or loops
 
 

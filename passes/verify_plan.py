@@ -7,6 +7,8 @@ at the end outputs and updated parameters must hold the returned values.
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from xdsl.dialects.builtin import LocationAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
@@ -24,15 +26,16 @@ class PlanError(VerifyException):
 
 class _Memory:
     def __init__(self) -> None:
-        self.held: dict[Range, Storage] = {}
+        self._held: defaultdict[str, dict[Range, Storage]] = defaultdict(dict)
 
     def write(self, where: Range, value: Storage) -> None:
-        for other in [r for r in self.held if _overlap(r, where)]:
-            del self.held[other]
-        self.held[where] = value
+        held = self._held[where[0]]
+        for other in [r for r in held if _overlap(r, where)]:
+            del held[other]
+        held[where] = value
 
     def read(self, where: Range) -> Storage | None:
-        return self.held.get(where)
+        return self._held[where[0]].get(where)
 
 
 def _overlap(one: Range, two: Range) -> bool:
@@ -74,21 +77,20 @@ def _check_launch(host: HostFunction, number: int, launch: LaunchOp, memory: _Me
     call = host.calls[number]
     if launch.kernel != call.callee:
         raise PlanError(f"command {number} launches {launch.kernel}, not {call.callee}")
-    inputs = list(launch.buffers)[: len(call.arguments)]
-    outputs = list(launch.buffers)[len(call.arguments) :]
-    for position, (buffer, value) in enumerate(zip(inputs, call.arguments, strict=True)):
-        if _bytes(buffer) and memory.read(_range(buffer)) is not host.storages[value]:
+    ranges = [_range(buffer) for buffer in launch.buffers]
+    inputs, outputs = ranges[: len(call.arguments)], ranges[len(call.arguments) :]
+    for position, (source, value) in enumerate(zip(inputs, call.arguments, strict=True)):
+        if source[1] < source[2] and memory.read(source) is not host.storages[value]:
             raise PlanError(_message(number, launch, f"operand {position} has been overwritten"))
     allowed = host.in_place(number)
-    for result, buffer in enumerate(outputs):
+    for result, target in enumerate(outputs):
         for argument, source in enumerate(inputs):
-            same = _range(buffer) == _range(source)
-            if _overlap(_range(buffer), _range(source)) and not (same and (result, argument) in allowed):
+            if _overlap(target, source) and not (target == source and (result, argument) in allowed):
                 raise PlanError(_message(number, launch, f"result {result} overwrites operand {argument}"))
-        if any(_overlap(_range(buffer), _range(other)) for other in outputs[:result]):
+        if any(_overlap(target, other) for other in outputs[:result]):
             raise PlanError(_message(number, launch, f"result {result} overlaps another result"))
-    for buffer, value in zip(outputs, call.results, strict=True):
-        memory.write(_range(buffer), host.storages[value])
+    for target, value in zip(outputs, call.results, strict=True):
+        memory.write(target, host.storages[value])
 
 
 def _run_copy(copy: CopyOp, memory: _Memory) -> None:

@@ -27,6 +27,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     SymbolRefAttr,
     TensorType,
+    i1,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -55,7 +56,7 @@ def byte_size(type_: Attribute) -> int:
     assert isinstance(type_, MemRefType | TensorType)
     element = type_.element_type
     assert isinstance(element, FixedBitwidthType)
-    size = 1 if element == IntegerType(1) else element.size
+    size = 1 if element == i1 else element.size
     return prod(type_.get_shape()) * size
 
 
