@@ -35,6 +35,7 @@ from cellc.passes.linalg_analysis import (
 )
 from cellc.passes.outline_kernels import arguments_of, outline
 from cellc.passes.rewriting import location_of
+from cellc.passes.split_reductions import split_reductions
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class FormDispatchesPass(ModulePass):
         prepare(block)
         _drop_empty_work(block)
         _materialize_fills(block)
+        split_reductions(block)
         remove_dead(block)
         clusters = Clusters()
         clusters.form(block)

@@ -137,3 +137,29 @@ func.func @main(%x: tensor<4xf32>, %y: tensor<1xf32>, %z: tensor<0xf32>) -> (ten
   } -> tensor<0xf32>
   return %p, %n : tensor<6xf32>, tensor<0xf32>
 }
+
+// -----
+
+// A long sum to one element is one of partial sums, as many as the shape says, each in blocks of its own.
+// CHECK: func.func private @kernel_0_{{.*}} tensor<4x128x512xf32>) -> tensor<4xf32> attributes {cellc.kind = "reduction", cellc.outer = 1 : i64}
+// CHECK: iterator_types = ["parallel", "reduction", "reduction"]
+// CHECK: arith.negf
+// CHECK: func.func private @kernel_1_{{.*}} tensor<4xf32>) -> tensor<f32>
+// CHECK-NOT: arith.negf
+// CHECK: func.func @main
+// CHECK-NEXT: tensor.expand_shape %x
+// CHECK-NEXT: func.call @kernel_0
+// CHECK-NEXT: func.call @kernel_1
+func.func @main(%x: tensor<512x512xf32>) -> tensor<f32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<f32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<f32>) -> tensor<f32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> ()>],
+      iterator_types = ["reduction", "reduction"]} ins(%x : tensor<512x512xf32>) outs(%f : tensor<f32>) {
+  ^bb0(%a: f32, %o: f32):
+    %n = arith.negf %a : f32
+    %t = arith.addf %o, %n : f32
+    linalg.yield %t : f32
+  } -> tensor<f32>
+  func.return %s : tensor<f32>
+}
