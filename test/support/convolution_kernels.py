@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from support.cpu_kernels import Operand, filled, generic, kernel
+from support.cpu_kernels import Operand, empty, filled, generic, kernel
 from support.matmul_kernels import MULTIPLY_ADD
 
 
@@ -50,6 +50,28 @@ class Convolution:
         """The filters' gradient from the result's: loops k, c, r, s | n, oh, ow."""
         window = f"d4, d1, d5 * {self.stride} + d2, d6 * {self.stride} + d3"
         return _contraction("pppprrr", ("%x", self.x, window), ("%w", self.y, "d4, d0, d5, d6"), self.weight)
+
+    def weight_update(self, repeats: int) -> str:
+        """(weight - sum over `repeats` of the gradient * scale[k], gradient), as an epilogue of the gradient."""
+        window = f"d4, d1, d5 * {self.stride} + d2, d6 * {self.stride} + d3"
+        shape, loops = self.weight, "d0, d1, d2, d3"
+        factors = [Operand("%x", self.x, "f32", window), Operand("%g", self.y, "f32", "d4, d0, d5, d6")]
+        sums = [Operand("%f", shape, "f32", loops)]
+        reads = [Operand("%r", shape, "f32", loops), Operand("%w", shape, "f32", loops)]
+        reads.append(Operand("%scale", shape[:1], "f32", "d0"))
+        writes = [Operand("%e", shape, "f32", loops)] * 2
+        body = "%m = arith.mulf %i0, %i2 : f32\n%t0 = arith.subf %i1, %m : f32\n" + "".join(
+            f"%t{i + 1} = arith.subf %t{i}, %m : f32\n" for i in range(repeats - 1)
+        )
+        body += f"linalg.yield %t{repeats - 1}, %i0 : f32, f32"
+        ops = [
+            filled("%f", shape, "f32", "0.0"),
+            generic("%r", "pppprrr", factors, sums, MULTIPLY_ADD.format(t="f32")),
+            empty("%e", shape, "f32"),
+            generic("%u, %v", "pppp", reads, writes, body),
+        ]
+        inputs = [("%x", self.x, "f32"), ("%g", self.y, "f32"), ("%w", shape, "f32"), ("%scale", shape[:1], "f32")]
+        return kernel("contraction", inputs, ops, [("%u", shape, "f32"), ("%v", shape, "f32")])
 
     def input_gradient(self) -> str:
         """The images' gradient from the result's, padded by r - 1 and s - 1: windows read backwards. Stride 1 only."""

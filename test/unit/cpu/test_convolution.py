@@ -71,6 +71,22 @@ def test_input_gradient(case: Convolution, level: str) -> None:
     compare(compile_text(case.input_gradient(), LEVELS[level])(padded, w)[0], expected, case.k * case.r * case.s)
 
 
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("repeats", [1, 12], ids=["short", "long"])
+@pytest.mark.parametrize("case", [Convolution(2, 70, 4, 4, 70, 3, 3), Convolution(2, 19, 5, 5, 81, 3, 3)], ids=str)
+def test_updates_in_rows_that_are_stored_whole(case: Convolution, repeats: int, level: str) -> None:
+    """An optimizer's epilogue reads and writes along (c, r, s); a long one is a loop over vectors that wait."""
+    x, g, w = random(case.x), random(case.y), random(case.weight)
+    scale = random((case.k,))
+    compiled = compile_text(case.weight_update(repeats), LEVELS[level])
+    assert "vector.scatter" not in compiled.code.text
+    updated, gradient = compiled(x, g, w, scale)
+    expected = np.einsum("ncijrs,nkij->kcrs", case.windows(x), g.astype(np.float64))
+    terms = case.n * case.y[2] * case.y[3]
+    compare(gradient, expected, terms)
+    compare(updated, w - repeats * expected * scale[:, None, None, None], 4 * repeats * terms)
+
+
 DEPTHWISE = [
     Depthwise(2, 9, 58, 58, 3, 3),
     Depthwise(1, 37, 31, 60, 3, 3, 2),
