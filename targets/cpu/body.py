@@ -9,7 +9,7 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from cellc.targets.cpu import vector_math
-from cellc.targets.cpu.access import View
+from cellc.targets.cpu.access import Access, View
 from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 from cellc.targets.target import UnsupportedKernelError
 
@@ -55,7 +55,8 @@ class BodyWriter:
     """Writes a body for all lanes at once.
 
     `index_of(dim)` gives the vector of values of loop `dim`; `captured` has the tensors that
-    `tensor.extract` reads, `scalars` the names of other values from outside the body.
+    `tensor.extract` reads, `scalars` the names of other values from outside the body; `lane_loop` the loop that
+    the lanes run along and where it is.
     """
 
     def __init__(
@@ -64,8 +65,11 @@ class BodyWriter:
         index_of: Callable[[int], str] | None = None,
         captured: Mapping[SSAValue, View] = {},
         scalars: Mapping[SSAValue, str] = {},
+        lane_loop: tuple[int, str] | None = None,
     ) -> None:
         self.vectors = vectors
+        self._lane_loop = lane_loop
+        self._known: Mapping[SSAValue, str] = {}
         self._index_of = index_of
         self._captured = captured
         self._scalars = scalars
@@ -75,6 +79,7 @@ class BodyWriter:
         """Writes the ops of `block` that are not known yet and returns the yielded vectors."""
         self._values.update(zip(block.args, arguments, strict=True))
         self._values.update(known)
+        self._known = known
         for op in block.ops:
             if isinstance(op, linalg.YieldOp):
                 return [self._operand(v) for v in op.operands]
@@ -196,6 +201,8 @@ class BodyWriter:
         return self._index_of(op.dim.value.data)
 
     def _extract(self, op: tensor.ExtractOp) -> str:
+        if self._reads_row(op):
+            return self._row(op)
         view, writer, kind = self._captured[op.tensor], self.vectors.writer, self.vectors.type("index")
         offsets = self.vectors.constant(0, "index")
         for index, stride in zip(op.indices, view.strides, strict=True):
@@ -203,3 +210,21 @@ class BodyWriter:
             scaled = writer.pure(f"arith.muli {self._operand(index)}, {scale} : {kind}")
             offsets = writer.pure(f"arith.addi {offsets}, {scaled} : {kind}")
         return self.vectors.gather(view.identity(), offsets, "index")
+
+    def _reads_row(self, op: tensor.ExtractOp) -> bool:
+        """Whether the lanes read elements side by side: the last index is their loop's, the others are the same."""
+        *rows, column = op.indices
+        if self._lane_loop is None or not isinstance(column.owner, linalg.IndexOp):
+            return False
+        along = column.owner.dim.value.data == self._lane_loop[0]
+        return along and self._captured[op.tensor].strides[-1] == 1 and all(row in self._known for row in rows)
+
+    def _row(self, op: tensor.ExtractOp) -> str:
+        assert self._lane_loop is not None
+        view, kind = self._captured[op.tensor], self.vectors.type("index")
+        terms = [(self._lane_loop[1], 1)]
+        for row, stride in zip(op.indices[:-1], view.strides, strict=False):
+            terms.append(
+                (self.vectors.writer.pure(f"vector.extract {self._known[row]}[0] : index from {kind}"), stride)
+            )
+        return self.vectors.load(Access(view.buffer, view.offset, (), (*view.terms, *terms)), 1)

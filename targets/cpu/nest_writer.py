@@ -124,7 +124,8 @@ class NestWriter:
     def body(self, dim: int | None, arguments: Sequence[str]) -> list[str]:
         """Writes the body with lanes along loop `dim`."""
         nest = self.nest
-        writer = BodyWriter(self.vectors, lambda d: self.loop_index(d, dim), nest.captured, nest.scalars)
+        lanes = None if dim is None else self.lane_loop_at(dim)
+        writer = BodyWriter(self.vectors, lambda d: self.loop_index(d, dim), nest.captured, nest.scalars, lanes)
         return writer.write(nest.body, arguments, self._known)
 
     def compute_before(self, dim: int) -> None:
@@ -136,11 +137,17 @@ class NestWriter:
         same = {argument: self.load(a, dim) for a, argument in inputs if a is not None and a.strides[dim] == 0}
         self._known = BodyWriter(self.vectors, None, {}, self.nest.scalars).write_known(self.nest.body, same)
 
+    def lane_loop_at(self, dim: int) -> tuple[int, str] | None:
+        """The loop of which the lanes are iterations, and that of the first lane; None where they run along two."""
+        return dim, self._start(dim)
+
+    def _start(self, dim: int) -> str:
+        start = self.position[dim] or self.writer.index(0)
+        return self.writer.add(start, self.nest.starts[dim]) if dim in self.nest.starts else start
+
     def loop_index(self, asked: int, dim: int | None) -> str:
         """The values of loop `asked`, one per lane."""
-        start = self.position[asked] or self.writer.index(0)
-        if asked in self.nest.starts:
-            start = self.writer.add(start, self.nest.starts[asked])
+        start = self._start(asked)
         if asked == dim:
             return self.vectors.lane_indices(start)
         return self.vectors.broadcast(start, "index")

@@ -119,3 +119,19 @@ def test_what_is_the_same_for_a_row_is_computed_before_its_loop() -> None:
     assert compiled.code.text.index("func.call @") < compiled.code.text.rindex("scf.for")
     x, y = np.ones(shape, np.float32), np.array([0, 1, -np.inf], np.float32)
     np.testing.assert_allclose(compiled(x, y)[0], np.exp(y)[:, None] * x, rtol=1e-6)
+
+
+@pytest.mark.parametrize("level", [name for name in LEVELS if name in ("v2", "v3", native_level().name)])
+@pytest.mark.parametrize("width", [5, 16, 33, 70])
+def test_rows_of_a_table_are_loaded_whole(width: int, level: str) -> None:
+    shape, table = (3, width), (40, width)
+    body = """%k = arith.index_cast %i0 : i32 to index
+%c = linalg.index 1 : index
+%e = tensor.extract %t[%k, %c] : tensor<TABLExf32>
+linalg.yield %e : f32""".replace("TABLE", f"40x{width}")
+    text = elementwise([Operand("%x", (3,), "i32", "d0")], shape, body)
+    text = text.replace("%x: tensor<3xi32>", f"%x: tensor<3xi32>, %t: tensor<40x{width}xf32>")
+    rows, t = np.array([39, 0, 7], np.int32), np.random.default_rng(0).standard_normal(table).astype(np.float32)
+    compiled = compile_text(text, LEVELS[level])
+    np.testing.assert_array_equal(compiled(rows, t)[0], t[rows])
+    assert "vector.gather" not in compiled.code.text
