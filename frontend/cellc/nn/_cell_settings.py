@@ -33,6 +33,7 @@ class CellSettings(CellPart):
     _flags: dict[str, Any]
     _scope: str | None
     _param_prefix: str
+    _cell_init_args: str
     _create_time: int
     _bprop_debug: bool
     _dynamic_inputs: tuple[Any, ...] | None
@@ -42,7 +43,8 @@ class CellSettings(CellPart):
     def _init_settings(self) -> None:
         # Not through `__setattr__`, which looks for parameters and tells compiled programs of a change.
         self.__dict__.update(
-            _phase="train", _flags={}, _scope=None, _param_prefix="", _create_time=time.time_ns(), _bprop_debug=False,
+            _phase="train", _flags={}, _scope=None, _param_prefix="", _cell_init_args="",
+            _create_time=time.time_ns(), _bprop_debug=False,
             _dynamic_inputs=None, cell_type=None,
         )  # fmt: skip
 
@@ -58,6 +60,17 @@ class CellSettings(CellPart):
         if not isinstance(value, str):
             raise TypeError(f"phase must be a str, got {value!r} of type {type(value).__name__}")
         self._phase = value
+
+    @property
+    def cell_init_args(self) -> str:
+        """A text that MindSpore's tools keep about how the cell was made; empty unless it is set."""
+        return self._cell_init_args
+
+    @cell_init_args.setter
+    def cell_init_args(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"cell_init_args must be a str, got {value!r} of type {type(value).__name__}")
+        self._cell_init_args = value
 
     @property
     def create_time(self) -> int:

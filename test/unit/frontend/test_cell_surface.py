@@ -12,8 +12,8 @@ from cellc.nn._cell_absent import ABSENT, ABSENT_PROPERTIES
 # `mindspore/python/mindspore/nn/cell.py`, tag v1.7.1, methods and properties of Cell without a leading underscore.
 PUBLIC = re.findall(r"\w+", """
 add_flags add_flags_recursive auto_cast_inputs auto_parallel_compile_and_run bprop_debug cast_inputs cast_param
-cells cells_and_names check_names cls_name compile compile_and_run construct create_time exec_checkpoint_graph
-extend_repr generate_scope get_flags get_func_graph_proto get_inputs get_parameters get_scope
+cells cell_init_args cells_and_names check_names cls_name compile compile_and_run construct create_time
+exec_checkpoint_graph extend_repr generate_scope get_flags get_func_graph_proto get_inputs get_parameters get_scope
 infer_param_pipeline_stage init_parameters_data insert_child_to_cell insert_param_to_cell load_parameter_slice
 name_cells parallel_parameter_merge_net_dict parallel_parameter_name_list param_prefix parameter_layout_dict
 parameters_and_names parameters_broadcast_dict parameters_dict phase pipeline_stage recompute
@@ -59,6 +59,10 @@ def test_settings() -> None:
     net.bprop_debug = True
     with pytest.raises(TypeError, match="bprop_debug must be a bool"):
         net.bprop_debug = 1
+    net.cell_init_args = "Dense(1)"
+    with pytest.raises(TypeError, match="cell_init_args must be a str"):
+        net.cell_init_args = 1
+    assert net.cell_init_args == "Dense(1)"
     net.update_cell_type("quant")
     assert (net.phase, net.bprop_debug, net.cell_type, net.get_scope()) == ("eval", True, "quant", None)
     assert net.create_time < _network().create_time
