@@ -11,7 +11,7 @@ out of the program. This is IREE's data tiling, for one operand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -40,11 +40,14 @@ from cellc.passes.linalg_analysis import (
 from cellc.passes.rewriting import set_location
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.level import CpuLevel, level_named
-from cellc.targets.cpu.product import product_of
+from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.tiling import choose_blocking, choose_panel, choose_tiling
 
-_MOST_ROWS = 1024
-"""With more rows the time for packing is lost in that of the product, and a copy of the weights would stay."""
+_FEWEST_ROWS, _MOST_ROWS = 5, 1024
+"""With more rows the time for packing is lost in that of the product, and a copy of the weights would stay; fewer are
+bound by reading the factor once, however it lies."""
+_BETTER = 1.15
+"""How much better the tiles of a constant in panels must be where the tiling reads lanes from the other factor."""
 
 
 @dataclass(frozen=True)
@@ -78,23 +81,24 @@ class PackConstantsPass(ModulePass):
 
 @dataclass
 class _Packing:
-    """What has been packed so far: kernels by name, the panels each wants, and the values in panels."""
+    """What has been packed so far: kernels by name, the panels each wants for which constants, the values in panels."""
 
     main: func.FuncOp
     kernels: dict[str, func.FuncOp]
     level: CpuLevel
-    wanted: dict[str, Panels | None] = field(default_factory=dict)
+    wanted: dict[tuple[str, tuple[int, ...]], Panels | None] = field(default_factory=dict)
+    readers: dict[tuple[str, Panels], str] = field(default_factory=dict)
     packers: dict[tuple[str, AffineMap], str] = field(default_factory=dict)
     packed: dict[tuple[SSAValue, str], SSAValue] = field(default_factory=dict)
 
     def visit(self, call: func.CallOp) -> None:
-        if not any(is_constant(self.main, value) for value in call.arguments):
-            return
+        constants = tuple(i for i, value in enumerate(call.arguments) if is_constant(self.main, value))
         name = call.callee.root_reference.data
-        if name not in self.wanted:
-            self.wanted[name] = wanted_panels(self.kernels[name], self.level)
-        panels = self.wanted[name]
-        if panels is None or not is_constant(self.main, call.arguments[panels.argument]):
+        key = (name, constants)
+        if constants and key not in self.wanted:
+            self.wanted[key] = wanted_panels(self.kernels[name], self.level, constants)
+        panels = self.wanted.get(key)
+        if panels is None:
             return
         operands = list(call.operands)
         operands[panels.argument] = self._in_panels(call, self.kernels[name], panels)
@@ -130,13 +134,14 @@ class _Packing:
 
     def _reader(self, kernel: func.FuncOp, panels: Panels) -> str:
         """The name of the contraction that reads the panels."""
-        name = f"{kernel.sym_name.data}_packed"
-        if name not in self.kernels:
+        key = (kernel.sym_name.data, panels)
+        if key not in self.readers:
+            self.readers[key] = name = f"{kernel.sym_name.data}_packed{'' if panels.factor else '_left'}"
             reader = kernel.clone()
             reader.properties["sym_name"] = StringAttr(name)
             _read_panels(reader, panels)
             self._add(reader, kernel)
-        return name
+        return self.readers[key]
 
     def _add(self, kernel: func.FuncOp, like: func.FuncOp) -> None:
         set_location(kernel, like.location)
@@ -144,24 +149,33 @@ class _Packing:
         insert_before(kernel, like)
 
 
-def wanted_panels(kernel: func.FuncOp, level: CpuLevel) -> Panels | None:
-    """The factor that a contraction kernel would copy into panels, if it is an argument that nothing else reads."""
+def wanted_panels(kernel: func.FuncOp, level: CpuLevel, constants: Container[int]) -> Panels | None:
+    """The panels for one of the arguments `constants` of a contraction kernel, if it is a factor that pays for them."""
     if kernel.attributes["cellc.kind"] != StringAttr("contraction"):
         return None
     writer = KernelWriter(kernel, level)
     product = product_of(writer, [op for op in writer.ops if isinstance(op, GenericOp)])
     tiling = choose_tiling(product, level) if product is not None else None
-    if product is None or tiling is None or not choose_blocking(product, tiling).packed:
+    if product is None or tiling is None:
         return None
-    contraction, factor = _contraction(kernel), tiling.vector_factor
-    value = contraction.inputs[factor]
-    loops = bare_dims(input_maps(contraction)[factor])
+    packed = tiling.vector_factor if choose_blocking(product, tiling).packed else None
+    found = (_panels_of(kernel, product, factor, factor == packed, level) for factor in (0, 1))
+    return next((panels for panels in found if panels is not None and panels.argument in constants), None)
+
+
+def _panels_of(kernel: func.FuncOp, product: Product, factor: int, is_packed: bool, level: CpuLevel) -> Panels | None:
+    """Panels for a factor that the tiling packs in every call, or whose lanes would pay but for the packing."""
+    contraction, block = _contraction(kernel), kernel.body.block
+    value, loops = contraction.inputs[factor], bare_dims(input_maps(contraction)[factor])
     columns = [d for d in loops or () if d < parallel_count(contraction)]
-    rows = prod(product.nest.extents[d] for d in product.shared(factor, tiling.lane_dim))
-    if len(columns) != 1 or len(list(value.uses)) != 1 or value.owner is not kernel.body.block or rows > _MOST_ROWS:
+    along = [d for d in product.nest.parallel if product.factors[factor].access.strides[d] != 0]
+    if len(columns) != 1 or len(along) != 1 or len(list(value.uses)) != 1 or value.owner is not block:
         return None
-    width = choose_panel(product, tiling, level)
-    return None if width is None else Panels(factor, kernel.body.block.args.index(value), columns[0], width)
+    rows = prod(product.nest.extents[d] for d in product.shared(factor, along[0]))
+    chosen = choose_panel(product, factor, along[0], level)
+    if not _FEWEST_ROWS <= rows <= _MOST_ROWS or chosen is None or not (is_packed or chosen[1] > _BETTER):
+        return None
+    return Panels(factor, block.args.index(value), columns[0], chosen[0])
 
 
 def _contraction(kernel: func.FuncOp) -> GenericOp:

@@ -63,15 +63,19 @@ def choose_tiling(product: Product, level: CpuLevel, factors: Sequence[int] = (0
     return _as_dot(product, best) or best
 
 
-def choose_panel(product: Product, tiling: Tiling, level: CpuLevel) -> int | None:
-    """The width of panels to store the vector factor in, or None where its columns do not fill any."""
-    columns = product.nest.extents[tiling.lane_dim]
-    best: tuple[float, int] | None = None
-    for width in (tiling.lanes * vectors for vectors in (1, 2, 4) if columns % (tiling.lanes * vectors) == 0):
-        stored = product.in_panels(tiling.vector_factor, tiling.lane_dim, width)
-        score = max(_score(stored, t) for t in _choices(stored, level, tiling.lane_dim, tiling.vector_factor))
-        best = max(best or (score, width), (score, width))
-    return None if best is None else best[1]
+def choose_panel(product: Product, factor: int, columns: int, level: CpuLevel) -> tuple[int, float] | None:
+    """The width of panels to store a factor in, along loop `columns`, and how much better its tiles are than those
+    that `choose_tiling` finds; None where the columns do not fill any."""
+    lanes, extent = level.lanes(max(4, ITEM_BYTES[product.element])), product.nest.extents[columns]
+    before = choose_tiling(product, level)
+    found: list[tuple[float, int]] = []
+    for width in (lanes * vectors for vectors in (1, 2, 4) if extent % (lanes * vectors) == 0):
+        stored = product.in_panels(factor, columns, width)
+        found += [(_score(stored, tiling), width) for tiling in _choices(stored, level, columns, factor)]
+    if before is None or not found:
+        return None
+    score, width = max(found)
+    return width, score / _score(product, before)
 
 
 def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> list[Tiling]:

@@ -17,6 +17,7 @@ from support.matmul_kernels import Matmul
 LEVEL_NAMES = [name for name in LEVELS if name in ("v3", native_level().name)]
 MATMULS = {
     "transposed": Matmul(72, 128, 96, transpose_rhs=True, epilogue=True),
+    "few rows, too few for lanes": Matmul(5, 128, 96, transpose_rhs=True),
     "straight": Matmul(130, 64, 33),
     "one panel, odd rows": Matmul(61, 16, 37, transpose_rhs=True),
     "pieces": Matmul(64, 96, 1601, transpose_rhs=True, long_epilogue=True, epilogue=True),
@@ -82,6 +83,7 @@ def test_convolution(name: str, level: str) -> None:
     [
         (Matmul(72, 130, 96, transpose_rhs=True), "columns that fill no panel"),
         (Matmul(1, 128, 96, transpose_rhs=True), "one row: nothing to read again"),
+        (Matmul(4, 128, 96, transpose_rhs=True), "few rows: reading the weights is what takes the time"),
         (Matmul(2048, 128, 96, transpose_rhs=True), "many rows: packing is lost in the product"),
         (Matmul(72, 128, 96, (3,), transpose_rhs=True), "a batch of matrices"),
     ],
