@@ -49,7 +49,7 @@ def _states():
     states = {}
     for name in sorted(API):
         exists = "exists" if name in vars(nn) else "missing"
-        states[name] = {"CPU": exists, "GPU": "-", "Ascend": "-"}
+        states[name] = {"CPU": exists, "GPU": "no kernels", "Ascend": "no kernels"}
         if name in lowered:
             states[name]["CPU"] = "forward, gradient" if gradients[name] else "forward"
             for target, rows in lowered[name].items():

@@ -20,7 +20,7 @@ LEGEND = {
     "lowers": "kernels for this target can be written; nothing has run on a device",
     "lowers in part": "kernels can be written for some of the tested configurations",
     "no": "some kernel has no form for this target yet",
-    "-": "nothing to lower",
+    "no kernels": "nothing to lower: no layer with a row of its own",
     "missing": "does not exist yet",
 }
 """What each state means."""
@@ -40,7 +40,7 @@ def totals() -> dict[str, Counter[str]]:
 def summary() -> str:
     """The totals as lines of Markdown, as README has them."""
     lines = [
-        f"| {target} | {', '.join(f'{count} {state}' for state, count in counts.most_common())} |"
+        f"| {target} | {'; '.join(f'{state}: {counts[state]}' for state in LEGEND if counts[state])} |"
         for target, counts in totals().items()
     ]
     return "\n".join(["| target | names |", "|---|---|", *lines])
