@@ -1,15 +1,15 @@
 // RUN: %python -m cellc.targets.cpu --level v4 %s | %FileCheck %s
 // RUN: %python -m cellc.targets.cpu --level v3 %s | %FileCheck %s --check-prefix V3
 
-// Contiguous loops become one; a vector each, then the masked rest. The bool result is a byte.
+// Contiguous loops become one, after what all share; a vector each, then the masked rest. The bool result is a byte.
 // CHECK: // add: 1 block(s), 0 bytes of scratch
 // CHECK-LABEL: func.func @add(
 // CHECK-SAME: %b0: memref<185xf32>, %b1: memref<1xf32>, %b2: memref<185xf32>, %b3: memref<185xi8>
+// CHECK: memref.load %b1
+// CHECK: vector.broadcast
 // CHECK: scf.for
 // CHECK: vector.load %b0
 // CHECK-SAME: vector<16xf32>
-// CHECK: memref.load %b1
-// CHECK: vector.broadcast
 // CHECK: arith.cmpf olt
 // CHECK: arith.extui {{.*}} vector<16xi1> to vector<16xi8>
 // CHECK: vector.constant_mask [9]
