@@ -214,10 +214,17 @@ class BodyWriter:
     def _reads_row(self, op: tensor.ExtractOp) -> bool:
         """Whether the lanes read elements side by side: the last index is their loop's, the others are the same."""
         *rows, column = op.indices
-        if self._lane_loop is None or not isinstance(column.owner, linalg.IndexOp):
+        if self._lane_loop is None or self._captured[op.tensor].strides[-1] != 1:
             return False
-        along = column.owner.dim.value.data == self._lane_loop[0]
-        return along and self._captured[op.tensor].strides[-1] == 1 and all(row in self._known for row in rows)
+        return self._loop_of(column) == self._lane_loop[0] and all(map(self._same_in_all_lanes, rows))
+
+    def _same_in_all_lanes(self, value: SSAValue) -> bool:
+        assert self._lane_loop is not None
+        return value in self._known or self._loop_of(value) not in (None, self._lane_loop[0])
+
+    def _loop_of(self, value: SSAValue) -> int | None:
+        """The loop whose index `value` is."""
+        return value.owner.dim.value.data if isinstance(value.owner, linalg.IndexOp) else None
 
     def _row(self, op: tensor.ExtractOp) -> str:
         assert self._lane_loop is not None
@@ -225,6 +232,6 @@ class BodyWriter:
         terms = [(self._lane_loop[1], 1)]
         for row, stride in zip(op.indices[:-1], view.strides, strict=False):
             terms.append(
-                (self.vectors.writer.pure(f"vector.extract {self._known[row]}[0] : index from {kind}"), stride)
+                (self.vectors.writer.pure(f"vector.extract {self._operand(row)}[0] : index from {kind}"), stride)
             )
         return self.vectors.load(Access(view.buffer, view.offset, (), (*view.terms, *terms)), 1)

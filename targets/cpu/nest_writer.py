@@ -139,7 +139,7 @@ class NestWriter:
 
     def lane_loop_at(self, dim: int) -> tuple[int, str] | None:
         """The loop of which the lanes are iterations, and that of the first lane; None where they run along two."""
-        return dim, self._start(dim)
+        return (dim, self._start(dim)) if self.lanes_along_one_loop else None
 
     def _start(self, dim: int) -> str:
         start = self.position[dim] or self.writer.index(0)

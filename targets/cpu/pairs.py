@@ -119,10 +119,6 @@ class PairWriter(NestWriter):
         steps = self.writer.pure(f"arith.constant dense<{places}> : {kind}")
         return self.writer.pure(f"arith.addi {super().loop_index(asked, None)}, {steps} : {kind}")
 
-    def lane_loop_at(self, dim: int) -> tuple[int, str] | None:
-        """None: the lanes run along two loops."""
-        return None
-
     def vector_loop(self, dim: int | None, inner: Callable[[], None], bounds: Range | None = None) -> None:
         """Runs `inner` for all vectors of the two loops; `bounds` are those of the outer one."""
         assert dim is not None

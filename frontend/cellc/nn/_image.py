@@ -149,8 +149,11 @@ class ResizeBilinear(Cell):
             message = f"For '{owner}', 'align_corners' must be False with 'half_pixel_centers', but got True."
             raise bad_argument(TypeError, message)
         height, width = self._new_size(x, size, scale_factor)
-        rows = self._resized(wide(x), 2, height, align_corners)
-        return ops.cast(self._resized(rows, 3, width, align_corners), x.dtype)
+        # Columns are gathered one by one, rows move as they are: columns first where that makes fewer of them.
+        result = wide(x)
+        for axis in (3, 2) if height > x.shape[2] else (2, 3):
+            result = self._resized(result, axis, (width if axis == 3 else height), align_corners)
+        return ops.cast(result, x.dtype)
 
     def _new_size(
         self, x: Tensor, size: tuple[int, int] | list[int] | None, scale_factor: int | None

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cellc.targets.cpu.level import LEVELS, native_level
-from support.cpu_kernels import DTYPES, Operand, compile_text, empty, generic, kernel
+from support.assembly import count
+from support.cpu_kernels import DTYPES, Operand, assembly, compile_text, empty, generic, kernel
 
 SHAPES = [(), (1,), (7,), (16,), (17,), (3, 5), (4, 16), (2, 3, 33), (5, 1, 4), (40000,), (3, 20011)]
 
@@ -92,6 +93,31 @@ linalg.yield %q : f32"""
     text = text.replace("%x: tensor<3x37xf32>", "%x: tensor<3x37xf32>, %t: tensor<40x3xf32>")
     x, t = np.ones(shape, np.float32), np.arange(120, dtype=np.float32).reshape(table)
     np.testing.assert_array_equal(compile_text(text)(x, t)[0], t.T[:, :37] + np.arange(37) + 1)
+
+
+def rows_by_number(shape: tuple[int, int], rows: int) -> str:
+    """result[i, j] = table[numbers[i], j]."""
+    body = f"""%n = arith.index_cast %i0 : i32 to index
+%c = linalg.index 1 : index
+%e = tensor.extract %t[%n, %c] : tensor<{rows}x{shape[1]}xf32>
+linalg.yield %e : f32"""
+    numbers = f"%x: tensor<{shape[0]}xi32>"
+    text = elementwise([Operand("%x", shape[:1], "i32", "d0")], shape, body)
+    return text.replace(numbers, f"{numbers}, %t: tensor<{rows}x{shape[1]}xf32>")
+
+
+@pytest.mark.parametrize("columns", [1, 4, 37, 256])
+@pytest.mark.parametrize("level", [level for level in LEVELS if level in ("v2", "v3", native_level().name)])
+def test_rows_of_a_table_are_read_as_they_lie(columns: int, level: str) -> None:
+    text = rows_by_number((5, columns), 7)
+    numbers = np.array([6, 0, 3, 3, 1], np.int32)
+    table = np.random.default_rng(0).standard_normal((7, columns)).astype(np.float32)
+    np.testing.assert_array_equal(compile_text(text, LEVELS[level])(numbers, table)[0], table[numbers])
+
+
+@pytest.mark.parametrize("level", ["v3", "v4"])
+def test_rows_of_a_table_need_no_gather(level: str) -> None:
+    assert not count("vgather", assembly(rows_by_number((5, 37), 7), LEVELS[level]).splitlines())
 
 
 def test_division_by_zero_is_not_met_in_tails() -> None:
