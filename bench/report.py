@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib import util
 from pathlib import Path
@@ -11,12 +12,22 @@ from peers import CELLC, Result
 
 TABLE = "speed.md"
 PLOT = "speed.png"
+HEAD = """\
+# Whole networks beside other frameworks
+
+Measured by `bench/peers.py` on {cores} cores, f32: cellc's milliseconds, its share of the multiply-adds that all cores
+can do, and the time of each other framework over cellc's (above 1 cellc is faster). Medians of slices taken in turn,
+by processes of their own; the results were compared first.
+
+![The ratios of the table]({plot})
+
+""".replace("{plot}", PLOT)
 
 
 def write(directory: Path, results: Sequence[Result]) -> None:
     """Makes the directory's two files; no plot, and a line that says so, where matplotlib is not installed."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / TABLE).write_text(table(results), "utf-8")
+    (directory / TABLE).write_text(HEAD.format(cores=len(os.sched_getaffinity(0))) + table(results), "utf-8")
     if util.find_spec("matplotlib") is None:
         print("matplotlib is not installed: no plot")
         return

@@ -103,6 +103,14 @@ def test_the_table_has_ratios_and_reasons() -> None:
     assert lines[-1] == "* JAX: jax is not installed"
 
 
+def test_the_report_is_a_page_and_a_plot(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", exc_type=ImportError)
+    results = [peers.Result("net", "cellc", 0.1, 0.002, 1.0, 0.5, 100), peers.Result("net", "torch", 0.1, 0.003, 1.5)]
+    report.write(tmp_path, results)
+    assert report.table(results) in (tmp_path / "speed.md").read_text("utf-8")
+    assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_ratios_are_of_the_same_round() -> None:
     drifting = [(1.0, 10.0), (2.0, 12.0), (4.0, 11.0)]
     result = peers.with_times(peers.Result("net", "torch"), [(3 * s, m) for s, m in drifting], drifting, 0.6)
