@@ -62,7 +62,7 @@ def repeat(self: Tensor, repeats: int | Sequence[int], axis: int | None = None) 
     if axis is None:
         self, axis = self.ravel(), 0
     axis = normalize_axis(axis, self.ndim)
-    counts = tuple(repeats) if isinstance(repeats, tuple | list) else (repeats,)
+    counts: tuple[Any, ...] = tuple(repeats) if isinstance(repeats, tuple | list) else (repeats,)
     for count in counts:
         if isinstance(count, bool) or not isinstance(count, int):
             raise errors.bad_argument(TypeError, f"For 'repeat', 'repeats' must hold ints, but got {count!r}.")
