@@ -68,12 +68,14 @@ ELEMENTWISE: dict[str, Callable[[], Case]] = {
     "log": lambda: (ops.log, (ones(64, 1000),)),
     "bias": lambda: (ops.add, (ones(64, 1000), ones(1000))),
     "bf16 relu": lambda: (ops.relu, (ones(64, 1024, dtype=ml_dtypes.bfloat16),)),
+    "rows of a table": lambda: (lambda table, i: table[i], (ones(1000, 256), ones(64, dtype=np.int32))),
     "transpose": lambda: (lambda x: x.transpose(1, 0) + 1, (ones(256, 512),)),
 }
 REDUCTIONS: dict[str, Callable[[], Case]] = {
     "softmax": lambda: cell(nn.Softmax(), 64, 1000),
     "log softmax": lambda: cell(nn.LogSoftmax(), 64, 1000),
     "layer norm": lambda: cell(nn.LayerNorm((768,)), 64, 768),
+    "layer norm, short rows": lambda: cell(nn.LayerNorm((64,)), 64, 64),
     "layer norm, gradient": lambda: gradient(nn.LayerNorm((768,)), 64, 768),
     "batch norm": lambda: cell(nn.BatchNorm2d(32), 8, 32, 16, 16, training=True),
     "row sums": lambda: (lambda x: x.sum(1), (ones(256, 1000),)),
