@@ -265,7 +265,7 @@ def grad(
     """A function that returns the gradients of `fn` (see `value_and_grad`).
 
     Args:
-        fn, grad_position, weights, has_aux: as for `value_and_grad`; with `has_aux`, `(gradients, other outputs)`.
+        fn, grad_position, weights, has_aux: as for `value_and_grad`; with `has_aux`, `(gradients, tuple of the other outputs)`.
         sens_param: the last argument weights the output.
     """
     positions, chosen = _positions(grad_position), () if weights is None else _checked_weights(weights)
@@ -275,6 +275,6 @@ def grad(
         args, seed = (args[:-1], args[-1]) if sens_param else (args, None)
         found = _differentiate(fn, args, positions, chosen, seed, has_aux)
         gradients = _chosen(found, grad_position, weights)
-        return (gradients, *found.result[1:]) if has_aux else gradients
+        return (gradients, tuple(found.result[1:])) if has_aux else gradients
 
     return compiled(call)

@@ -68,7 +68,7 @@ def test_value_and_grad() -> None:
 
 
 def test_grad_with_auxiliary_outputs() -> None:
-    gradient, doubled = ops.grad(lambda x: (x * x, x * 2), has_aux=True)(X)
+    gradient, (doubled,) = ops.grad(lambda x: (x * x, x * 2), has_aux=True)(X)
     assert _values((gradient, doubled)) == (10, 10)
 
 
