@@ -17,7 +17,7 @@ class Momentum(Optimizer):
     """v = momentum * v + g; w = w - lr * v, or with Nesterov w = w - lr * g - lr * momentum * v.
 
     Sutskever et al., On the importance of initialization and momentum in deep learning (2013). `use_nesterov` does
-    what it says; MindSpore ignores it on CPUs up to version 2.0.
+    what it says; MindSpore ignores it on CPUs.
 
     Args:
         params, learning_rate, weight_decay, loss_scale: see Optimizer. `learning_rate` has no default.

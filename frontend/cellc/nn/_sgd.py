@@ -7,6 +7,7 @@ from typing import Any
 
 from cellc import ops
 from cellc.errors import bad_argument
+from cellc.nn._cell import Cell
 from cellc.nn._optimizer import Optimizer
 from cellc.ops import _validate
 from cellc.parameter import Parameter
@@ -16,14 +17,13 @@ from cellc.tensor import Tensor
 class SGD(Optimizer):
     """v = momentum * v + (1 - dampening) * g, v = g at the first step; w = w - lr * v.
 
-    With Nesterov w = w - lr * (g + momentum * v); with momentum 0, w = w - lr * g. Here g includes weight_decay * w: it
-    is added after scaling, to every parameter whatever its name, and groups do not change it, as in MindSpore.
+    With Nesterov w = w - lr * (g + momentum * v); with momentum 0, w = w - lr * g. Weight decay is that of Optimizer,
+    as in MindSpore 2; MindSpore 1 adds that of the argument to every parameter, whatever its group or name.
 
     Args:
-        params, learning_rate, loss_scale: see Optimizer.
+        params, learning_rate, weight_decay, loss_scale: see Optimizer.
         momentum: a number of at least 0.
         dampening: a number of at least 0.
-        weight_decay: a number of at least 0.
         nesterov: needs positive `momentum` and no `dampening`.
 
     Inputs:
@@ -52,7 +52,7 @@ class SGD(Optimizer):
         learning_rate: Any = 0.1,
         momentum: float = 0.0,
         dampening: float = 0.0,
-        weight_decay: float = 0.0,
+        weight_decay: float | Cell = 0.0,
         nesterov: bool = False,
         loss_scale: float = 1.0,
     ) -> None:
@@ -60,7 +60,6 @@ class SGD(Optimizer):
         owner = self.cls_name
         factor = _number("momentum", momentum, owner)
         self.dampening = _number("dampening", dampening, owner)
-        self._decay = _number("weight_decay", weight_decay, owner)
         self.nesterov = _validate.boolean("nesterov", nesterov, owner)
         if nesterov and (factor <= 0 or self.dampening != 0):
             message = (
@@ -73,15 +72,13 @@ class SGD(Optimizer):
         self.stat = self.parameters.clone(prefix="stat", init="ones")
 
     def construct(self, gradients: tuple[Tensor, ...]) -> tuple[bool, ...]:
-        scaled = self.scale_grad(self.gradients_centralization(self._checked_gradients(gradients)))
-        slots = zip(scaled, self.parameters, self.accum, self.stat, self.rates(), strict=True)
+        prepared = self.prepared(gradients)
+        slots = zip(prepared, self.parameters, self.accum, self.stat, self.rates(), strict=True)
         for gradient, parameter, accum, stat, lr in slots:
-            if self._decay > 0:
-                gradient = ops.add(gradient, ops.mul(parameter, self._decay))
             if self._has_momentum:
                 gradient = self._direction(gradient, accum, stat)
             ops.assign_sub(parameter, ops.mul(gradient, lr))
-        return (True,) * len(scaled)
+        return (True,) * len(prepared)
 
     def _direction(self, gradient: Tensor, accum: Parameter, stat: Parameter) -> Tensor:
         running = ops.add(ops.mul(accum, self.momentum), ops.mul(gradient, 1 - self.dampening))

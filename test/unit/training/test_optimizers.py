@@ -34,7 +34,7 @@ def adam_update(lr=1e-3, b1=0.9, b2=0.999, eps=1e-8, wd=0.0, nesterov=False, ams
 
 def sgd_update(lr, u=0.0, dampening=0.0, wd=0.0, nesterov=False):
     def update(t, name, w, g, state):
-        g = g + wd * w
+        g = g + (wd * w if "gamma" not in name else 0)
         if u == 0:
             return w - lr * g
         state["v"] = g if t == 0 else u * state["v"] + (1 - dampening) * g
@@ -154,6 +154,16 @@ def test_groups_have_their_rates_and_decays_and_keep_the_order_of_gradients():
     )
     assert [p.name for p in optimizer.parameters] == ["weight", "bias", "gamma"]
     assert float(optimizer.get_lr_parameter(optimizer.parameters[2]).asnumpy()) == 0.25
+
+
+def test_groups_decay_in_sgd_too():
+    check(
+        lambda net: nn.SGD(groups(net), 0.5, momentum=0.9, loss_scale=8.0),
+        momentum_update(
+            lambda t, name: 0.25 if name == "gamma" else 0.5, 0.9, 0.05, decays=lambda name: name == "gamma"
+        ),
+        sens=8.0,
+    )
 
 
 def test_group_with_rates_for_each_step_beside_a_constant_one():
