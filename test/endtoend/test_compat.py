@@ -65,6 +65,8 @@ def test_compat_in_a_program_of_ones_own(tmp_path):
         assert cellc.nn.__spec__.name == "cellc.nn" and cellc.__spec__.name == "cellc"
         from mindspore import log
         log.warning("said")
+        from mindspore.common.api import _cell_graph_executor
+        assert _cell_graph_executor.compile(Dense(2, 3), cellc.ops.ones((1, 2))) == ("predict", True)
     """), tool=False)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "said\n")
 

@@ -6,7 +6,8 @@ from cellc.dataset import vision as vision
 from cellc.dataset.dataset import BatchInfo as BatchInfo
 from cellc.dataset.dataset import Dataset as Dataset
 from cellc.dataset.dataset import zip as zip
-from cellc.dataset.sources import Cifar10Dataset as Cifar10Dataset
+from cellc.dataset.image_sources import Cifar10Dataset as Cifar10Dataset
+from cellc.dataset.image_sources import ImageFolderDataset as ImageFolderDataset
+from cellc.dataset.image_sources import MnistDataset as MnistDataset
 from cellc.dataset.sources import GeneratorDataset as GeneratorDataset
-from cellc.dataset.sources import MnistDataset as MnistDataset
 from cellc.dataset.sources import NumpySlicesDataset as NumpySlicesDataset

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellc.data_queue import WIDER
 from cellc.dataset import config
 from cellc.dataset._random import fresh_seed
 from cellc.errors import bad_argument
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from cellc.dataset.dataset import Dataset
 
 _END = object()
-_WIDER = {"uint16": np.int32, "uint32": np.int64, "uint64": np.int64}
-"""Tensors have no unsigned types but uint8."""
 
 
 class TupleIterator:
@@ -116,4 +115,4 @@ def _tensor(value: np.ndarray) -> Any:
     """A Tensor, or the array itself where it holds text."""
     if value.dtype.kind in "USO":
         return value
-    return Tensor(value.astype(_WIDER[value.dtype.name]) if value.dtype.name in _WIDER else value)
+    return Tensor(value.astype(WIDER[value.dtype.name]) if value.dtype.name in WIDER else value)

@@ -7,7 +7,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from cellc.dataset._parallel import in_order
 from cellc.dataset._random import of_row
 from cellc.errors import bad_argument
 from cellc.ops import _validate
+
+if TYPE_CHECKING:
+    from cellc.dataset.transfer import TransferDataset
 
 Row = tuple[np.ndarray, ...]
 
@@ -228,6 +231,19 @@ class Dataset(ABC):
     def create_dict_iterator(self, num_epochs: int = -1, output_numpy: bool = False) -> DictIterator:
         """An iterator over dicts of columns by name; see `create_tuple_iterator`."""
         return DictIterator(self, num_epochs, output_numpy)
+
+    def device_que(self, send_epoch_end: bool = True, create_data_info_queue: bool = False) -> TransferDataset:
+        """The dataset with a queue that `nn.GetNextSingleOp` reads, see TransferDataset.
+
+        The queue is in the memory of the host. Both arguments are accepted for MindSpore's sake: epochs follow each
+        other in the queue.
+
+        Raises:
+            TypeError: an argument is not a bool.
+        """
+        from cellc.dataset import transfer
+
+        return transfer.device_que(self, send_epoch_end, create_data_info_queue)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.create_tuple_iterator(num_epochs=1))

@@ -1,10 +1,9 @@
-"""Where rows come from: Python objects, arrays, MNIST and CIFAR-10 files."""
+"""Where rows come from: Python objects and arrays."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from cellc.errors import bad_argument
 from cellc.ops import _validate
 
 
-class _Source(Dataset):
+class Source(Dataset):
     """Rows that can be asked for by number: shuffled and sharded.
 
     Args:
@@ -65,7 +64,7 @@ class _Source(Dataset):
             yield self._row(int(order[(at * self._shards + self._shard) % length]))
 
 
-class NumpySlicesDataset(_Source):
+class NumpySlicesDataset(Source):
     """Slices of arrays along their first axis.
 
     Args:
@@ -98,7 +97,7 @@ class NumpySlicesDataset(_Source):
         shard_id: int | None = None,
     ) -> None:
         owner = "NumpySlicesDataset"
-        _no_sampler(sampler, owner)
+        no_sampler(sampler, owner)
         parts = list(data.values()) if isinstance(data, dict) else list(data) if isinstance(data, tuple) else [data]
         self._arrays = [np.asarray(part) for part in parts]
         default = list(data) if isinstance(data, dict) else [f"column_{at}" for at in range(len(parts))]
@@ -119,7 +118,7 @@ class NumpySlicesDataset(_Source):
         return tuple(np.asarray(array[number]) for array in self._arrays)
 
 
-class GeneratorDataset(_Source):
+class GeneratorDataset(Source):
     """Rows of a Python object.
 
     Args:
@@ -156,7 +155,7 @@ class GeneratorDataset(_Source):
         max_rowsize: int = 6,
     ) -> None:
         owner = "GeneratorDataset"
-        _no_sampler(sampler, owner)
+        no_sampler(sampler, owner)
         if schema is not None or column_names is None:
             raise bad_argument(ValueError, f"For '{owner}', 'column_names' must be given; a 'schema' is not supported.")
         names = names_of("column_names", column_names)
@@ -211,124 +210,15 @@ class GeneratorDataset(_Source):
         return tuple(np.asarray(value, dtype) for value, dtype in zip(values, types, strict=True))
 
 
-class _Images(_Source):
-    """Images and labels that are in memory."""
-
-    def __init__(
-        self, images: np.ndarray, labels: np.ndarray, samples: int | None, shuffle: bool | None, shards: int | None,
-        shard: int | None,
-    ) -> None:  # fmt: skip
-        self._images, self._labels = images, labels
-        super().__init__(["image", "label"], samples, shuffle, shards, shard)
-
-    def _length(self) -> int:
-        return len(self._images)
-
-    def _row(self, number: int) -> Row:
-        return self._images[number].copy(), np.asarray(self._labels[number])
-
-
-class MnistDataset(_Images):
-    """MNIST: `image` uint8 (28, 28, 1) and `label` uint32.
-
-    Args:
-        dataset_dir: where `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
-            `t10k-labels-idx1-ubyte` are.
-        usage: "train", "test" or "all", the default.
-        num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id: see NumpySlicesDataset.
-        cache: not supported.
+def no_sampler(sampler: Any, owner: str) -> None:
+    """Refuses samplers.
 
     Raises:
-        TypeError, ValueError: an argument has another type or value, or a file is damaged.
-        FileNotFoundError: a file is missing.
+        NotImplementedError: there is one.
     """
-
-    def __init__(
-        self,
-        dataset_dir: str,
-        usage: str | None = None,
-        num_samples: int | None = None,
-        num_parallel_workers: int | None = None,
-        shuffle: bool | None = None,
-        sampler: None = None,
-        num_shards: int | None = None,
-        shard_id: int | None = None,
-        cache: None = None,
-    ) -> None:
-        _no_sampler(sampler, "MnistDataset")
-        parts = {"train": ["train"], "test": ["t10k"], "all": ["train", "t10k"]}
-        chosen = parts[_validate.one_of("usage", usage or "all", parts, "MnistDataset")]
-        folder = _folder(dataset_dir, "MnistDataset")
-        images = np.concatenate([_idx(folder / f"{part}-images-idx3-ubyte", 3) for part in chosen])
-        labels = np.concatenate([_idx(folder / f"{part}-labels-idx1-ubyte", 1) for part in chosen])
-        if len(images) != len(labels):
-            raise ValueError(f"{folder}: there are {len(images)} images, but {len(labels)} labels")
-        super().__init__(images[..., None], labels.astype(np.uint32), num_samples, shuffle, num_shards, shard_id)
-
-
-class Cifar10Dataset(_Images):
-    """CIFAR-10, the binary version: `image` uint8 (32, 32, 3) and `label` uint32.
-
-    Args:
-        dataset_dir: where `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin` are.
-        usage: "train", "test" or "all", the default.
-        num_samples, num_parallel_workers, shuffle, sampler, num_shards, shard_id: see NumpySlicesDataset.
-        cache: not supported.
-
-    Raises:
-        TypeError, ValueError: an argument has another type or value, or a file is damaged.
-        FileNotFoundError: a file is missing.
-    """
-
-    def __init__(
-        self,
-        dataset_dir: str,
-        usage: str | None = None,
-        num_samples: int | None = None,
-        num_parallel_workers: int | None = None,
-        shuffle: bool | None = None,
-        sampler: None = None,
-        num_shards: int | None = None,
-        shard_id: int | None = None,
-        cache: None = None,
-    ) -> None:
-        _no_sampler(sampler, "Cifar10Dataset")
-        folder = _folder(dataset_dir, "Cifar10Dataset")
-        train, test = [f"data_batch_{number}.bin" for number in range(1, 6)], ["test_batch.bin"]
-        parts = {"train": train, "test": test, "all": train + test}
-        chosen = parts[_validate.one_of("usage", usage or "all", parts, "Cifar10Dataset")]
-        records = np.concatenate([_cifar_records(folder / name) for name in chosen])
-        images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-        super().__init__(images, records[:, 0].astype(np.uint32), num_samples, shuffle, num_shards, shard_id)
-
-
-def _no_sampler(sampler: Any, owner: str) -> None:
     if sampler is not None:
         raise NotImplementedError(f"For '{owner}', 'sampler' is not supported: use 'shuffle', 'num_shards' and 'take'.")
 
 
 def _numpy_type(value: Any, owner: str) -> np.dtype:
     return _validate.element_type("column_types", value, owner).numpy
-
-
-def _folder(path: Any, owner: str) -> Path:
-    folder = Path(_validate.of_type("dataset_dir", path, str, owner))
-    if not folder.is_dir():
-        raise bad_argument(ValueError, f"For '{owner}', 'dataset_dir' {path} is no directory.")
-    return folder
-
-
-def _idx(path: Path, rank: int) -> np.ndarray:
-    """The array of a file in MNIST's idx format (http://yann.lecun.com/exdb/mnist): uint8, big-endian extents."""
-    data = path.read_bytes()
-    extents = np.frombuffer(data[4 : 4 + 4 * rank], ">u4").astype(int)
-    if data[:4] != bytes([0, 0, 8, rank]) or len(data) != 4 + 4 * rank + math.prod(extents):
-        raise ValueError(f"{path}: damaged, or no idx file of uint8 and rank {rank}")
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(extents)
-
-
-def _cifar_records(path: Path) -> np.ndarray:
-    data = np.frombuffer(path.read_bytes(), np.uint8)
-    if data.size == 0 or data.size % 3073:
-        raise ValueError(f"{path}: damaged: its length is no multiple of 3073 bytes")
-    return data.reshape(-1, 3073)

@@ -9,8 +9,8 @@ from cellc.arithmetic import broadcast_shape
 from cellc.errors import bad_argument
 from cellc.nn._loss import LossBase
 from cellc.nn._precision import float_input, same_shape, wide
-from cellc.nn._smooth_activation import log_sigmoid
 from cellc.ops import _validate
+from cellc.ops._loss import log_sigmoid, logistic_losses
 from cellc.parameter import Parameter
 from cellc.tensor import Tensor
 
@@ -92,13 +92,9 @@ class BCEWithLogitsLoss(LossBase):
     def construct(self, logits: Tensor, labels: Tensor) -> Tensor:
         _check_pair(logits, labels, self.cls_name)
         x, y = wide(logits), wide(labels)
-        positive = log_sigmoid(x)
-        if self.pos_weight is not None:
-            factor = ops.sub(self._fitting("pos_weight", self.pos_weight, x), 1.0)
-            positive = ops.mul(positive, ops.add(ops.mul(y, factor), 1.0))
-        loss = ops.sub(ops.mul(ops.sub(1.0, y), x), positive)
-        if self.weight is not None:
-            loss = ops.mul(loss, self._fitting("weight", self.weight, x))
+        factors = [None if weight is None else self._fitting(name, weight, x)
+                   for name, weight in (("weight", self.weight), ("pos_weight", self.pos_weight))]  # fmt: skip
+        loss = logistic_losses(x, y, *factors)
         return ops.cast(self.get_loss(loss), logits.dtype)
 
     def _fitting(self, name: str, weight: Tensor, x: Tensor) -> Tensor:

@@ -7,17 +7,8 @@ from cellc.errors import bad_argument
 from cellc.nn._cell import Cell
 from cellc.nn._precision import float_input, wide
 from cellc.ops import _validate
+from cellc.ops._loss import log_sigmoid
 from cellc.tensor import Tensor
-
-
-def log_sigmoid(x: Tensor) -> Tensor:
-    """log(1 / (1 + exp(-x))) = min(x, 0) - log(1 + exp(-|x|)), which does not overflow.
-
-    -|x| is written as a select: at 0 the slopes of its branches are -1 and 1 and not 0, and that of the sum is 1/2.
-    """
-    negative = ops.less(x, 0.0)
-    exponent = ops.select(negative, x, ops.neg(x))
-    return ops.sub(ops.select(negative, x, 0.0), ops.log1p(ops.exp(exponent)))
 
 
 def _celu(x: Tensor, alpha: float) -> Tensor:

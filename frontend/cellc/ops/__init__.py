@@ -71,6 +71,7 @@ from cellc.ops._indexing import gather as gather
 from cellc.ops._indexing import one_hot as one_hot
 from cellc.ops._jacobian_products import jvp as jvp
 from cellc.ops._jacobian_products import vjp as vjp
+from cellc.ops._loss import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from cellc.ops._math_classes import Abs as Abs
 from cellc.ops._math_classes import Add as Add
 from cellc.ops._math_classes import AddN as AddN

@@ -287,3 +287,38 @@ def test_approximate_gelu_keeps_its_digits_in_the_tail():
     """1 + tanh(u) would cancel: MindSpore 1.7.1's documentation prints these values of GELU at -5 and -8."""
     result = ops.gelu(Tensor(np.array([-5, -8], np.float32))).asnumpy()
     np.testing.assert_allclose(result, [-2.2918017e-07, -3.1077917e-21], rtol=1e-5)
+
+
+def _logistic_loss(x, y, weight=1.0, pos_weight=1.0):
+    return -weight * (pos_weight * y * np.log(_sigmoid(x)) + (1 - y) * np.log(1 - _sigmoid(x)))
+
+
+def test_binary_cross_entropy_with_logits():
+    x, y = X.astype(np.float64), POSITIVE / POSITIVE.max()
+    factors = Tensor(np.float32(2)), Tensor(POSITIVE[0])
+    losses = _logistic_loss(x, y, 2, POSITIVE[0])
+    for reduction, wanted in (("none", losses), ("mean", losses.mean()), ("sum", losses.sum())):
+        found = ops.binary_cross_entropy_with_logits(Tensor(X), Tensor(y), *factors, reduction)
+        assert_close(found, wanted, 1e-5)
+    assert_close(ops.binary_cross_entropy_with_logits(Tensor(X), Tensor(y)), _logistic_loss(x, y).mean(), 1e-5)
+    half = Tensor(X).astype(cellc.float16)
+    assert ops.binary_cross_entropy_with_logits(half, half).dtype is cellc.float16
+    extreme = Tensor([1000.0, -1000.0])
+    found = ops.binary_cross_entropy_with_logits(extreme, Tensor([0.0, 1.0]), reduction="none")
+    assert found.asnumpy().tolist() == [1000, 1000]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "said"),
+    [
+        ((Tensor(INTS), Tensor(INTS)), TypeError, "'logits' must be a float tensor"),
+        ((Tensor(X), Tensor(X).astype(cellc.float16)), TypeError, "'logits' and 'label'"),
+        ((Tensor(X), Tensor(Y)), ValueError, "one shape"),
+        ((Tensor(Y), Tensor(Y), Tensor(X)), ValueError, "'weight' must broadcast"),
+        ((Tensor(Y), Tensor(Y), None, Tensor(X)), ValueError, "'pos_weight' must broadcast"),
+        ((Tensor(X), Tensor(X), None, None, "max"), ValueError, "'reduction'"),
+    ],
+)
+def test_binary_cross_entropy_with_logits_refuses(inputs, error, said):
+    with pytest.raises(error, match=said):
+        ops.binary_cross_entropy_with_logits(*inputs)

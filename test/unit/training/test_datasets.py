@@ -204,6 +204,50 @@ def test_mnist(tmp_path):
         ds.MnistDataset(str(tmp_path), "test")
 
 
+def test_a_folder_with_the_files_of_one_usage(tmp_path):
+    """As in the published archives of MNIST, with a folder for each usage."""
+    images = np.arange(3 * 784).astype(np.uint8).reshape(3, 28, 28)
+    for part in ("train", "t10k"):
+        folder = tmp_path / part
+        folder.mkdir()
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx(images))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(images[:, 0, 0]))
+        assert len(ds.MnistDataset(str(folder))) == 3
+    with pytest.raises(FileNotFoundError, match="t10k-images"):
+        ds.MnistDataset(str(tmp_path / "train"), "test")
+    with pytest.raises(FileNotFoundError, match="train-images"):
+        ds.MnistDataset(str(tmp_path))
+    (tmp_path / "data_batch_2.bin").write_bytes(bytes(3073 * 2))
+    assert len(ds.Cifar10Dataset(str(tmp_path))) == 2
+    with pytest.raises(FileNotFoundError, match="data_batch_1"):
+        ds.Cifar10Dataset(str(tmp_path), "train")
+
+
+def pets(folder):
+    pillow = pytest.importorskip("PIL.Image")
+    for name, count in (("dog", 2), ("cat", 1)):
+        (folder / name).mkdir()
+        for number in range(count):
+            pillow.fromarray(IMAGE + np.uint8(number)).save(folder / name / f"{number}.png")
+    (folder / "cat" / "notes.txt").write_text("no image")
+    return str(folder)
+
+
+def test_image_folders(tmp_path):
+    folder = pets(tmp_path)
+    rows = list(ds.ImageFolderDataset(folder, shuffle=False).create_tuple_iterator(num_epochs=1, output_numpy=True))
+    assert [int(label) for _, label in rows] == [0, 1, 1]
+    np.testing.assert_array_equal(vision.Decode()(rows[2][0]), IMAGE + np.uint8(1))
+    rows = ds.ImageFolderDataset(folder, class_indexing={"dog": 7}, decode=True, shuffle=False)
+    assert [(image.shape, int(label)) for image, label in rows] == [((6, 9, 3), 7)] * 2
+    assert rows.output_types() == [np.uint8, np.int32]
+    for arguments, said in (({"class_indexing": {"cow": 0}}, "no folder"), ({"extensions": [".gif"]}, "no image")):
+        with pytest.raises(ValueError, match=said):
+            ds.ImageFolderDataset(folder, **arguments)
+    with pytest.raises(NotImplementedError, match="decrypt"):
+        ds.ImageFolderDataset(folder, decrypt=abs)
+
+
 def test_cifar10(tmp_path):
     records = np.random.default_rng(0).integers(0, 10, (3, 3073), np.uint8)
     for name in [f"data_batch_{n}.bin" for n in range(1, 6)] + ["test_batch.bin"]:
@@ -246,6 +290,23 @@ def test_vision():
     np.testing.assert_array_equal(vision.RandomVerticalFlip(1.0)(IMAGE), IMAGE[::-1])
     assert vision.RandomCrop((4, 4), padding=2)(IMAGE).shape == (4, 4, 3)
     assert vision.RandomCrop(16, pad_if_needed=True)(IMAGE).shape == (16, 16, 3)
+
+
+def test_random_resized_crop(tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    # Pixels that tell their place: what is cut out is known by its values.
+    ramp = np.stack(np.meshgrid(np.arange(40), np.arange(60), indexing="ij"), axis=-1).astype(np.uint8)
+    nearest = {"interpolation": vision.Inter.NEAREST}
+    for _ in range(50):
+        piece = vision.RandomResizedCrop((40, 60), (0.25, 0.5), (0.9, 1.1), **nearest)(ramp)
+        tall, wide = (int(piece[..., axis].max()) - int(piece[..., axis].min()) + 1 for axis in range(2))
+        assert 0.2 < tall * wide / 2400 < 0.6
+        assert 0.8 < wide / tall < 1.2
+    whole = vision.RandomResizedCrop((40, 60), (4.0, 4.0), (1.0, 1.0), **nearest)(ramp)
+    assert (whole[..., 1].min(), whole[..., 1].max()) == (10, 49)
+    pillow.fromarray(IMAGE).save(tmp_path / "image.png")
+    data = np.frombuffer((tmp_path / "image.png").read_bytes(), np.uint8)
+    assert vision.RandomCropDecodeResize(5, scale=(0.08, 1.0), ratio=(0.75, 1.333))(data).shape == (5, 5, 3)
 
 
 def test_resize_and_decode(tmp_path):
@@ -324,6 +385,11 @@ BAD = [
     (lambda: vision.Normalize([1.0, 2.0], [1.0, 1.0])(IMAGE), ValueError, "2 means"),
     (lambda: vision.HWC2CHW()(IMAGE[0]), ValueError, "rank 3"),
     (lambda: vision.RandomCrop(100)(IMAGE), ValueError, "RandomCrop"),
+    (lambda: vision.RandomResizedCrop(0), ValueError, "size"),
+    (lambda: vision.RandomResizedCrop(4, scale=(0.5, 0.1)), ValueError, "scale"),
+    (lambda: vision.RandomResizedCrop(4, ratio=1.0), ValueError, "ratio"),
+    (lambda: vision.RandomResizedCrop(4, max_attempts=0), ValueError, "max_attempts"),
+    (lambda: vision.RandomResizedCrop(4)(np.zeros(3)), ValueError, "RandomResizedCrop takes images"),
     (lambda: vision.Pad((1, 2, 3)), ValueError, "padding"),
     (lambda: vision.RandomVerticalFlip(-1), ValueError, "prob"),
 ]

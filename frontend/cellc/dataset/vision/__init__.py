@@ -1,5 +1,7 @@
 """Transforms of images."""
 
+from cellc.dataset.vision._random_resized_crop import RandomCropDecodeResize as RandomCropDecodeResize
+from cellc.dataset.vision._random_resized_crop import RandomResizedCrop as RandomResizedCrop
 from cellc.dataset.vision._vision import HWC2CHW as HWC2CHW
 from cellc.dataset.vision._vision import Border as Border
 from cellc.dataset.vision._vision import CenterCrop as CenterCrop

@@ -8,7 +8,9 @@ from cellc.dataset.vision import Inter as Inter
 from cellc.dataset.vision import Normalize as Normalize
 from cellc.dataset.vision import Pad as Pad
 from cellc.dataset.vision import RandomCrop as RandomCrop
+from cellc.dataset.vision import RandomCropDecodeResize as RandomCropDecodeResize
 from cellc.dataset.vision import RandomHorizontalFlip as RandomHorizontalFlip
+from cellc.dataset.vision import RandomResizedCrop as RandomResizedCrop
 from cellc.dataset.vision import RandomVerticalFlip as RandomVerticalFlip
 from cellc.dataset.vision import Rescale as Rescale
 from cellc.dataset.vision import Resize as Resize
