@@ -265,7 +265,8 @@ def grad(
     """A function that returns the gradients of `fn` (see `value_and_grad`).
 
     Args:
-        fn, grad_position, weights, has_aux: as for `value_and_grad`; with `has_aux`, `(gradients, tuple of the other outputs)`.
+        fn, grad_position, weights, has_aux: as for `value_and_grad`; with `has_aux`, the result is the gradients and a
+            tuple of the other outputs.
         sens_param: the last argument weights the output.
     """
     positions, chosen = _positions(grad_position), () if weights is None else _checked_weights(weights)
