@@ -73,7 +73,7 @@ class MaxPool2d(OpDefinition):
         best = np.full((*input.shape[:2], *out), -np.inf, x.dtype)
         index = np.full(best.shape, -1, np.int32)
         for r, q in _taps(kernel):
-            view, valid = tap(x, r, q, out, strides), tap(inside, r, q, out, strides)
+            view, valid = tap(x, (r, q), out, strides), tap(inside, (r, q), out, strides)
             better = valid & ((index < 0) | (view > best) | (np.isnan(view) & ~np.isnan(best)))
             best, index = np.where(better, view, best), np.where(better, np.int32(r * kernel[1] + q), index)
         return best.astype(input.dtype), index
@@ -110,7 +110,7 @@ class MaxPool2dGradient(OpDefinition):
         g = wide(gradient)
         dx = pad_spatial(np.zeros(input_shape, g.dtype), padding)
         for r, q in _taps(kernel):
-            view = tap(dx, r, q, g.shape[2:], strides)
+            view = tap(dx, (r, q), g.shape[2:], strides)
             view += np.where(index == r * kernel[1] + q, g, 0)
         return crop_spatial(dx, padding).astype(gradient.dtype)
 
@@ -138,7 +138,7 @@ class MaxPool2dGather(OpDefinition):
         x = pad_spatial(input, padding)
         result = np.zeros(index.shape, input.dtype)
         for r, q in _taps(kernel):
-            view = tap(x, r, q, index.shape[2:], strides)
+            view = tap(x, (r, q), index.shape[2:], strides)
             result = np.where(index == r * kernel[1] + q, view, result)
         return result
 
@@ -147,7 +147,7 @@ def _divisor(shape: Ints, kernel: Ints, strides: Ints, padding: Ints, count_incl
     """How many elements each window divides by, [1,1,OH,OW]."""
     counted = pad_spatial(np.ones((1, 1, *shape[2:])), padding, 1 if count_include_pad else 0)
     out = output_extents("avg_pool2d", shape[2:], kernel, strides, padding)
-    return sum((tap(counted, r, q, out, strides) for r, q in _taps(kernel)), np.zeros((1, 1, *out)))
+    return sum((tap(counted, (r, q), out, strides) for r, q in _taps(kernel)), np.zeros((1, 1, *out)))
 
 
 @nn_op
@@ -174,7 +174,7 @@ class AvgPool2d(OpDefinition):
         x = pad_spatial(wide(input), padding)
         divisor = _divisor(input.shape, kernel, strides, padding, count_include_pad).astype(x.dtype)
         out = divisor.shape[2:]
-        total = sum((tap(x, r, q, out, strides) for r, q in _taps(kernel)), np.zeros((*x.shape[:2], *out), x.dtype))
+        total = sum((tap(x, (r, q), out, strides) for r, q in _taps(kernel)), np.zeros((*x.shape[:2], *out), x.dtype))
         return (total / divisor).astype(input.dtype)
 
 
@@ -211,6 +211,6 @@ class AvgPool2dGradient(OpDefinition):
         share = g / _divisor(input_shape, kernel, strides, padding, count_include_pad).astype(g.dtype)
         dx = pad_spatial(np.zeros(input_shape, g.dtype), padding)
         for r, q in _taps(kernel):
-            view = tap(dx, r, q, g.shape[2:], strides)
+            view = tap(dx, (r, q), g.shape[2:], strides)
             view += share
         return crop_spatial(dx, padding).astype(gradient.dtype)

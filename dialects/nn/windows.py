@@ -9,21 +9,22 @@ import numpy as np
 from cellc.dialects.nn.checks import require_at_least, require_length
 from cellc.dialects.nn.definition import InferenceError
 
+Ints = Sequence[int]
 
-def require_window_attributes(op: str, strides: Sequence[int], padding: Sequence[int]) -> None:
-    require_length(op, "strides", strides, 2)
+
+def require_window_attributes(op: str, strides: Ints, padding: Ints, axes: int = 2) -> None:
+    require_length(op, "strides", strides, axes)
     require_at_least(op, "strides", strides, 1)
-    require_length(op, "padding", padding, 4)
+    require_length(op, "padding", padding, 2 * axes)
     require_at_least(op, "padding", padding, 0)
 
 
 def output_extents(
-    op: str, extents: Sequence[int], kernel: Sequence[int], strides: Sequence[int], padding: Sequence[int],
-    dilation: Sequence[int] = (1, 1),
-) -> tuple[int, int]:  # fmt: skip
-    """Height and width of the result: floor((padded - reach) / stride) + 1."""
+    op: str, extents: Ints, kernel: Ints, strides: Ints, padding: Ints, dilation: Ints = (1, 1)
+) -> tuple[int, ...]:
+    """Extents of the result, (depth,) height and width: floor((padded - reach) / stride) + 1."""
     out = []
-    for axis, letter in enumerate("HW"):
+    for axis, letter in enumerate("DHW"[-len(extents) :]):
         padded = extents[axis] + padding[2 * axis] + padding[2 * axis + 1]
         reach = (kernel[axis] - 1) * dilation[axis] + 1
         if padded < reach:
@@ -32,23 +33,21 @@ def output_extents(
                 f"(input {list(extents)}, kernel {list(kernel)}, padding {list(padding)}, dilation {list(dilation)})"
             )
         out.append((padded - reach) // strides[axis] + 1)
-    return out[0], out[1]
+    return tuple(out)
 
 
-def pad_spatial(x: np.ndarray, padding: Sequence[int], value: float = 0) -> np.ndarray:
-    """x[N,C,H,W] with (top, bottom, left, right) rows and columns of the value added."""
-    top, bottom, left, right = padding
-    return np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=value)
+def pad_spatial(x: np.ndarray, padding: Ints, value: float = 0) -> np.ndarray:
+    """x[N,C,...] with (before, after) elements of the value added along each spatial axis."""
+    return np.pad(x, ((0, 0), (0, 0), *zip(padding[::2], padding[1::2], strict=True)), constant_values=value)
 
 
-def tap(padded: np.ndarray, r: int, q: int, out: Sequence[int], strides: Sequence[int]) -> np.ndarray:
-    """The view [N,C,OH,OW] of what the window's element at offset (r, q) meets, window by window."""
-    rows = slice(r, r + (out[0] - 1) * strides[0] + 1, strides[0])
-    columns = slice(q, q + (out[1] - 1) * strides[1] + 1, strides[1])
-    return padded[:, :, rows, columns]
+def tap(padded: np.ndarray, at: Ints, out: Ints, strides: Ints) -> np.ndarray:
+    """The view [N,C,*out] of what the window's element at the offset `at` meets, window by window."""
+    rows = zip(at, out, strides, strict=True)
+    return padded[:, :, *(slice(first, first + (count - 1) * stride + 1, stride) for first, count, stride in rows)]
 
 
-def crop_spatial(padded: np.ndarray, padding: Sequence[int]) -> np.ndarray:
+def crop_spatial(padded: np.ndarray, padding: Ints) -> np.ndarray:
     """Undoes `pad_spatial`."""
-    top, bottom, left, right = padding
-    return padded[:, :, top : padded.shape[2] - bottom, left : padded.shape[3] - right]
+    rows = zip(padding[::2], padding[1::2], padded.shape[2:], strict=True)
+    return padded[:, :, *(slice(before, extent - after) for before, after, extent in rows)]

@@ -201,7 +201,7 @@ def _check_windows(where: str, graph: Graph) -> None:
     """A window may be larger than any image without being large in the file: that must not run for years."""
     for node in graph.nodes:
         kernel = node.attributes.get("kernel")
-        if kernel is None and node.op.startswith("conv2d"):
+        if kernel is None and node.op.startswith(("conv2d", "conv3d")):
             kernel = node.attributes.get("weight_shape") or node.inputs[1].type.shape
             kernel = kernel[1:]
         if kernel is None:

@@ -1,4 +1,4 @@
-"""Convolution and its gradients: each one sum of products over a window, group by group.
+"""Convolution over two or three axes and its gradients: each one sum of products over a window, group by group.
 
 With groups the channels are split into (group, channel of the group) by a free
 reshape, and the group is a parallel loop of its own. Where each channel is a
@@ -7,8 +7,10 @@ group (depthwise), the channel is that loop and there are no others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from math import prod
+from typing import NamedTuple
 
 from xdsl.ir.affine import AffineExpr
 
@@ -22,6 +24,8 @@ from cellc.passes.convert_nn_to_linalg.tensors import Read, Tensor, TensorBuilde
 from cellc.passes.convert_nn_to_linalg.windows import pad_spatial, spread_spatial
 
 Ints = Sequence[int]
+# Places and taps to where they read an image.
+Window = Callable[[Sequence[AffineExpr], Sequence[AffineExpr]], list[AffineExpr]]
 
 
 def _split(b: TensorBuilder, x: Tensor, axis: int, groups: int) -> Tensor:
@@ -32,35 +36,56 @@ def _split(b: TensorBuilder, x: Tensor, axis: int, groups: int) -> Tensor:
     return reshape(b, x, (*before, groups, channels // groups, *after))
 
 
-def _image_loops(groups: int) -> tuple[AffineExpr, Sequence[AffineExpr], Sequence[AffineExpr]]:
-    """The loop over images, that over groups (none without), and the six others."""
+class _Loops(NamedTuple):
+    """Loops of a product: its parallel ones, an outer channel, places and a summed channel, then the window.
+
+    `group` is the loop over groups, which is there only with several of them.
+    """
+
+    image: AffineExpr
+    group: Sequence[AffineExpr]
+    outer: AffineExpr
+    places: Sequence[AffineExpr]
+    inner: AffineExpr
+    window: Sequence[AffineExpr]
+
+
+def _loops(axes: int, groups: int) -> _Loops:
+    """In the order n, (g), outer channel, places | inner channel, window."""
     grouped = groups > 1
-    image, *others = dims(7 + grouped)
-    return image, others[:grouped], others[grouped:]
+    image, *others = dims(3 + grouped + 2 * axes)
+    group, (outer, *rest) = others[:grouped], others[grouped:]
+    return _Loops(image, group, outer, rest[:axes], rest[axes], rest[axes + 1 :])
 
 
-@lowering_of("conv2d")
-def _conv2d(
+def _window(
+    places: Sequence[AffineExpr], taps: Sequence[AffineExpr], strides: Ints, dilation: Ints
+) -> list[AffineExpr]:
+    """Where the windows of a convolution read the padded input."""
+    rows = zip(places, taps, strides, dilation, strict=True)
+    return [place * stride + tap * gap for place, tap, stride, gap in rows]
+
+
+@lowering_of("conv2d", "conv3d")
+def _convolution(
     b: TensorBuilder, result: TensorType, x: Tensor, weight: Tensor, *,
     strides: Ints, padding: Ints, dilation: Ints, groups: int,
 ) -> Tensor:  # fmt: skip
-    """Loops: n, (g), k, y, x | c, r, s."""
-    n, k, oh, ow = result.shape
+    """Loops: n, (g), k, places | c, window."""
+    n, k, *out = result.shape
     padded = pad_spatial(b, x, padding)
     if groups == k == x.shape[1]:
-        dn, dg, dy, dx, dr, ds = dims(6)
-        at = (dy * strides[0] + dr * dilation[0], dx * strides[1] + ds * dilation[1])
-        return _depthwise(b, result, Read(padded, (dn, dg, *at)), weight)
-    dn, group, (dk, dy, dx, dc, dr, ds) = _image_loops(groups)
-    at = (dy * strides[0] + dr * dilation[0], dx * strides[1] + ds * dilation[1])
-    image = Read(_split(b, padded, 1, groups), (dn, *group, dc, *at))
-    taps = Read(_split(b, weight, 0, groups), (*group, dk, dc, dr, ds))
-    extents = (k // groups, oh, ow, *weight.shape[1:])
-    return _contract_images(b, result, image, taps, (n, *_group_extent(groups), *extents))
+        return _depthwise(b, result, padded, weight, lambda places, taps: _window(places, taps, strides, dilation))
+    loops = _loops(len(out), groups)
+    at = _window(loops.places, loops.window, strides, dilation)
+    image = Read(_split(b, padded, 1, groups), (loops.image, *loops.group, loops.inner, *at))
+    taps = Read(_split(b, weight, 0, groups), (*loops.group, loops.outer, loops.inner, *loops.window))
+    extents = (n, *_group_extent(groups), k // groups, *out, *weight.shape[1:])
+    return _contract_images(b, result, image, taps, extents)
 
 
-@lowering_of("conv2d_input_gradient")
-def _conv2d_input_gradient(
+@lowering_of("conv2d_input_gradient", "conv3d_input_gradient")
+def _input_gradient(
     b: TensorBuilder, result: TensorType, gradient: Tensor, weight: Tensor, *,
     strides: Ints, padding: Ints, dilation: Ints, groups: int, input_shape: Ints,
 ) -> Tensor:  # fmt: skip
@@ -68,62 +93,63 @@ def _conv2d_input_gradient(
 
     Together they multiply what the forward convolution multiplies, and no zeros between the gradient's elements.
     """
-    axes = [
-        phases(result.shape[2 + axis], weight.shape[2 + axis], strides[axis], dilation[axis], padding[2 * axis])
-        for axis in (0, 1)
-    ]
+    rows = zip(result.shape[2:], weight.shape[2:], strides, dilation, padding[::2], strict=True)
+    axes = [phases(*row) for row in rows]
     low = [min((phase.lowest for phase in axis), default=0) for axis in axes]
     high = [max((phase.highest for phase in axis), default=0) for axis in axes]
     extents = [last + 1 - first for first, last in zip(low, high, strict=True)]
-    padded = spread_spatial(b, gradient, [-first for first in low], extents, (1, 1))
-    pairs = [(row, column) for row in axes[0] for column in axes[1]]
-    if len(pairs) == 1 == prod(strides):
-        return _input_gradient_phase(b, result, padded, weight, groups, low, pairs[0])
-    total = b.empty(result) if len(pairs) == prod(strides) else b.fill(0, result)
-    for pair in pairs:
-        part = TensorType((*result.shape[:2], pair[0].count, pair[1].count), result.dtype)
-        found = _input_gradient_phase(b, part, padded, weight, groups, low, pair)
-        total = insert(b, found, total, (0, 0, pair[0].start, pair[1].start), strides=(1, 1, *strides))
+    padded = spread_spatial(b, gradient, [-first for first in low], extents, (1,) * len(axes))
+    parts = list(product(*axes))
+    if len(parts) == 1 == prod(strides):
+        return _input_gradient_phase(b, result, padded, weight, groups, low, parts[0])
+    total = b.empty(result) if len(parts) == prod(strides) else b.fill(0, result)
+    for part in parts:
+        type_ = TensorType((*result.shape[:2], *(phase.count for phase in part)), result.dtype)
+        found = _input_gradient_phase(b, type_, padded, weight, groups, low, part)
+        total = insert(b, found, total, (0, 0, *(phase.start for phase in part)), strides=(1, 1, *strides))
     return total
 
 
 def _input_gradient_phase(
     b: TensorBuilder, result: TensorType, gradient: Tensor, weight: Tensor, groups: int, low: Ints,
-    phases: tuple[Phase, Phase],
+    phases: Sequence[Phase],
 ) -> Tensor:  # fmt: skip
-    """Loops: n, (g), c, y, x | k, r, s; the gradient, whose rows count from `low`, is read with the window reversed."""
-    n, channels, h, w = result.shape
+    """Loops: n, (g), c, places | k, window; the gradient counts from `low` and is read with the window reversed."""
+    n, channels, *extents = result.shape
     k, c, *_ = weight.shape
     taps = [phase.taps for phase in phases]
     starts, steps = ([0, 0, *(getattr(p, name) for p in phases)] for name in ("tap", "step"))
     weight = slice_axes(b, weight, starts, (k, c, *taps), (1, 1, *steps[2:]))
-    offsets = [phase.ahead - first for phase, first in zip(phases, low, strict=True)]
-    backs = [-phase.back for phase in phases]
+
+    def window(places: Sequence[AffineExpr], taps: Sequence[AffineExpr]) -> list[AffineExpr]:
+        rows = zip(places, taps, phases, low, strict=True)
+        return [place + tap * -phase.back + (phase.ahead - first) for place, tap, phase, first in rows]
+
     if groups == k == channels:
-        dn, dg, dy, dx, dr, ds = dims(6)
-        at = (dy + dr * backs[0] + offsets[0], dx + ds * backs[1] + offsets[1])
-        return _depthwise(b, result, Read(gradient, (dn, dg, *at)), weight)
-    dn, group, (dc, dy, dx, dk, dr, ds) = _image_loops(groups)
-    at = (dy + dr * backs[0] + offsets[0], dx + ds * backs[1] + offsets[1])
-    image = Read(_split(b, gradient, 1, groups), (dn, *group, dk, *at))
-    filters = Read(_split(b, weight, 0, groups), (*group, dk, dc, dr, ds))
-    return _contract_images(b, result, image, filters, (n, *_group_extent(groups), c, h, w, k // groups, *taps))
+        return _depthwise(b, result, gradient, weight, window)
+    loops = _loops(len(extents), groups)
+    at = window(loops.places, loops.window)
+    image = Read(_split(b, gradient, 1, groups), (loops.image, *loops.group, loops.inner, *at))
+    filters = Read(_split(b, weight, 0, groups), (*loops.group, loops.inner, loops.outer, *loops.window))
+    return _contract_images(b, result, image, filters, (n, *_group_extent(groups), c, *extents, k // groups, *taps))
 
 
-@lowering_of("conv2d_weight_gradient")
-def _conv2d_weight_gradient(
+@lowering_of("conv2d_weight_gradient", "conv3d_weight_gradient")
+def _weight_gradient(
     b: TensorBuilder, result: TensorType, x: Tensor, gradient: Tensor, *,
     strides: Ints, padding: Ints, dilation: Ints, groups: int, weight_shape: Ints,
 ) -> Tensor:  # fmt: skip
-    """Loops: (g), k, c, r, s | n, y, x."""
-    k, c, r, s = result.shape
-    n, _, oh, ow = gradient.shape
-    *group, dk, dc, dr, ds, dn, dy, dx = dims(7 + (groups > 1))
-    at = (dy * strides[0] + dr * dilation[0], dx * strides[1] + ds * dilation[1])
+    """Loops: (g), k, c, window | n, places."""
+    k, c, *kernel = result.shape
+    n, _, *out = gradient.shape
+    *group, dk, dc = dims(2 + (groups > 1))
+    rest = dims(3 + (groups > 1) + 2 * len(out))[2 + (groups > 1) :]
+    window, dn, places = rest[: len(out)], rest[len(out)], rest[len(out) + 1 :]
+    at = _window(places, window, strides, dilation)
     image = Read(_split(b, pad_spatial(b, x, padding), 1, groups), (dn, *group, dc, *at))
-    outer = Read(_split(b, gradient, 1, groups), (dn, *group, dk, dy, dx))
-    extents = (*_group_extent(groups), k // groups, c, r, s, n, oh, ow)
-    return reshape(b, b.contraction(image, outer, extents, len(extents) - 3), result.shape)
+    outer = Read(_split(b, gradient, 1, groups), (dn, *group, dk, *places))
+    extents = (*_group_extent(groups), k // groups, c, *kernel, n, *out)
+    return reshape(b, b.contraction(image, outer, extents, len(extents) - 1 - len(out)), result.shape)
 
 
 def _group_extent(groups: int) -> tuple[int, ...]:
@@ -131,13 +157,15 @@ def _group_extent(groups: int) -> tuple[int, ...]:
 
 
 def _contract_images(b: TensorBuilder, result: TensorType, image: Read, taps: Read, extents: Ints) -> Tensor:
-    """The sum over the last three loops, with (group, channel of the group) merged."""
-    return reshape(b, b.contraction(image, taps, extents, len(extents) - 3), result.shape)
+    """The sum over a channel and the window, with (group, channel of the group) merged."""
+    return reshape(b, b.contraction(image, taps, extents, len(extents) - result.rank + 1), result.shape)
 
 
-def _depthwise(b: TensorBuilder, result: TensorType, image: Read, weight: Tensor) -> Tensor:
-    """Loops: n, g, y, x | r, s; each channel is a group, and there is no sum over channels."""
-    _, dg, _, _, dr, ds = dims(6)
-    window = weight.shape[2:]
-    taps = Read(reshape(b, weight, (weight.shape[0], *window)), (dg, dr, ds))
-    return b.contraction(image, taps, (*result.shape, *window), 4)
+def _depthwise(b: TensorBuilder, result: TensorType, image: Tensor, weight: Tensor, window: Window) -> Tensor:
+    """Loops: n, g, places | window; each channel is a group, and there is no sum over channels."""
+    rank = result.rank
+    kernel = weight.shape[2:]
+    loops = dims(rank + len(kernel))
+    at = window(loops[2:rank], loops[rank:])
+    taps = Read(reshape(b, weight, (weight.shape[0], *kernel)), (loops[1], *loops[rank:]))
+    return b.contraction(Read(image, (*loops[:2], *at)), taps, (*result.shape, *kernel), rank)

@@ -1,4 +1,4 @@
-"""Padding and spreading of [N, C, H, W] tensors, shared by convolution and pooling."""
+"""Padding and spreading of [N, C, ...] tensors, shared by convolution and pooling."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from cellc.passes.convert_nn_to_linalg.tensors import Tensor, TensorBuilder
 
 
 def pad_spatial(b: TensorBuilder, x: Tensor, padding: Sequence[int], value: float = 0) -> Tensor:
-    """x with (top, bottom, left, right) rows and columns of the value around it."""
-    top, bottom, left, right = padding
-    n, c, h, w = x.shape
-    return pad(b, x, value, (0, 0, top, left), (n, c, top + h + bottom, left + w + right))
+    """x with (before, after) elements of the value along each spatial axis."""
+    rows = zip(x.shape[2:], padding[::2], padding[1::2], strict=True)
+    extents = [before + extent + after for extent, before, after in rows]
+    return pad(b, x, value, (0, 0, *padding[::2]), (*x.shape[:2], *extents))
 
 
 def spread_spatial(
@@ -25,11 +25,11 @@ def spread_spatial(
     reads the windows that an element of the input belongs to.
     """
     starts, shape, offsets = [0, 0], list(x.shape[:2]), [0, 0]
-    for axis in (0, 1):
+    for axis in range(len(extents)):
         first = max(0, -(low[axis] // strides[axis]))
         end = min(x.shape[2 + axis], max(first, (extents[axis] - 1 - low[axis]) // strides[axis] + 1))
         starts.append(first)
         shape.append(end - first)
         offsets.append(low[axis] + first * strides[axis])
-    kept = slice_axes(b, x, starts, shape, (1, 1, 1, 1))
+    kept = slice_axes(b, x, starts, shape, (1,) * len(shape))
     return pad(b, kept, value, offsets, (*x.shape[:2], *extents), (1, 1, *strides))

@@ -349,6 +349,15 @@ WRONG_MODULES = {
         ": (tensor<1x1x2x2xf32>, tensor<1x1x60000x60000xf32>) -> tensor<1x1x60003x60003xf32>",
         "the windows of nn.conv2d are too large",
     ),
+    "a weight in space that never ends": (
+        "%1 = nn.reshape %0 {shape = [1, 1, 1, 2, 2]} : (tensor<4xf32>) -> tensor<1x1x1x2x2xf32>\n"
+        "%2 = nn.full {shape = [1, 1, 1, 60000, 60000], dtype = f32, value = 1.0} : () -> "
+        "tensor<1x1x1x60000x60000xf32>\n"
+        "%3 = nn.conv3d %1, %2 {strides = [1, 1, 1], padding = [0, 0, 60000, 60000, 60000, 60000], "
+        "dilation = [1, 1, 1], groups = 1} "
+        ": (tensor<1x1x1x2x2xf32>, tensor<1x1x1x60000x60000xf32>) -> tensor<1x1x1x60003x60003xf32>",
+        "the windows of nn.conv3d are too large",
+    ),
     "a negative extent": ("%1 = nn.reshape %0 {shape = [-4]} : (tensor<4xf32>) -> tensor<4xf32>", "-4"),
     "an attribute of another kind": ("%1 = nn.reshape %0 {shape = \"4\"} : (tensor<4xf32>) -> tensor<4xf32>", "4"),
     "an integer beyond 64 bits": (

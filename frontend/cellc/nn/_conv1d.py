@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from cellc import ops
 from cellc.errors import bad_argument
-from cellc.nn._convolution import Convolution, conv2d_transpose
+from cellc.nn._convolution import Convolution, transposed_convolution
 from cellc.ops import _validate
 from cellc.tensor import Tensor
 
@@ -141,7 +141,7 @@ class Conv1dTranspose(_Conv1d):
         self.check_input(x)
         image = ops.expand_dims(x, 2)
         extents = self.transposed_extents(image.shape[2:])
-        result = conv2d_transpose(
+        result = transposed_convolution(
             image, self.weight, self.out_channels, extents, self.padding_around(extents), self.stride, self.dilation,
             self.group,
         )  # fmt: skip

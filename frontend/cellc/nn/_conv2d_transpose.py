@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cellc.nn._convolution import Convolution, conv2d_transpose
+from cellc.nn._convolution import Convolution, transposed_convolution
 from cellc.ops import _validate
 from cellc.tensor import Tensor
 
@@ -73,7 +73,7 @@ class Conv2dTranspose(Convolution):
     def construct(self, x: Tensor) -> Tensor:
         self.check_input(x)
         extents = self.transposed_extents(x.shape[2:])
-        result = conv2d_transpose(
+        result = transposed_convolution(
             x, self.weight, self.out_channels, extents, self.padding_around(extents), self.stride, self.dilation,
             self.group,
         )  # fmt: skip

@@ -1,16 +1,13 @@
-"""Convolution over depth, height and width, made of one over height and width.
-
-The elements of the kernel along the depth become channels: with KD of them, an image of (C KD, H, W) for each place
-of the kernel along the depth, and a weight that is only reshaped to (K, C KD / group, R, S).
-"""
+"""Convolution over depth, height and width, and its transpose."""
 
 from __future__ import annotations
 
+from operator import add
 from typing import Any
 
 from cellc import ops
 from cellc.errors import bad_argument
-from cellc.nn._convolution import Convolution, Ints, Pairs, conv2d_transpose
+from cellc.nn._convolution import Convolution, transposed_convolution
 from cellc.ops import _validate
 from cellc.tensor import Tensor
 from cellc.trace import apply
@@ -55,11 +52,6 @@ class _Conv3d(Convolution):
             bias_init,
         )  # fmt: skip
         self.format = _validate.one_of("data_format", data_format, ("NCDHW",), owner)
-
-    def flat_weight(self) -> Tensor:
-        """The weight with the elements along the depth as channels."""
-        first, second, depth, height, width = self.weight.shape
-        return ops.reshape(self.weight, (first, second * depth, height, width))
 
 
 class Conv3d(_Conv3d):
@@ -117,31 +109,20 @@ class Conv3d(_Conv3d):
 
     def construct(self, x: Tensor) -> Tensor:
         self.check_input(x)
-        images = self._images(ops.pad(x, ((0, 0), (0, 0), *self.padding_around(x.shape[2:]))))
-        n, places, channels, height, width = images.shape
-        _, *strides = self.stride
-        _, *dilations = self.dilation
-        flat = ops.conv2d(
-            ops.reshape(images, (n * places, channels, height, width)), self.flat_weight(), "valid", 0,
-            (strides[0], strides[1]), (dilations[0], dilations[1]), self.group,
-        )  # fmt: skip
-        result = ops.reshape(flat, (n, places, *flat.shape[1:]))
-        return self.with_bias(ops.transpose(result, (0, 2, 1, 3, 4)))
-
-    def _images(self, x: Tensor) -> Tensor:
-        """x (N, C, D, H, W) as (N, O, C KD, H, W): what the kernel meets at each of its O places in depth."""
-        kernel, stride, dilation = self.kernel_size[0], self.stride[0], self.dilation[0]
-        n, channels, depth, height, width = x.shape
-        places = (depth - (kernel - 1) * dilation - 1) // stride + 1
-        if places < 1:
+        around = self.padding_around(x.shape[2:])
+        padded = [before + extent + after for extent, (before, after) in zip(x.shape[2:], around, strict=True)]
+        rows = zip(padded, self.kernel_size, self.dilation, strict=True)
+        if any(extent <= (kernel - 1) * gap for extent, kernel, gap in rows):
             raise bad_argument(
                 ValueError,
-                f"For '{self.cls_name}', 'kernel_size' {self.kernel_size} must fit into 'x', padded {x.shape}.",
+                f"For '{self.cls_name}', 'kernel_size' {self.kernel_size} must fit into 'x', padded "
+                f"{(*x.shape[:2], *padded)}.",
             )
-        stop = (places - 1) * stride + 1
-        taps = [x[:, :, tap * dilation : tap * dilation + stop : stride] for tap in range(kernel)]
-        stacked = ops.stack([ops.transpose(tap, (0, 2, 1, 3, 4)) for tap in taps], 3)
-        return ops.reshape(stacked, (n, places, channels * kernel, height, width))
+        sides = tuple(side for sides in around for side in sides)
+        result = apply(
+            "conv3d", x, self.weight, strides=self.stride, padding=sides, dilation=self.dilation, groups=self.group
+        )
+        return self.with_bias(result)
 
     def extend_repr(self) -> str:
         return f"{super().extend_repr()}, format={self.format}"
@@ -224,43 +205,13 @@ class Conv3dTranspose(_Conv3d):
     def construct(self, x: Tensor) -> Tensor:
         self.check_input(x)
         extents = self.transposed_extents(x.shape[2:])
-        cut = [before for before, _ in self.padding_around(extents)]
-        spread = self._spread_over_depth(self._flat_images(x))
-        return self.with_bias(_cut(spread, cut, extents, self.output_padding))
-
-    def _flat_images(self, x: Tensor) -> Tensor:
-        """The whole result over height and width for each depth of x and of the kernel: (N, D, K, KD, P, Q)."""
-        n, channels, depth, height, width = x.shape
-        images = ops.reshape(ops.transpose(x, (0, 2, 1, 3, 4)), (n * depth, channels, height, width))
-        rows = zip(x.shape[3:], self.kernel_size[1:], self.stride[1:], self.dilation[1:], strict=True)
-        whole = tuple((extent - 1) * stride + (kernel - 1) * gap + 1 for extent, kernel, stride, gap in rows)
-        none: Pairs = [(0, 0), (0, 0)]
-        flat = conv2d_transpose(
-            images, self.flat_weight(), self.out_channels * self.kernel_size[0], whole, none, self.stride[1:],
-            self.dilation[1:], self.group,
+        # `output_padding` takes back what `padding` cuts off the end; beyond that there are zeros.
+        rows = list(zip(self.padding_around(extents), self.output_padding, strict=True))
+        kept = [min(after, extra) for (_, after), extra in rows]
+        result = transposed_convolution(
+            x, self.weight, self.out_channels, tuple(map(add, extents, kept)),
+            [(before, after - back) for ((before, after), _), back in zip(rows, kept, strict=True)],
+            self.stride, self.dilation, self.group,
         )  # fmt: skip
-        return ops.reshape(flat, (n, depth, self.out_channels, self.kernel_size[0], *whole))
-
-    def _spread_over_depth(self, x: Tensor) -> Tensor:
-        """x (N, D, K, KD, P, Q) as (N, K, (D - 1) stride + dilation (KD - 1) + 1, P, Q): the sum along the depth."""
-        kernel, stride, dilation = self.kernel_size[0], self.stride[0], self.dilation[0]
-        zero, total = ops.zeros((), x.dtype), None
-        for tap in range(kernel):
-            part = ops.transpose(x[:, :, :, tap], (0, 2, 1, 3, 4))
-            around = tap * dilation, (kernel - 1 - tap) * dilation
-            part = apply(
-                "pad", part, zero, low=(0, 0, around[0], 0, 0), high=(0, 0, around[1], 0, 0),
-                interior=(0, 0, stride - 1, 0, 0),
-            )  # fmt: skip
-            total = part if total is None else ops.add(total, part)
-        assert total is not None  # a kernel has elements
-        return total
-
-
-def _cut(x: Tensor, cut: list[int], extents: Ints, more: Ints) -> Tensor:
-    """x (N, K, ...) from `cut` on, for `extents` elements and `more`, with zeros where x has ended."""
-    wanted = [extent + extra for extent, extra in zip(extents, more, strict=True)]
-    there = [min(size, had - first) for size, had, first in zip(wanted, x.shape[2:], cut, strict=True)]
-    kept = ops.slice(x, (0, 0, *cut), (*x.shape[:2], *there))
-    missing = [(0, size - had) for size, had in zip(wanted, there, strict=True)]
-    return ops.pad(kept, ((0, 0), (0, 0), *missing))
+        missing = [(0, extra - back) for (_, extra), back in zip(rows, kept, strict=True)]
+        return self.with_bias(ops.pad(result, ((0, 0), (0, 0), *missing)))

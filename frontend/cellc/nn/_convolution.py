@@ -124,16 +124,16 @@ class Convolution(Cell):
         return tuple(found)
 
 
-def conv2d_transpose(
+def transposed_convolution(
     x: Tensor, weight: Tensor, channels: int, extents: Ints, padding: Pairs, strides: Ints, dilation: Ints, groups: int
 ) -> Tensor:
-    """The transpose of conv2d in its input: x (N, K, P, Q) and weight (K, C / groups, R, S) to (N, C, *extents)."""
+    """The transpose of conv2d or conv3d in its input: x (N, K, ...), weight (K, C / group, ...) to (N, C, *extents)."""
     return apply(
-        "conv2d_input_gradient",
+        f"conv{len(extents)}d_input_gradient",
         x,
         weight,
         strides=strides,
-        padding=(*padding[0], *padding[1]),
+        padding=tuple(side for sides in padding for side in sides),
         dilation=dilation,
         groups=groups,
         input_shape=(x.shape[0], channels, *extents),

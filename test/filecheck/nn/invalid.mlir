@@ -226,6 +226,38 @@ func.func @conv2d_weight_gradient(%x: tensor<1x2x8x8xf32>, %g: tensor<1x6x4x4xf3
 
 // -----
 
+// expected-error {{conv3d: the window reaches over 5 elements of D, the padded input has 4 (input [4, 8, 8], kernel [5, 3, 3], padding [0, 0, 0, 0, 0, 0], dilation [1, 1, 1])}}
+func.func @conv3d(%x: tensor<1x1x4x8x8xf32>, %w: tensor<6x1x5x3x3xf32>) {
+  %0 = nn.conv3d %x, %w {strides = [1, 1, 1], padding = [0, 0, 0, 0, 0, 0], dilation = [1, 1, 1], groups = 1} : (tensor<1x1x4x8x8xf32>, tensor<6x1x5x3x3xf32>) -> tensor<1x6x1x6x6xf32>
+  func.return
+}
+
+// -----
+
+// expected-error {{conv3d: strides must have 3 entries, got [1, 1]}}
+func.func @conv3d(%x: tensor<1x1x4x8x8xf32>, %w: tensor<6x1x5x3x3xf32>) {
+  %0 = nn.conv3d %x, %w {strides = [1, 1], padding = [0, 0, 0, 0, 0, 0], dilation = [1, 1, 1], groups = 1} : (tensor<1x1x4x8x8xf32>, tensor<6x1x5x3x3xf32>) -> tensor<1x6x1x6x6xf32>
+  func.return
+}
+
+// -----
+
+// expected-error {{conv3d_input_gradient: gradient is f32[1, 6, 2, 6, 5], expected f32[1, 6, 2, 6, 6] (conv3d of f32[1, 1, 4, 8, 8] and f32[6, 1, 3, 3, 3])}}
+func.func @conv3d_input_gradient(%g: tensor<1x6x2x6x5xf32>, %w: tensor<6x1x3x3x3xf32>) {
+  %0 = nn.conv3d_input_gradient %g, %w {strides = [1, 1, 1], padding = [0, 0, 0, 0, 0, 0], dilation = [1, 1, 1], groups = 1, input_shape = [1, 1, 4, 8, 8]} : (tensor<1x6x2x6x5xf32>, tensor<6x1x3x3x3xf32>) -> tensor<1x1x4x8x8xf32>
+  func.return
+}
+
+// -----
+
+// expected-error {{conv3d_weight_gradient: input must have rank 5, got f32[1, 1, 8, 8]}}
+func.func @conv3d_weight_gradient(%x: tensor<1x1x8x8xf32>, %g: tensor<1x6x2x6x5xf32>) {
+  %0 = nn.conv3d_weight_gradient %x, %g {strides = [1, 1, 1], padding = [0, 0, 0, 0, 0, 0], dilation = [1, 1, 1], groups = 1, weight_shape = [6, 1, 3, 3, 3]} : (tensor<1x1x8x8xf32>, tensor<1x6x2x6x5xf32>) -> tensor<6x1x3x3x3xf32>
+  func.return
+}
+
+// -----
+
 // expected-error {{max_pool2d: padding [2, 0, 0, 0] must be smaller than the kernel [2, 2]}}
 func.func @max_pool2d(%x: tensor<1x1x4x4xf32>) {
   %0, %1 = nn.max_pool2d %x {kernel = [2, 2], strides = [2, 2], padding = [2, 0, 0, 0]} : (tensor<1x1x4x4xf32>) -> (tensor<1x1x3x2xf32>, tensor<1x1x3x2xi32>)

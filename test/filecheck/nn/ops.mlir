@@ -106,6 +106,17 @@ func.func @convolution(%a: tensor<1x1x8x8xf32>, %b: tensor<6x1x5x5xf32>, %c: ten
   func.return
 }
 
+// CHECK-LABEL: func.func @convolution_in_space
+func.func @convolution_in_space(%a: tensor<1x2x4x8x8xf32>, %b: tensor<6x2x3x3x3xf32>, %c: tensor<1x6x4x4x8xf32>) {
+  // CHECK: nn.conv3d %a, %b {strides = [1, 2, 1], padding = [1, 1, 1, 1, 2, 0], dilation = [1, 1, 1], groups = 1} : (tensor<1x2x4x8x8xf32>, tensor<6x2x3x3x3xf32>) -> tensor<1x6x4x4x8xf32>
+  %0 = nn.conv3d %a, %b {strides = [1, 2, 1], padding = [1, 1, 1, 1, 2, 0], dilation = [1, 1, 1], groups = 1} : (tensor<1x2x4x8x8xf32>, tensor<6x2x3x3x3xf32>) -> tensor<1x6x4x4x8xf32>
+  // CHECK: nn.conv3d_input_gradient %c, %b {strides = [1, 2, 1], padding = [1, 1, 1, 1, 2, 0], dilation = [1, 1, 1], groups = 1, input_shape = [1, 2, 4, 8, 8]} : (tensor<1x6x4x4x8xf32>, tensor<6x2x3x3x3xf32>) -> tensor<1x2x4x8x8xf32>
+  %1 = nn.conv3d_input_gradient %c, %b {strides = [1, 2, 1], padding = [1, 1, 1, 1, 2, 0], dilation = [1, 1, 1], groups = 1, input_shape = [1, 2, 4, 8, 8]} : (tensor<1x6x4x4x8xf32>, tensor<6x2x3x3x3xf32>) -> tensor<1x2x4x8x8xf32>
+  // CHECK: nn.conv3d_weight_gradient %a, %c {strides = [1, 2, 1], padding = [1, 1, 1, 1, 2, 0], dilation = [1, 1, 1], groups = 1, weight_shape = [6, 2, 3, 3, 3]} : (tensor<1x2x4x8x8xf32>, tensor<1x6x4x4x8xf32>) -> tensor<6x2x3x3x3xf32>
+  %2 = nn.conv3d_weight_gradient %a, %c {strides = [1, 2, 1], padding = [1, 1, 1, 1, 2, 0], dilation = [1, 1, 1], groups = 1, weight_shape = [6, 2, 3, 3, 3]} : (tensor<1x2x4x8x8xf32>, tensor<1x6x4x4x8xf32>) -> tensor<6x2x3x3x3xf32>
+  func.return
+}
+
 // CHECK-LABEL: func.func @pooling
 func.func @pooling(%a: tensor<1x6x8x8xf32>, %b: tensor<1x6x4x4xf32>, %c: tensor<1x6x4x4xi32>) {
   // CHECK: nn.max_pool2d %a {kernel = [2, 2], strides = [2, 2], padding = [0, 0, 0, 0]} : (tensor<1x6x8x8xf32>) -> (tensor<1x6x4x4xf32>, tensor<1x6x4x4xi32>)

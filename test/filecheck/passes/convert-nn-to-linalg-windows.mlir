@@ -11,6 +11,16 @@ func.func @conv2d(%x : tensor<2x3x8x8xf32>, %w : tensor<4x3x3x3xf32>) -> tensor<
   func.return %0 : tensor<2x4x4x4xf32>
 }
 
+// One more axis is two more loops: one sum of products, and no copy for each place in depth.
+// CHECK-LABEL: func.func @conv3d
+func.func @conv3d(%x : tensor<2x3x4x8x8xf32>, %w : tensor<4x3x2x3x3xf32>) -> tensor<2x4x3x3x6xf32> {
+  // CHECK-NOT:  tensor.insert_slice
+  // CHECK:      linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3, d4, d5, d6, d7, d8) -> (d0, d5, (d2 + d6), ((d3 * 2) + d7), (d4 + d8))>, {{.*}} -> (d1, d5, d6, d7, d8)>, {{.*}} -> (d0, d1, d2, d3, d4)>], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction", "reduction"]} ins(%x, %w
+  %0 = nn.conv3d %x, %w {strides = [1, 2, 1], padding = [0, 0, 0, 0, 0, 0], dilation = [1, 1, 1], groups = 1}
+    : (tensor<2x3x4x8x8xf32>, tensor<4x3x2x3x3xf32>) -> tensor<2x4x3x3x6xf32>
+  func.return %0 : tensor<2x4x3x3x6xf32>
+}
+
 // A group is a loop of its own.
 // CHECK-LABEL: func.func @grouped
 func.func @grouped(%x : tensor<1x4x4x4xf32>, %w : tensor<2x2x2x2xf32>) -> tensor<1x2x3x3xf32> {

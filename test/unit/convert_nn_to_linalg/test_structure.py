@@ -151,24 +151,29 @@ CONVOLUTIONS = [  # input, weight, strides, padding, dilation, groups
     ((1, 1, 4, 5), (1, 1, 2, 2), (1, 2), (4, 0, 0, 3), (1, 1), 1),
     ((1, 2, 9, 14), (2, 2, 3, 3), (2, 4), (1, 2, 3, 1), (2, 6), 1),
     ((2, 3, 7, 8), (3, 1, 3, 3), (2, 2), (1, 1, 1, 1), (1, 1), 3),
+    ((2, 3, 3, 5, 4), (4, 3, 2, 3, 3), (1, 1, 1), (1, 0, 1, 1, 1, 1), (1, 1, 1), 1),
+    ((1, 4, 5, 4, 6), (6, 2, 3, 2, 2), (2, 1, 3), (1, 1, 0, 2, 1, 0), (1, 2, 1), 2),
+    ((2, 3, 4, 5, 4), (3, 1, 2, 3, 2), (2, 2, 1), (0, 1, 1, 1, 0, 0), (2, 1, 1), 3),
+    ((0, 1, 2, 2, 2), (2, 1, 2, 2, 2), (1, 1, 1), (0, 0, 0, 0, 0, 0), (1, 1, 1), 1),
 ]
 
 
 @pytest.mark.parametrize("dtype", ["f32", "f64", "f16", "bf16"])
 @pytest.mark.parametrize("case", CONVOLUTIONS)
-def test_conv2d_and_its_gradients(case: Any, dtype: str) -> None:
+def test_convolutions_and_their_gradients(case: Any, dtype: str) -> None:
     x_shape, w_shape, strides, padding, dilation, groups = case
     attributes = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+    name = f"conv{len(strides)}d"
     x, w = values(x_shape, dtype, scale=1), values(w_shape, dtype, scale=1)
-    check("conv2d", x, w, **attributes)
+    check(name, x, w, **attributes)
     extents = [
         (x_shape[2 + a] + padding[2 * a] + padding[2 * a + 1] - (w_shape[2 + a] - 1) * dilation[a] - 1) // strides[a]
         + 1
-        for a in (0, 1)
+        for a in range(len(strides))
     ]
     gradient = values((x_shape[0], w_shape[0], *extents), dtype, scale=0.5)
-    check("conv2d_input_gradient", gradient, w, **attributes, input_shape=x_shape)
-    check("conv2d_weight_gradient", x, gradient, **attributes, weight_shape=w_shape)
+    check(f"{name}_input_gradient", gradient, w, **attributes, input_shape=x_shape)
+    check(f"{name}_weight_gradient", x, gradient, **attributes, weight_shape=w_shape)
 
 
 POOLS = [  # input, kernel, strides, padding

@@ -16,6 +16,7 @@ PADDED = {"kernel": (3, 3), "strides": (2, 1), "padding": (1, 0, 1, 1)}
 STRIDED = {"kernel": (3, 3), "strides": (2, 2), "padding": (0, 0, 0, 0)}
 SHIFTED = {"kernel": (3, 5), "strides": (2, 2), "padding": (1, 1, 1, 1)}
 CONVOLUTION = {"strides": (2, 1), "padding": (1, 0, 2, 1), "dilation": (1, 2), "groups": 3}
+CUBES = {"strides": (1, 2, 1), "padding": (1, 1, 0, 1, 2, 1), "dilation": (2, 1, 1), "groups": 2}
 DEPTHWISE = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1), "groups": 6}
 
 
@@ -41,6 +42,7 @@ CASES = [
     case("conv2d", image(6), values((9, 2, 3, 2), seed=1), **CONVOLUTION),
     case("conv2d", image(6, "bf16"), values((9, 2, 3, 2), "bf16", seed=1), **CONVOLUTION),
     case("conv2d", image(6), values((6, 1, 3, 3), seed=1, scale=0.5), **DEPTHWISE),
+    case("conv3d", values((2, 6, 7, 9, 21), scale=0.5), values((10, 3, 2, 3, 3), seed=1), **CUBES),
     case("take", values((50, 17)), np.array([[0, 49, 7], [-1, 50, 3]], np.int32)),
     case("reduce_sum", values((300, 70), scale=0.1), axes=(0,), keep_dims=False),
     case("reduce_any", values((30, 70), "bool"), axes=(1,), keep_dims=True),
@@ -63,6 +65,14 @@ def test_convolution_gradients(attributes: dict[str, Any]) -> None:
     gradient = values(definition_of("conv2d").evaluate(x, weight, **attributes).shape, seed=2, scale=0.1)
     check_compiled("conv2d_input_gradient", gradient, weight, **attributes, input_shape=x.shape)
     check_compiled("conv2d_weight_gradient", x, gradient, **attributes, weight_shape=weight.shape)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+def test_gradients_of_conv3d(level: str) -> None:
+    x, weight = values((2, 6, 7, 9, 21), scale=0.5), values((10, 3, 2, 3, 3), seed=1, scale=0.5)
+    gradient = values(definition_of("conv3d").evaluate(x, weight, **CUBES).shape, seed=2, scale=0.1)
+    check_compiled("conv3d_input_gradient", gradient, weight, level=LEVELS[level], **CUBES, input_shape=x.shape)
+    check_compiled("conv3d_weight_gradient", x, gradient, level=LEVELS[level], **CUBES, weight_shape=weight.shape)
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)

@@ -94,17 +94,21 @@ def _convolution() -> list[Case]:
         ((1, 4, 7, 5), (6, 2, 2, 3), (2, 1), (0, 1, 1, 1), (2, 1), 2),
         ((2, 3, 5, 5), (3, 1, 3, 3), (3, 2), (1, 1, 1, 1), (1, 2), 3),
         ((0, 2, 3, 3), (2, 2, 2, 2), (1, 1), (0, 0, 0, 0), (1, 1), 1),
+        ((2, 2, 3, 4, 3), (3, 2, 2, 2, 3), (1, 1, 1), (1, 0, 0, 1, 1, 1), (1, 1, 1), 1),
+        ((1, 4, 5, 3, 4), (2, 2, 2, 3, 2), (2, 1, 3), (0, 1, 1, 1, 2, 0), (2, 1, 1), 2),
+        ((1, 2, 3, 3, 4), (2, 1, 3, 2, 2), (1, 2, 1), (1, 1, 0, 0, 0, 0), (1, 1, 2), 2),
     ]:
+        name = f"conv{len(strides)}d"
         window = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
         extents = [
             (x[2 + a] + padding[2 * a] + padding[2 * a + 1] - (w[2 + a] - 1) * dilation[a] - 1) // strides[a] + 1
-            for a in (0, 1)
+            for a in range(len(strides))
         ]
         g = (x[0], w[0], *extents)
         cases += [
-            Case("conv2d", (x, w), window),
-            Case("conv2d_input_gradient", (g, w), window | {"input_shape": x}),
-            Case("conv2d_weight_gradient", (x, g), window | {"weight_shape": w}),
+            Case(name, (x, w), window),
+            Case(f"{name}_input_gradient", (g, w), window | {"input_shape": x}),
+            Case(f"{name}_weight_gradient", (x, g), window | {"weight_shape": w}),
         ]
     return cases
 

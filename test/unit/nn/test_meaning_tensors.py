@@ -65,6 +65,24 @@ def test_conv2d(strides: tuple, padding: tuple, dilation: tuple, groups: int) ->
     np.testing.assert_allclose(result, _by_element(result.shape, element), atol=1e-12)
 
 
+@pytest.mark.parametrize(("strides", "padding", "dilation", "groups"), [
+    ((1, 1, 1), (0, 0, 0, 0, 0, 0), (1, 1, 1), 1), ((2, 1, 3), (1, 0, 0, 2, 1, 1), (1, 2, 1), 2),
+])  # fmt: skip
+def test_conv3d(strides: tuple, padding: tuple, dilation: tuple, groups: int) -> None:
+    x, w = RNG.normal(size=(2, 4, 4, 5, 6)), RNG.normal(size=(4, 4 // groups, 3, 2, 2))
+    result = _evaluate("conv3d", x, w, strides=strides, padding=padding, dilation=dilation, groups=groups)
+
+    def element(n: int, k: int, *place: int) -> float:
+        total, first = 0.0, k // (4 // groups) * (4 // groups)
+        for c, *tap in np.ndindex(w.shape[1:]):
+            at = [place[a] * strides[a] + tap[a] * dilation[a] - padding[2 * a] for a in range(3)]
+            if all(0 <= i < extent for i, extent in zip(at, x.shape[2:], strict=True)):
+                total += x[(n, first + c, *at)] * w[(k, c, *tap)]
+        return total
+
+    np.testing.assert_allclose(result, _by_element(result.shape, element), atol=1e-12)
+
+
 def _window(x: np.ndarray, at: tuple, kernel: tuple, strides: tuple, padding: tuple) -> dict[int, float]:
     """Position in the window -> value, of what lies inside the input."""
     n, c, row, column = at
