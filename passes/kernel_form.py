@@ -6,7 +6,8 @@ Rules, by `cellc.kind`:
      identity;
   3. reduction: generics whose first `cellc.outer` loops are parallel and of equal extents, and every tensor passed
      between them is indexed by those loops first;
-  4. copy: insert_slices; scatter: a scatter_add; recurrent: an scf.for;
+  4. copy: insert_slices; scatter: a scatter_add; recurrent: an scf.for; collective: the start or the wait of
+     one;
   5. material (tensor.empty, linalg.fill, constants) and one return, and nothing else, stand beside those;
   6. `cellc.in_place` pairs name a result and an argument of one type.
 """
@@ -19,6 +20,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import VerifyException
 
+from cellc.dialects.linalg_ext import AllReduceStartOp, AllReduceWaitOp
 from cellc.passes.linalg_analysis import (
     bare_dim,
     captured_values,
@@ -63,6 +65,8 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
         case "copy" if all(isinstance(op, tensor.InsertSliceOp) for op in work):
             pass
         case "scatter" if [op.name for op in work] == ["linalg_ext.scatter_add"]:
+            pass
+        case "collective" if len(work) == 1 and isinstance(work[0], AllReduceStartOp | AllReduceWaitOp):
             pass
         case "recurrent" if len(work) == 1 and isinstance(work[0], scf.ForOp):
             pass

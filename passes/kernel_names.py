@@ -30,7 +30,7 @@ def kernel_hint(ops: list[Operation]) -> str:
 def _other(ops: list[Operation]) -> str:
     if isinstance(ops[0], tensor.InsertSliceOp):
         return "concat" if sum(isinstance(op, tensor.InsertSliceOp) for op in ops) > 1 else "pad"
-    return "recurrent" if isinstance(ops[0], scf.ForOp) else "scatter_add"
+    return "recurrent" if isinstance(ops[0], scf.ForOp) else ops[0].name.partition(".")[2]
 
 
 def _word(op: GenericOp) -> str:

@@ -1,4 +1,7 @@
-"""The order of the host function: kernels and host ops after what they need, else as in the program."""
+"""The order of the host function: kernels and host ops after what they need, else as in the program.
+
+Collectives are spread: other kernels run while processes exchange data.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from heapq import heappop, heappush
 
 from xdsl.ir import Block, Operation
 
+from cellc.dialects.linalg_ext import AllReduceStartOp, AllReduceWaitOp
 from cellc.passes.dispatch_clusters import Cluster, Clusters, is_host_op, is_material
 from cellc.passes.linalg_analysis import values_read
 
@@ -14,9 +18,7 @@ def scheduled(clusters: Clusters, block: Block) -> list[Cluster | Operation]:
     """Clusters and host ops in an order that respects their uses, else as in the program."""
     position = {op: i for i, op in enumerate(block.ops)}
     nodes: list[Cluster | Operation] = [*clusters.all, *(op for op in block.ops if is_host_op(op))]
-    rank = {
-        node: max(position[op] for op in node.ops) if isinstance(node, Cluster) else position[node] for node in nodes
-    }
+    rank = {node: _rank(node, position) for node in nodes}
     waiting: dict[Cluster | Operation, int] = {}
     users: dict[Cluster | Operation, list[Cluster | Operation]] = {node: [] for node in nodes}
     for node in nodes:
@@ -38,6 +40,17 @@ def scheduled(clusters: Clusters, block: Block) -> list[Cluster | Operation]:
     if len(order) < len(nodes):
         raise ValueError("kernels depend on each other in a circle")
     return order
+
+
+def _rank(node: Cluster | Operation, position: dict[Operation, int]) -> float:
+    """What goes first of all that can go: collectives begin as soon, and are waited for as late, as possible."""
+    if not isinstance(node, Cluster):
+        return position[node]
+    if isinstance(node.ops[0], AllReduceStartOp):
+        return -1
+    if isinstance(node.ops[0], AllReduceWaitOp):
+        return len(position) + position[node.ops[0]]
+    return max(position[op] for op in node.ops)
 
 
 def _defining_ops(node: Cluster | Operation) -> list[Operation]:

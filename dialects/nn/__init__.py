@@ -5,6 +5,7 @@ derived from the definitions are in `cellc.dialects.nn.ir`.
 """
 
 from cellc.dialects.nn import (  # the families, imported to register their ops
+    collective,
     contraction,
     convolution,
     elementwise,
@@ -39,7 +40,7 @@ from cellc.dialects.nn.definition import (
 
 FAMILIES = (
     unary, elementwise, contraction, convolution, pooling, normalization,
-    reduction, shape, indexing, rnn, gru, lstm, random, gradient,
+    reduction, shape, indexing, rnn, gru, lstm, random, collective, gradient,
 )  # fmt: skip
 
 __all__ = [

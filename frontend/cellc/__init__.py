@@ -12,8 +12,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "common", "compat", "context", "dataset", "dialects", "dtype", "initializer", "log", "nn", "ops", "passes",
-    "runtime", "targets", "tools", "trace", "train",
+    "common", "communication", "compat", "context", "dataset", "dialects", "dtype", "initializer", "log", "nn", "ops",
+    "passes", "runtime", "targets", "tools", "trace", "train",
 )  # fmt: skip
 
 _DTYPES = (
@@ -53,6 +53,10 @@ _NAMES = {
     "LossScaleManager": "cellc.train",
     "build_train_network": "cellc.train",
     "auto_mixed_precision": "cellc.train",
+    "ParallelMode": "cellc.communication",
+    "set_auto_parallel_context": "cellc.communication",
+    "get_auto_parallel_context": "cellc.communication",
+    "reset_auto_parallel_context": "cellc.communication",
     "profile": "cellc.profiling",
     "COOTensor": "cellc.sparse_tensor",
     "CSRTensor": "cellc.sparse_tensor",

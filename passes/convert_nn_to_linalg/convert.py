@@ -15,6 +15,7 @@ from cellc.dialects.nn.definition import TensorType
 from cellc.dialects.nn.gradient import DERIVATIVES
 from cellc.dialects.nn.ir import NNOperation, tensor_type
 from cellc.passes.convert_nn_to_linalg import (  # noqa: F401  (the families, imported to register their rules)
+    collective,
     contraction,
     convolution,
     elementwise,

@@ -1,6 +1,7 @@
 """The pass `differentiate`: reverse and forward mode over `nn`, rules in one file per family."""
 
 from cellc.passes.differentiate import (  # the families, imported to register their rules
+    collective,
     contraction,
     convolution,
     elementwise,
@@ -26,6 +27,7 @@ from cellc.passes.differentiate.transform import DifferentiatePass
 
 RULE_FAMILIES = (
     unary, elementwise, contraction, convolution, pooling, normalization, reduction, shape, indexing, rnn, gru, lstm,
+    collective,
 )  # fmt: skip
 
 __all__ = [

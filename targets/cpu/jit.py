@@ -10,6 +10,8 @@ from functools import cache
 
 from llvmlite import binding as llvm
 
+from cellc.runtime.collectives import Collective, is_note
+
 # Where objects for CPU levels without an instruction for it find rounding (libm) and f16 conversions (libgcc).
 _LIBRARIES = ("libm.so.6", "libgcc_s.so.1")
 _ELF_MACHINES = {"x86_64": 62, "AMD64": 62, "aarch64": 183, "arm64": 183}
@@ -46,11 +48,16 @@ def _check_machine(name: str, data: bytes) -> None:
 def load(objects: Mapping[str, bytes]) -> dict[str, int]:
     """Loads object files, each defining the function it is listed under; the functions' addresses.
 
-    Names are local to one call, and may be used again in the next.
+    Names are local to one call, and may be used again in the next. The note of a collective stands for a function of
+    the runtime.
 
     Raises:
         LoadError: A symbol is missing, or an object is damaged or for another machine.
     """
+    notes = {name: data for name, data in objects.items() if is_note(data)}
+    if notes:
+        found = {name: Collective.from_text(data.decode()).address() for name, data in notes.items()}
+        return found | load({name: data for name, data in objects.items() if name not in notes})
     if not objects:
         return {}
     library = llvm.JITLibraryBuilder()

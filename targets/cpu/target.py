@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from xdsl.dialects import func
+from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.linalg import ops as linalg
 
 from cellc.targets.cpu.chain import write_reduction_kernel
+from cellc.targets.cpu.collective import collective_code
 from cellc.targets.cpu.contraction import write_contraction_kernel
 from cellc.targets.cpu.copy import write_copy_kernel
 from cellc.targets.cpu.elementwise import write_elementwise
@@ -47,6 +49,8 @@ class CpuTarget:
 
     def emit_kernel(self, kernel: func.FuncOp) -> KernelCode:
         """Returns the MLIR text of one kernel. Raises UnsupportedKernelError."""
+        if kernel.attributes.get("cellc.kind") == StringAttr("collective"):
+            return collective_code(kernel)
         writer = KernelWriter(kernel, self.level)
         kind = writer.attribute("kind")
         if not isinstance(kind, str) or kind not in _KINDS:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from cellc.passes.mlir import bindings_version
 from cellc.passes.stage_times import stage
+from cellc.runtime.collectives import is_note
 from cellc.targets.cpu import cache as disk
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.worker import KernelError, Worker, WorkerDiedError
@@ -199,7 +200,11 @@ class KernelCompiler:
         self._batch.__exit__()
 
     def add(self, kernel: KernelCode) -> None:
-        """Looks the kernel up, or has it compiled."""
+        """Looks the kernel up, or has it compiled; a collective is its note."""
+        if is_note(kernel.text):
+            self._found[len(self._keys)] = kernel.text.encode()
+            self._keys.append("")
+            return
         key = disk.key("object", repr(self._level), toolchain(), kernel.name, kernel.text)
         content = disk.get(key)
         if content is None:

@@ -359,6 +359,8 @@ OPS: dict[str, Callable[[Operation, Values], list[Any]]] = {
     "tensor.extract_slice": _extract_slice,
     "tensor.insert_slice": _insert_slice,
     "linalg_ext.scatter_add": _scatter_add,
+    "linalg_ext.all_reduce_start": lambda op, values: [values[op.src]],
+    "linalg_ext.all_reduce_wait": lambda op, values: [values[op.src]],
     "linalg_ext.after": _reshape,
     "scf.for": _for,
     "linalg.generic": _generic,

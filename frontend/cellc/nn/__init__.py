@@ -53,6 +53,7 @@ from cellc.nn._flatten import Flatten as Flatten
 from cellc.nn._focal_loss import FocalLoss as FocalLoss
 from cellc.nn._ftrl import FTRL as FTRL
 from cellc.nn._get_next import GetNextSingleOp as GetNextSingleOp
+from cellc.nn._grad_reducer import DistributedGradReducer as DistributedGradReducer
 from cellc.nn._gradient_cells import ForwardValueAndGrad as ForwardValueAndGrad
 from cellc.nn._gradient_cells import WithGradCell as WithGradCell
 from cellc.nn._graph_cell import GraphCell as GraphCell

@@ -22,6 +22,7 @@ class _BatchNorm(Cell):
     moving_mean: Parameter
     moving_variance: Parameter
     _axes: ClassVar[tuple[tuple[str, ...], ...]]
+    _statistics: Any = None  # what computes mean and variance instead of ops.moments
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class _BatchNorm(Cell):
             training=of_batch,
             momentum=1 - self.momentum,
             eps=self.eps,
+            statistics=self._statistics,
         )
 
     def extend_repr(self) -> str:

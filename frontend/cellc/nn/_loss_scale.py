@@ -165,6 +165,7 @@ class TrainOneStepWithLossScaleCell(TrainOneStepCell):
         seed = ops.mul(ops.ones_like(loss), ops.cast(ops.reshape(scale, ()), loss.dtype))
         gradients = tuple(_divided(found, scale) for found in gradient(loss, seed, weights))
         gradients = self.grad_reducer(gradients)
+        # Of the reduced gradients: what overflows in one process overflows in all, so all leave the step out.
         overflow = self.get_overflow_status(False, gradients)
         skip = self.process_loss_scale(overflow)
         with assigning_where(ops.logical_not(skip)):

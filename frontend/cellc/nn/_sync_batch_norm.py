@@ -1,22 +1,26 @@
-"""Batch normalization over the batches of a group of processes; here the group is this process."""
+"""Batch normalization over the batches of a group of processes."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+from cellc import communication, ops
 from cellc.errors import bad_argument
 from cellc.nn._batch_norm import _BatchNorm
 from cellc.ops import _validate
+from cellc.tensor import Tensor
 
 
 class SyncBatchNorm(_BatchNorm):
     """gamma (x - mean) / sqrt(variance + eps) + beta for each channel, with the statistics of a group of processes.
 
-    A program of cellc is one process, of rank 0, so that the group's statistics are those of its batch. Formula and
-    the other arguments are those of BatchNorm2d.
+    The statistics are those of the batches of all processes of the group together, whatever their sizes; before
+    `communication.init` a process is alone. Formula and the other arguments are those of BatchNorm2d.
 
     Args:
-        process_groups: lists of the ranks that share statistics; None for all ranks in one group.
+        process_groups: lists of the ranks that share statistics; None for all ranks in one group. A process that is in
+            none of them is alone.
 
     Inputs:
         x: a Tensor of shape (N, C) or (N, C, H, W).
@@ -55,6 +59,8 @@ class SyncBatchNorm(_BatchNorm):
         if process_groups is not None:
             _check_ranks(process_groups, self.cls_name)
         self.process_groups = process_groups
+        group = _own_group(process_groups)
+        self._statistics = None if group is None else functools.partial(_group_moments, group)
 
 
 def _check_ranks(groups: Any, owner: str) -> None:
@@ -62,19 +68,45 @@ def _check_ranks(groups: Any, owner: str) -> None:
         _validate.of_type(f"process_groups[{number}]", group, list, owner)
     ranks = [rank for group in groups for rank in group]
     for rank in ranks:
-        _validate.int_in("process_groups", rank, 0, 0, owner)
+        _validate.int_in("process_groups", rank, 0, communication.world_size() - 1, owner)
     if len(set(ranks)) != len(ranks):
         raise bad_argument(ValueError, f"For '{owner}', 'process_groups' must not name a rank twice, but got {groups}.")
+
+
+def _own_group(groups: list[list[int]] | None) -> str | None:
+    """The name of this process's group, which is made where there is none yet; None for a process alone."""
+    if communication.world_size() == 1:
+        return None
+    if groups is None:
+        return communication.WORLD_GROUP
+    rank = communication.get_rank()
+    ranks = next((sorted(group) for group in groups if rank in group), [rank])
+    if len(ranks) == 1:
+        return None
+    name = f"ranks_{'_'.join(map(str, ranks))}"
+    if not communication.is_member(name):
+        communication.create_group(name, ranks)
+    return name
+
+
+def _group_moments(group: str, x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance of each channel over the batches of a group."""
+    count = ops.fill(x.dtype, (1,), float(x.size // x.shape[1]))
+    sums = ops.all_reduce(ops.concat((ops.reduce_sum(x, axes), count)), group=group)
+    total = sums[x.shape[1] :]
+    mean = ops.div(sums[: x.shape[1]], total)
+    centered = ops.sub(x, ops.reshape(mean, (x.shape[1],) + (1,) * (x.ndim - 2)))
+    return mean, ops.div(ops.all_reduce(ops.reduce_sum(ops.square(centered), axes), group=group), total)
 
 
 class GlobalBatchNorm(_BatchNorm):
     """SyncBatchNorm under its former name, with groups of one size; MindSpore deprecates it.
 
-    A program of cellc is one process, so that each group is one batch, whatever `device_num_each_group` says. Formula
-    and the other arguments are those of BatchNorm2d.
+    Ranks 0 to n - 1 are the first group of n, and so on; before `communication.init` a process is alone. Formula and
+    the other arguments are those of BatchNorm2d.
 
     Args:
-        device_num_each_group: size of a group, at least 2.
+        device_num_each_group: n, the size of a group, at least 2.
 
     Inputs:
         x: a Tensor of shape (N, C) or (N, C, H, W).
@@ -116,3 +148,12 @@ class GlobalBatchNorm(_BatchNorm):
                 f"For '{self.cls_name}', 'device_num_each_group' must be at least 2, but got {device_num_each_group}.",
             )
         self.group_device_num = device_num_each_group
+        size = communication.world_size()
+        if size > 1 and size % device_num_each_group:
+            message = (
+                f"For '{self.cls_name}', 'device_num_each_group' {device_num_each_group} must divide {size} processes."
+            )
+            raise bad_argument(ValueError, message)
+        firsts = range(0, size, device_num_each_group)
+        group = _own_group([list(range(first, first + device_num_each_group)) for first in firsts])
+        self._statistics = None if group is None else functools.partial(_group_moments, group)

@@ -8,6 +8,7 @@ from cellc import dtype as dtypes
 from cellc import ops
 from cellc.errors import bad_argument
 from cellc.nn._cell import Cell
+from cellc.nn._grad_reducer import data_parallel_reducer
 from cellc.nn._optimizer import Optimizer
 from cellc.ops import _validate
 from cellc.parameter import Parameter
@@ -85,6 +86,8 @@ class WithEvalCell(Cell):
 class TrainOneStepCell(Cell):
     """One training step: loss, gradients and update, compiled as one program.
 
+    In data-parallel mode (`set_auto_parallel_context`) the gradients are reduced over all processes.
+
     Args:
         network: a Cell that returns the loss, often a WithLossCell.
         optimizer: updates its parameters in place.
@@ -115,7 +118,7 @@ class TrainOneStepCell(Cell):
         self.sens = sens
         # For subclasses that write construct anew, as MindSpore's tutorials do.
         self.grad = ops.GradOperation(get_by_list=True, sens_param=True)
-        self.grad_reducer = ops.identity
+        self.grad_reducer = data_parallel_reducer(self.weights)
 
     def construct(self, *inputs: Any) -> Tensor:
         weights = [snapshot(weight) for weight in self.weights]

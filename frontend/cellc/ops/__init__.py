@@ -41,6 +41,9 @@ from cellc.ops._arithmetic import sqrt as sqrt
 from cellc.ops._arithmetic import square as square
 from cellc.ops._arithmetic import squared_difference as squared_difference
 from cellc.ops._arithmetic import sub as sub
+from cellc.ops._collective import AllReduce as AllReduce
+from cellc.ops._collective import ReduceOp as ReduceOp
+from cellc.ops._collective import all_reduce as all_reduce
 from cellc.ops._comparison import equal as equal
 from cellc.ops._comparison import greater as greater
 from cellc.ops._comparison import greater_equal as greater_equal

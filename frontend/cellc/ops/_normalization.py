@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cellc.arithmetic import as_tensor, cast
 from cellc.dtype import float32, float64
 from cellc.errors import bad_argument
@@ -38,12 +40,13 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    statistics: Callable[[Tensor, tuple[int, ...]], tuple[Tensor, Tensor]] | None = None,
 ) -> Tensor:
     """weight (x - mean) / sqrt(variance + eps) + bias for each channel, axis 1; the other four have shape (C,).
 
     With `training`, mean and biased variance are those of the batch, and the Parameters `running_mean` and
     `running_var` become (1 - momentum) * running + momentum * batch. Otherwise the running ones are used. Computed in
-    float32 (float64 for float64), returned in the dtype of `input_x`.
+    float32 (float64 for float64), returned in the dtype of `input_x`. `statistics` stands for `moments`.
 
     Raises:
         TypeError: `input_x` does not hold floats, or with `training` a running statistic is no Parameter.
@@ -62,7 +65,8 @@ def batch_norm(
     wide = _wide(x)
     mean, variance = running_mean, running_var
     if training:
-        mean, variance = moments(wide, tuple(axis for axis in range(x.ndim) if axis != 1))
+        axes = tuple(axis for axis in range(x.ndim) if axis != 1)
+        mean, variance = (statistics or moments)(wide, axes)
         _move(running_mean, mean, momentum)
         _move(running_var, variance, momentum)
     scale = mul(cast(weight, wide.dtype), rsqrt(add(cast(variance, wide.dtype), eps)))

@@ -85,6 +85,7 @@ def _levels(options: argparse.Namespace) -> tuple[CpuLevel, ...]:
 def _link(loaded: LoadedGraph, options: argparse.Namespace, link: Callable[..., object]) -> None:
     from cellc.folding import build_folded
     from cellc.runtime import Variant
+    from cellc.runtime.collectives import is_note
     from cellc.runtime.fold import without_unused_parameters
 
     output = _output(options)
@@ -95,6 +96,8 @@ def _link(loaded: LoadedGraph, options: argparse.Namespace, link: Callable[..., 
         for (level, _, artifact), program in zip(built, programs, strict=True):
             objects = []
             for name in (kernel.name for kernel in program.kernels):
+                if is_note(artifact.objects[name]):
+                    raise UsageError("a program of several processes needs MPI: a binary has no collectives")
                 objects.append(Path(folder, f"{level.name}_{name}.o"))
                 objects[-1].write_bytes(artifact.objects[name])
             variants.append(Variant(level.name, program, objects))

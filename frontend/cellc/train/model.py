@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
+from cellc import communication
 from cellc.errors import bad_argument
 from cellc.nn import Cell, GraphCell, Optimizer, WithEvalCell, WithLossCell
 from cellc.nn.metrics import Loss, get_metrics
@@ -182,10 +183,14 @@ class Model:
             optimizer=self._optimizer or getattr(self._train_network, "optimizer", None), epoch_num=epoch,
             batch_num=steps, mode="train", train_dataset=dataset, cur_epoch_num=initial_epoch,
             cur_step_num=initial_epoch * steps, list_callback=found, dataset_sink_mode=False, metrics={},
-            net_outputs=None, train_dataset_element=None, parallel_mode="stand_alone", device_number=1,
+            net_outputs=None, train_dataset_element=None,
+            parallel_mode=communication.get_auto_parallel_context("parallel_mode"),
+            device_number=communication.world_size(),
         )  # fmt: skip
         context = RunContext(run)
         self._train_network.set_train()
+        if communication.get_auto_parallel_context("parameter_broadcast"):
+            communication.broadcast_parameters(self._train_network.get_parameters())
         with closing(_again_and_again(dataset)) as batches, CallbackManager(found, "train") as manager:
             manager.call("begin", context)
             for number in range(initial_epoch + 1, epoch + 1):

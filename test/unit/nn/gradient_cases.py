@@ -233,7 +233,12 @@ def _recurrent() -> list[Case]:
     return cases
 
 
+def _collective() -> list[Case]:
+    """Of a process alone; of several, see test/endtoend/test_processes.py."""
+    return [Case("all_reduce", ((3, 2),), {"reduction": reduction, "group": "world"}) for reduction in ("sum", "prod")]
+
+
 CASES = [
     *_unary(), *_elementwise(), *_contraction(), *_convolution(), *_pooling(), *_reduction(), *_shape(), *_indexing(),
-    *_recurrent(),
+    *_recurrent(), *_collective(),
 ]  # fmt: skip

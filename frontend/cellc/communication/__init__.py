@@ -1,0 +1,23 @@
+"""Groups of processes that train together."""
+
+from cellc.communication.management import HCCL_WORLD_COMM_GROUP as HCCL_WORLD_COMM_GROUP
+from cellc.communication.management import NCCL_WORLD_COMM_GROUP as NCCL_WORLD_COMM_GROUP
+from cellc.communication.management import WORLD_GROUP as WORLD_GROUP
+from cellc.communication.management import GlobalComm as GlobalComm
+from cellc.communication.management import broadcast_parameters as broadcast_parameters
+from cellc.communication.management import check_ranks as check_ranks
+from cellc.communication.management import checked_group as checked_group
+from cellc.communication.management import create_group as create_group
+from cellc.communication.management import destroy_group as destroy_group
+from cellc.communication.management import get_group_size as get_group_size
+from cellc.communication.management import get_local_rank as get_local_rank
+from cellc.communication.management import get_local_rank_size as get_local_rank_size
+from cellc.communication.management import get_rank as get_rank
+from cellc.communication.management import init as init
+from cellc.communication.management import is_member as is_member
+from cellc.communication.management import release as release
+from cellc.communication.management import world_size as world_size
+from cellc.communication.parallel_context import ParallelMode as ParallelMode
+from cellc.communication.parallel_context import get_auto_parallel_context as get_auto_parallel_context
+from cellc.communication.parallel_context import reset_auto_parallel_context as reset_auto_parallel_context
+from cellc.communication.parallel_context import set_auto_parallel_context as set_auto_parallel_context

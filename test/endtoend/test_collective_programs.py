@@ -1,0 +1,73 @@
+"""Collectives of a process alone, and how their commands are ordered; see test/endtoend/test_processes.py."""
+
+import numpy as np
+import pytest
+
+import cellc
+from cellc import Tensor, communication, nn, ops
+from cellc.nn import _grad_reducer
+
+
+class Two(nn.Cell):
+    """Two reductions, and work that needs neither."""
+
+    def construct(self, x, y):
+        first = ops.all_reduce(ops.exp(x))
+        return first + ops.all_reduce(ops.sin(y)), ops.matmul(x, y)
+
+
+def test_a_process_alone_keeps_its_values():
+    x = np.random.default_rng(0).random((4, 4), np.float32)
+    total, product = Two()(Tensor(x), Tensor(x))
+    np.testing.assert_allclose(total.asnumpy(), np.exp(x) + np.sin(x), rtol=1e-5)
+    np.testing.assert_allclose(product.asnumpy(), x @ x, rtol=1e-5)
+
+
+def test_collectives_begin_early_and_are_waited_for_late():
+    x = Tensor(np.ones((4, 4), np.float32))
+    calls = [line.split("@")[1].split("(")[0].split("_", 2)[2]
+             for line in str(Two().lower(x, x).kernels).splitlines() if "func.call" in line]  # fmt: skip
+    assert calls.index("exp") + 1 == calls.index("all_reduce_start")
+    assert calls.index("matmul") < calls.index("all_reduce_wait")
+    assert [name for name in calls if "all_reduce" in name] == ["all_reduce_start"] * 2 + ["all_reduce_wait"] * 2
+
+
+def test_gradients_are_sent_while_others_are_computed(monkeypatch):
+    monkeypatch.setattr(_grad_reducer, "BUCKET_BYTES", 1)
+    cellc.set_auto_parallel_context(parallel_mode="data_parallel")
+    try:
+        net = nn.SequentialCell([nn.Dense(4, 8), nn.ReLU(), nn.Dense(8, 2)])
+        loss = nn.WithLossCell(net, nn.MSELoss())
+        step = nn.TrainOneStepCell(loss, nn.SGD(net.trainable_params(), 0.1))
+    finally:
+        cellc.reset_auto_parallel_context()
+    kernels = step.lower(Tensor(np.ones((3, 4), np.float32)), Tensor(np.ones((3, 2), np.float32))).kernels
+    calls = [line for line in str(kernels).splitlines() if "func.call" in line]
+    starts = [at for at, call in enumerate(calls) if "all_reduce_start" in call]
+    waits = [at for at, call in enumerate(calls) if "all_reduce_wait" in call]
+    assert len(starts) == len(waits) == 4
+    assert any("matmul" in calls[at] for at in range(starts[0], starts[-1]))
+    assert max(starts) < min(waits)
+
+
+@pytest.mark.parametrize("op", ["sum", "prod", "min", "max"])
+def test_gradients_of_a_process_alone(op):
+    assert float(ops.grad(lambda x: ops.all_reduce(x, op) * 3.0)(Tensor(2.0))) == 3.0
+
+
+def test_a_binary_has_no_collectives(tmp_path):
+    from cellc.tools.main import main
+
+    class Net(nn.Cell):
+        def construct(self, x):
+            return ops.all_reduce(x)
+
+    cellc.export(Net(), Tensor([1.0]), file_name=str(tmp_path / "net.cellir"))
+    assert main(["compile", str(tmp_path / "net.cellir"), "-o", str(tmp_path / "net")]) == 2
+
+
+def test_before_init():
+    with pytest.raises(RuntimeError, match=r"communication\.init"):
+        communication.get_rank()
+    assert communication.world_size() == 1
+    assert communication.get_auto_parallel_context("device_num") == 1
