@@ -59,3 +59,30 @@ func.func @after(%x : tensor<4xf32>) {
   %0 = linalg_ext.after %x, %x : tensor<4xf32>, tensor<4xf32> -> tensor<3xf32>
   func.return
 }
+
+// -----
+
+// C1
+func.func @f(%x : tensor<4xf32>) {
+  // expected-error {{reduction must be one of sum, prod, min, max, got mean}}
+  %p = linalg_ext.all_reduce_start "mean" of "world" %x : tensor<4xf32> -> tensor<4xf32>
+  func.return
+}
+
+// -----
+
+// C2
+func.func @f(%x : tensor<4xf32>) {
+  // expected-error {{the result is tensor<3xf32>, the source is tensor<4xf32>}}
+  %p = linalg_ext.all_reduce_start "sum" of "world" %x : tensor<4xf32> -> tensor<3xf32>
+  func.return
+}
+
+// -----
+
+// C1
+func.func @f(%x : tensor<4xf32>) {
+  // expected-error {{the result is tensor<4xf64>, the source is tensor<4xf32>}}
+  %p = linalg_ext.all_reduce_wait %x : tensor<4xf32> -> tensor<4xf64>
+  func.return
+}

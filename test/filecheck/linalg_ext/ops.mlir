@@ -20,3 +20,12 @@ func.func @after(%x : tensor<4x3xf32>, %t : tensor<2xf32>) -> tensor<4x3xf32> {
   %0 = linalg_ext.after %x, %t : tensor<4x3xf32>, tensor<2xf32> -> tensor<4x3xf32>
   func.return %0 : tensor<4x3xf32>
 }
+
+// CHECK-LABEL: func.func @all_reduce
+func.func @all_reduce(%x : tensor<4x3xf32>) -> tensor<4x3xf32> {
+  // CHECK: %[[P:.*]] = linalg_ext.all_reduce_start "sum" of "world" %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  %p = linalg_ext.all_reduce_start "sum" of "world" %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  // CHECK: linalg_ext.all_reduce_wait %[[P]] : tensor<4x3xf32> -> tensor<4x3xf32>
+  %r = linalg_ext.all_reduce_wait %p : tensor<4x3xf32> -> tensor<4x3xf32>
+  func.return %r : tensor<4x3xf32>
+}

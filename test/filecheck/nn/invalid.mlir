@@ -599,3 +599,19 @@ func.func @tangent(%y: tensor<f32>, %v: tensor<2xf32>) {
   %0 = nn.tangent %y, %y, %v {outputs = 1} : (tensor<f32>, tensor<f32>, tensor<2xf32>) -> tensor<f32>
   func.return
 }
+
+// -----
+
+// expected-error {{all_reduce: reduction must be one of sum, prod, min, max, got 'mean'}}
+func.func @all_reduce(%x: tensor<2xf32>) {
+  %0 = nn.all_reduce %x {reduction = "mean", group = "world"} : (tensor<2xf32>) -> tensor<2xf32>
+  func.return
+}
+
+// -----
+
+// expected-error {{all_reduce: group must be letters, digits and underscores, got 'a b'}}
+func.func @all_reduce(%x: tensor<2xf32>) {
+  %0 = nn.all_reduce %x {reduction = "sum", group = "a b"} : (tensor<2xf32>) -> tensor<2xf32>
+  func.return
+}

@@ -252,3 +252,10 @@ func.func @gradient(%a: tensor<f32>, %b: tensor<f32>, %c: tensor<2xf32>, %d: ten
   %m1 = nn.tangent %a, %c, %c {outputs = 1} : (tensor<f32>, tensor<2xf32>, tensor<2xf32>) -> tensor<f32>
   func.return
 }
+
+// CHECK-LABEL: func.func @collective
+func.func @collective(%a: tensor<2x3xf32>) {
+  // CHECK: nn.all_reduce %a {reduction = "max", group = "two"} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %0 = nn.all_reduce %a {reduction = "max", group = "two"} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  func.return
+}
