@@ -35,10 +35,12 @@ class GetNextSingleOp(Cell):
             another Cell or a compiled function.
 
     Examples:
-        >>> queue = dataset.device_que()
+        >>> rows = dataset.NumpySlicesDataset(np.arange(3.0), ["x"], shuffle=False)
+        >>> queue = rows.device_que()
         >>> queue.send()
-        >>> next_row = nn.GetNextSingleOp(dataset.output_types(), dataset.output_shapes(), queue.queue_name)
-        >>> data, label = next_row()
+        >>> next_row = nn.GetNextSingleOp(rows.output_types(), rows.output_shapes(), queue.queue_name)
+        >>> [float(next_row()[0]) for _ in range(3)]
+        [0.0, 1.0, 2.0]
     """
 
     def __init__(self, dataset_types: Sequence[Any], dataset_shapes: Sequence[Any], queue_name: str) -> None:
