@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -51,18 +52,34 @@ def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
     Raises:
         OSError: the file cannot be written; one that was there before is as it was.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    beside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}.part")
     try:
-        with beside.open("xb") as file:
+        # A file of this name is what a killed process with our number left.
+        with beside.open("wb") as file:
             _write_into(file, path, arrays)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
+        _remove_left_overs(path)
     except OSError as error:
         raise OSError(error.errno, f"cannot write {path}: {error.strerror}") from None
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def _remove_left_overs(path: Path) -> None:
+    """Removes what processes of this machine left that were killed while they wrote the file."""
+    begin = f".{path.name}.{socket.gethostname()}."
+    for found in os.scandir(path.parent):
+        process = found.name.removeprefix(begin).partition(".")[0]
+        if found.name.startswith(begin) and found.name.endswith(".part") and process.isdecimal():
+            try:
+                os.kill(int(process), 0)
+            except ProcessLookupError:
+                Path(found.path).unlink(missing_ok=True)
+            except OSError:
+                continue  # somebody else's process, which is alive
 
 
 def _write_into(file: IO[bytes], path: Path, arrays: dict[str, np.ndarray]) -> None:

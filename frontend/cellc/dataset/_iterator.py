@@ -30,9 +30,11 @@ class TupleIterator:
         dataset: the dataset.
         num_epochs: how many times; -1 for without end.
         output_numpy: whether to give NumPy arrays and not Tensors.
+        first_epoch: how many times over the dataset to leave out before: training that is resumed sees the same order
+            of rows and the same random transforms as training that was not interrupted.
     """
 
-    def __init__(self, dataset: Dataset, num_epochs: int, output_numpy: bool) -> None:
+    def __init__(self, dataset: Dataset, num_epochs: int, output_numpy: bool, first_epoch: int = 0) -> None:
         owner = "create_iterator"
         _validate.integer("num_epochs", num_epochs, owner)
         if num_epochs < 1 and num_epochs != -1:
@@ -43,7 +45,7 @@ class TupleIterator:
         self._rows: queue.Queue[Any] = queue.Queue(config.get_prefetch_size())
         self._stopped = threading.Event()
         seed = fresh_seed(config.get_seed())
-        arguments = (dataset, num_epochs, seed, self._rows, self._stopped)
+        arguments = (dataset, first_epoch, num_epochs, seed, self._rows, self._stopped)
         self._left = num_epochs
         self._thread = threading.Thread(target=_read, args=arguments, name="cellc-dataset", daemon=True)
         self._thread.start()
@@ -80,14 +82,14 @@ class DictIterator(TupleIterator):
         return dict(zip(self._columns, super()._given(row), strict=True))
 
 
-def _read(dataset: Any, epochs: int, seed: int, rows: queue.Queue[Any], stopped: threading.Event) -> None:
+def _read(dataset: Any, first: int, epochs: int, seed: int, rows: queue.Queue[Any], stopped: threading.Event) -> None:
     """Puts rows, and an end after each time over the dataset, until somebody stops it."""
     from cellc.dataset.dataset import Pass
 
     try:
         epoch = 0
         while epoch != epochs and not stopped.is_set():
-            for row in _until(stopped, dataset.rows(Pass(seed, epoch))):
+            for row in _until(stopped, dataset.rows(Pass(seed, first + epoch))):
                 _put(rows, row, stopped)
             _put(rows, _END, stopped)
             epoch += 1

@@ -7,7 +7,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cellc.dataset.transfer import TransferDataset
 
 Row = tuple[np.ndarray, ...]
+_Item = TypeVar("_Item")
 
 
 class Pass(NamedTuple):
@@ -49,6 +50,17 @@ class Dataset(ABC):
     @abstractmethod
     def get_dataset_size(self) -> int:
         """How many rows, or batches, one time over the dataset gives."""
+
+    def arrays(self) -> tuple[np.ndarray, ...] | None:
+        """Arrays, one for each column, whose elements are the rows; None where rows are made one by one.
+
+        A dataset that has them also says which rows it gives: `batch` then takes all rows of a batch at once.
+        """
+        return None
+
+    def numbers(self, time: Pass) -> Iterator[int]:
+        """Where in `arrays` the rows are that `rows` gives, in the same order."""
+        raise NotImplementedError(f"{type(self).__name__} has no arrays")
 
     def get_col_names(self) -> list[str]:
         """The names of the columns."""
@@ -278,15 +290,24 @@ class _Shuffled(Dataset):
         return self._inputs[0].get_dataset_size()
 
     def rows(self, time: Pass) -> Iterator[Row]:
+        return self._drawn(self._inputs[0].rows(time), time)
+
+    def arrays(self) -> tuple[np.ndarray, ...] | None:
+        return self._inputs[0].arrays()
+
+    def numbers(self, time: Pass) -> Iterator[int]:
+        return self._drawn(self._inputs[0].numbers(time), time)
+
+    def _drawn(self, items: Iterator[_Item], time: Pass) -> Iterator[_Item]:
         random = np.random.default_rng([time.seed, self._number, time.epoch])
-        buffer: list[Row] = []
-        for row in self._inputs[0].rows(time):
+        buffer: list[_Item] = []
+        for item in items:
             if len(buffer) < self._size:
-                buffer.append(row)
+                buffer.append(item)
                 continue
             at = int(random.integers(self._size))
-            buffer[at], row = row, buffer[at]
-            yield row
+            buffer[at], item = item, buffer[at]
+            yield item
         for at in random.permutation(len(buffer)):
             yield buffer[at]
 
@@ -355,17 +376,20 @@ class _Batched(Dataset):
         return self._size
 
     def rows(self, time: Pass) -> Iterator[Row]:
+        arrays = None if self._function is not None else self._inputs[0].arrays()
+        if arrays is not None:
+            return (tuple(array[group] for array in arrays) for group in self._groups(self._inputs[0].numbers(time)))
+
         def one(numbered: tuple[int, list[Row]]) -> Row:
             columns = [list(column) for column in builtins.zip(*numbered[1], strict=True)]
             if self._function is not None:
                 columns = self._mapped(columns, BatchInfo(time.epoch, numbered[0]))
             return tuple(_stacked(values, name) for values, name in builtins.zip(columns, self._columns, strict=True))
 
-        return in_order(one, enumerate(self._groups(time)), self._workers)
+        return in_order(one, enumerate(self._groups(self._inputs[0].rows(time))), self._workers)
 
-    def _groups(self, time: Pass) -> Iterator[list[Row]]:
-        rows = self._inputs[0].rows(time)
-        while group := list(itertools.islice(rows, self._size)):
+    def _groups(self, items: Iterator[_Item]) -> Iterator[list[_Item]]:
+        while group := list(itertools.islice(items, self._size)):
             if len(group) == self._size or not self._drop:
                 yield group
 

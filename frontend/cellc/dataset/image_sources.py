@@ -32,6 +32,9 @@ class _Images(Source):
     def _row(self, number: int) -> Row:
         return self._images[number].copy(), np.asarray(self._labels[number])
 
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        return self._images, self._labels
+
 
 class MnistDataset(_Images):
     """MNIST: `image` uint8 (28, 28, 1) and `label` uint32.

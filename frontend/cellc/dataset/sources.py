@@ -55,13 +55,16 @@ class Source(Dataset):
         return size if self._samples is None else min(size, self._samples)
 
     def rows(self, time: Pass) -> Iterator[Row]:
+        return map(self._row, self.numbers(time))
+
+    def numbers(self, time: Pass) -> Iterator[int]:
         length = self._length()
         order = np.arange(length)
         if self._shuffles:
             # The same on every shard, or two would give the same row.
             order = np.random.default_rng([time.seed, time.epoch]).permutation(length)
-        for at in range(self.get_dataset_size()):
-            yield self._row(int(order[(at * self._shards + self._shard) % length]))
+        first = np.arange(self.get_dataset_size()) * self._shards + self._shard
+        return iter(order[first % length].tolist())
 
 
 class NumpySlicesDataset(Source):
@@ -116,6 +119,9 @@ class NumpySlicesDataset(Source):
 
     def _row(self, number: int) -> Row:
         return tuple(np.asarray(array[number]) for array in self._arrays)
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        return tuple(self._arrays)
 
 
 class GeneratorDataset(Source):

@@ -7,6 +7,8 @@ from contextlib import closing
 from typing import Any
 
 from cellc import communication
+from cellc.dataset import Dataset
+from cellc.dataset._iterator import TupleIterator
 from cellc.errors import bad_argument
 from cellc.nn import Cell, GraphCell, Optimizer, WithEvalCell, WithLossCell
 from cellc.nn.metrics import Loss, get_metrics
@@ -117,23 +119,26 @@ class Model:
         callbacks: Callback | list[Callback] | None = None,
         dataset_sink_mode: bool = True,
         sink_size: int = -1,
+        initial_epoch: int = 0,
     ) -> None:
         """Trains for some epochs.
 
         Args:
-            epoch: how many times over the dataset.
+            epoch: how many times over the dataset, those that `initial_epoch` leaves out included.
             train_dataset: a dataset, or anything with `get_dataset_size()` that can be iterated again and again and
                 gives tuples of what the training step takes.
             callbacks: see `cellc.train.Callback`. Where the error output is a terminal a progress bar is added.
             dataset_sink_mode: accepted for MindSpore's sake; data is read ahead in any case.
             sink_size: how many steps are one epoch; -1 for all of the dataset. With another size an epoch begins
                 where the one before ended.
+            initial_epoch: how many epochs have been trained before, by a run whose checkpoint is loaded. With the seed
+                of that run (`set_seed`) a dataset of `cellc.dataset` gives the rows that would have come next.
 
         Raises:
             TypeError, ValueError: an argument has another type or value, or the dataset is empty or gives other
                 than two values beside a `loss_fn`.
         """
-        self._fit(epoch, train_dataset, callbacks, dataset_sink_mode, sink_size)
+        self._fit(epoch, train_dataset, callbacks, dataset_sink_mode, sink_size, initial_epoch=initial_epoch)
 
     def fit(
         self,
@@ -154,7 +159,6 @@ class Model:
         """
         _validate.of_type("valid_frequency", valid_frequency, (int, list), "Model.fit")
         _validate.boolean("valid_dataset_sink_mode", valid_dataset_sink_mode, "Model.fit")
-        _validate.non_negative_int("initial_epoch", initial_epoch, "Model.fit")
         if valid_dataset is not None:
             self._check_metrics("fit")
         self._fit(epoch, train_dataset, callbacks, dataset_sink_mode, sink_size, valid_dataset, valid_frequency,
@@ -173,6 +177,7 @@ class Model:
     ) -> None:
         owner = "Model.train"
         _validate.positive_int("epoch", epoch, owner)
+        _validate.non_negative_int("initial_epoch", initial_epoch, owner)
         _validate.boolean("dataset_sink_mode", dataset_sink_mode, owner)
         steps = _steps_of(dataset, sink_size, owner)
         found = listed(callbacks)
@@ -191,7 +196,10 @@ class Model:
         self._train_network.set_train()
         if communication.get_auto_parallel_context("parameter_broadcast"):
             communication.broadcast_parameters(self._train_network.get_parameters())
-        with closing(_again_and_again(dataset)) as batches, CallbackManager(found, "train") as manager:
+        with (
+            closing(_again_and_again(dataset, initial_epoch * steps)) as batches,
+            CallbackManager(found, "train") as manager,
+        ):
             manager.call("begin", context)
             for number in range(initial_epoch + 1, epoch + 1):
                 run.cur_epoch_num = number
@@ -335,21 +343,34 @@ def _batches(dataset: Any) -> Iterator[Any]:
     return (_as_tensors(batch) for batch in dataset)
 
 
-def _again_and_again(dataset: Any) -> Generator[Any, None, None]:
-    """The batches of the dataset, over and over."""
+def _again_and_again(dataset: Any, done: int) -> Generator[Any, None, None]:
+    """The batches of the dataset, over and over, without the first `done` ones, which are trained already."""
+    ours = isinstance(dataset, Dataset)
+    size = dataset.get_dataset_size() if done and ours else 1
+    passes, skipped = divmod(done, size) if ours else (0, 0)
     # A dataset's own iterator reads the next pass ahead while this one ends.
-    passes = dataset.create_tuple_iterator() if hasattr(dataset, "create_tuple_iterator") else None
+    batches = _iterator(dataset, passes)
     try:
         while True:
             empty = True
-            for batch in _batches(dataset) if passes is None else passes:
+            for batch in _batches(dataset) if batches is None else batches:
                 empty = False
-                yield batch
+                if skipped:
+                    skipped -= 1
+                else:
+                    yield batch
             if empty:
                 raise bad_argument(ValueError, "For 'Model.train', the dataset gave nothing.")
     finally:
-        if passes is not None:
-            passes.close()
+        if batches is not None:
+            batches.close()
+
+
+def _iterator(dataset: Any, first_epoch: int) -> Any:
+    """The dataset's iterator without end; None where it has none."""
+    if isinstance(dataset, Dataset):
+        return TupleIterator(dataset, -1, False, first_epoch)
+    return dataset.create_tuple_iterator() if hasattr(dataset, "create_tuple_iterator") else None
 
 
 def _as_tensors(batch: Any) -> tuple[Any, ...]:

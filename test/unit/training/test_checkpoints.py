@@ -2,6 +2,10 @@
 
 import contextlib
 import os
+import socket
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -170,6 +174,19 @@ def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"cannot write .*net.ckpt: No space left"):
         cellc.save_checkpoint(network(), str(path))
     assert (path.read_bytes(), os.listdir(tmp_path)) == (old, ["net.ckpt"])
+
+
+def test_what_killed_saves_left_is_removed(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    host = socket.gethostname()
+    ours = f".net.ckpt.{host}.{os.getpid()}.{threading.get_ident()}.part"
+    others = f".net.ckpt.elsewhere.{ended.pid}.1.part", f".net.ckpt.{host}.{os.getppid()}.1.part", ".net.ckpt.part"
+    for name in (f".net.ckpt.{host}.{ended.pid}.1.part", ours, *others):
+        (tmp_path / name).write_bytes(b"half of")
+    cellc.save_checkpoint(network(), str(tmp_path / "net.ckpt"))
+    assert sorted(os.listdir(tmp_path)) == sorted(["net.ckpt", *others])
+    assert len(cellc.load_checkpoint(str(tmp_path / "net.ckpt"))) == len(list(network().get_parameters()))
 
 
 def test_damaged_files(tmp_path):

@@ -117,6 +117,21 @@ def test_batch():
     assert values(numbers(4).batch(2, per_batch_map=doubled, input_columns=["x"])) == [[0, 2], [5, 7]]
 
 
+@pytest.mark.parametrize("steps", [lambda x: x, lambda x: x.shuffle(7)])
+@pytest.mark.parametrize(
+    "source", [{}, {"shuffle": True}, {"num_samples": 11}, {"num_shards": 3, "shard_id": 2}], ids=str
+)
+def test_batches_taken_at_once_are_those_of_rows_one_by_one(steps, source):
+    cellc.set_seed(9)
+    rows = steps(numbers(20, **source))
+    assert rows.arrays() is not None
+    one_by_one = rows.map(lambda x: x)
+    assert one_by_one.arrays() is None
+    assert values(rows.batch(4)) == values(one_by_one.batch(4))
+    assert values(rows.batch(4, True)) == values(one_by_one.batch(4, True))
+    assert next(iter(rows.batch(4))) is not None
+
+
 def test_other_steps():
     assert values(numbers(3).repeat(2)) == [0, 1, 2, 0, 1, 2]
     assert (len(numbers(3).repeat(2)), numbers(3).repeat(2).get_repeat_count()) == (6, 2)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cellc
-from cellc import Model, Tensor, nn, train
+from cellc import Model, Tensor, dataset, nn, train
 from support.list_dataset import ListDataset
 
 
@@ -295,6 +295,29 @@ def test_resumed_training_is_bit_equal(tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
+def rows():
+    values = np.random.default_rng(0).random((24, 7), np.float32)
+    source = dataset.NumpySlicesDataset((values[:, :4], values[:, 4:]), ["x", "y"])
+    return source.map(lambda x: x + np.float32(1), "x").shuffle(5).batch(8)
+
+
+@pytest.mark.parametrize("sink_size", [-1, 2, 5])
+@pytest.mark.parametrize("method", ["train", "fit"])
+def test_an_initial_epoch_leaves_out_the_rows_of_those_before(tmp_path, sink_size, method):
+    """Though rows are shuffled anew each time."""
+    path = str(tmp_path / "step.ckpt")
+    whole = model()
+    whole.train(3, rows(), sink_size=sink_size)
+    first = model()
+    first.train(1, rows(), sink_size=sink_size)
+    cellc.save_checkpoint(first.train_network, path)
+    resumed = model()
+    cellc.load_param_into_net(resumed.train_network, cellc.load_checkpoint(path))
+    getattr(resumed, method)(3, rows(), sink_size=sink_size, initial_epoch=1)
+    for one, other in zip(weights(whole.train_network), weights(resumed.train_network), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 class NoLength:
     def __iter__(self):
         return iter([])
@@ -312,6 +335,7 @@ BAD = [
     (lambda: Model(network(), metrics={"mse"}), ValueError, "'eval_network'"),
     (lambda: model(metrics={"mse"}, eval_network=network(), eval_indexes=[1]), ValueError, "'eval_indexes'"),
     (lambda: model().train(0, data()), ValueError, "'epoch'"),
+    (lambda: model().train(1, data(), initial_epoch=-1), ValueError, "'initial_epoch'"),
     (lambda: model().train(1.5, data()), TypeError, "'epoch'"),
     (lambda: model().train(1, ListDataset([])), ValueError, "empty"),
     (lambda: model().train(1, NoLength()), TypeError, "get_dataset_size"),
