@@ -54,7 +54,7 @@ def _is_read_only(main: func.FuncOp, argument: BlockArgument) -> bool:
 
 def _hoistable(main: func.FuncOp) -> list[func.CallOp]:
     """The calls whose operands do not change from run to run, and whose results are worth keeping."""
-    known = {argument for argument in main.body.block.args if _is_read_only(main, argument)}
+    known: set[SSAValue] = {argument for argument in main.body.block.args if _is_read_only(main, argument)}
     found: list[func.CallOp] = []
     for op in main.body.block.ops:
         if isinstance(op, func.CallOp):

@@ -61,7 +61,7 @@ class Collective(NamedTuple):
 
 def is_note(code: str | bytes) -> bool:
     """Whether a kernel's code is the note of a collective."""
-    return code.startswith(_MARK if isinstance(code, str) else _MARK.encode())
+    return code.startswith(_MARK) if isinstance(code, str) else code.startswith(_MARK.encode())
 
 
 def _started(what: Collective, source: int, target: int) -> None:

@@ -104,10 +104,11 @@ def write_piece(kernel: KernelWriter, piece: Piece) -> None:
 
 def _write_at(kernel: KernelWriter, piece: Piece, fixed: dict[int, str]) -> None:
     """Copies a piece with the loops in `fixed` at given indices."""
-    if len(piece.sources) > 1:
+    source, *others = piece.sources
+    if others:
         write_woven(kernel, piece, fixed)
         return
-    nest = copy_nest(piece.extents, piece.sources[0], piece.target)
+    nest = copy_nest(piece.extents, source, piece.target)
     write_parallel(open_nest(kernel.writer, nest, kernel.lanes(nest), fixed), {})
 
 

@@ -134,7 +134,9 @@ class NestWriter:
         LLVM would leave it in the loop: it cannot see that the stores there go elsewhere.
         """
         inputs = zip(self.nest.inputs, self.nest.body.args, strict=False)
-        same = {argument: self.load(a, dim) for a, argument in inputs if a is not None and a.strides[dim] == 0}
+        same: dict[SSAValue, str] = {
+            argument: self.load(a, dim) for a, argument in inputs if a is not None and a.strides[dim] == 0
+        }
         self._known = BodyWriter(self.vectors, None, {}, self.nest.scalars).write_known(self.nest.body, same)
 
     def lane_loop_at(self, dim: int) -> tuple[int, str] | None:

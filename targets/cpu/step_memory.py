@@ -103,7 +103,8 @@ def _insertion_into(value: SSAValue) -> tensor.InsertSliceOp | None:
 def _alike(op: linalg.GenericOp, operand: int, result: SSAValue) -> bool:
     """Whether an operand is read where a result is written."""
     maps = [m.data for m in op.indexing_maps]
-    return maps[operand] == maps[len(op.inputs) + list(op.results).index(result)]
+    at = next(number for number, found in enumerate(op.results) if found is result)
+    return maps[operand] == maps[len(op.inputs) + at]
 
 
 def sliced_view(kernel: KernelWriter, view: View, op: tensor.ExtractSliceOp | tensor.InsertSliceOp) -> View:

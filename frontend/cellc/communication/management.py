@@ -24,7 +24,7 @@ class GlobalComm:
 
     BACKEND = "mpi"
     WORLD_COMM_GROUP = WORLD_GROUP
-    INITED = False
+    INITED: bool = False
 
 
 def init(backend_name: str | None = None) -> None:
@@ -178,7 +178,9 @@ def world_size() -> int:
 def broadcast_parameters(parameters: Any, root: int = 0) -> None:
     """Gives the parameters of all processes the values of those of one."""
     world = collectives.groups.get(collectives.WORLD)
-    for parameter in parameters if world is not None and world.size > 1 else ():
+    if world is None or world.size == 1:
+        return
+    for parameter in parameters:
         parameter.set_data(world.bcast(parameter.asnumpy(), root))
 
 

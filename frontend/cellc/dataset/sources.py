@@ -202,7 +202,8 @@ class GeneratorDataset(Source):
         if self._by_number:
             yield from super().rows(time)
             return
-        for number, row in enumerate(self._source() if callable(self._source) else self._source):
+        source: Any = self._source() if callable(self._source) else self._source
+        for number, row in enumerate(source):
             if number == self._samples:
                 return
             yield self._converted(row)

@@ -34,6 +34,7 @@ def test_name(name, tmp_path, monkeypatch):
         "Tensor": Tensor,
         "net": nn.Dense(3, 2),
         "x": ops.ones((2, 3)),
+        "dataset": cellc.dataset,
     }
     for example in finder.find(PUBLIC[name], name, globs=names):
         runner.run(example)

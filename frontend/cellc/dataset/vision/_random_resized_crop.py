@@ -39,8 +39,8 @@ class RandomResizedCrop:
         max_attempts: int = 10,
     ) -> None:
         owner = type(self).__name__
-        size = tuple(size) if isinstance(size, list) else size
-        self._resize = Resize(_validate.pair("size", size, owner), interpolation)
+        self._resize = Resize(_validate.pair("size", tuple(size) if isinstance(size, list) else size, owner),
+                              interpolation)  # fmt: skip
         self._scale = _interval("scale", scale, owner)
         self._ratio = _interval("ratio", ratio, owner)
         self._attempts = _validate.positive_int("max_attempts", max_attempts, owner)
@@ -56,7 +56,8 @@ class RandomResizedCrop:
         random = generator()
         for _ in range(self._attempts):
             area = height * width * random.uniform(*self._scale)
-            aspect = math.exp(random.uniform(*map(math.log, self._ratio)))
+            least, most = map(math.log, self._ratio)
+            aspect = math.exp(random.uniform(least, most))
             tall, wide = round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect))
             if 0 < tall <= height and 0 < wide <= width:
                 top, left = (int(random.integers(room + 1)) for room in (height - tall, width - wide))

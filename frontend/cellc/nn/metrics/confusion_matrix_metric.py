@@ -187,10 +187,11 @@ def _counts(y_pred: np.ndarray, y: np.ndarray, all_channels: bool) -> np.ndarray
     if not all_channels and y.shape[1] > 1:
         y_pred, y = y_pred[:, 1:], y[:, 1:]
     flat = (*y.shape[:2], -1)
-    predicted, true = y_pred.reshape(flat).astype(np.float64), y.reshape(flat).astype(np.float64)
+    predicted: np.ndarray = y_pred.reshape(flat).astype(np.float64)
+    true: np.ndarray = y.reshape(flat).astype(np.float64)
     tp, tn = (predicted + true == 2).sum(axis=2), (predicted + true == 0).sum(axis=2)
     positives = true.sum(axis=2)
-    return np.stack([tp, true.shape[2] - positives - tn, tn, positives - tp], axis=-1)
+    return np.stack([tp, np.size(true, 2) - positives - tn, tn, positives - tp], axis=-1)
 
 
 def _decreased(values: np.ndarray, decrease: str) -> tuple[np.ndarray, np.ndarray]:
