@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import ceil, gcd, lcm, prod
 
 from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.nest import Nest, volume
 from cellc.targets.cpu.product import Product
@@ -21,8 +22,8 @@ _FMA_LATENCY, _FMAS_PER_CYCLE = 5, 2
 _PANEL_BYTES_PER_CYCLE = 128
 _FEW = 4
 _SHORT = 4
-# Elements of a cache line, about.
-_LINE = 16
+# Lines of the L1 cache, 48 KiB.
+_L1_LINES = 768
 
 
 @dataclass(frozen=True)
@@ -96,16 +97,20 @@ def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> l
             if panels[0] not in (None, lanes * vectors):
                 continue
             rows = nest.extents[tile_dim] if tile_dim is not None else 1
-            most = max(1, min(rows, (_most_sums(nest, level) - vectors) // vectors))
+            most = max(1, min(rows, (_most_sums(nest, level.registers) - vectors) // vectors))
             one = Tiling(lanes, lane_dim, tile_dim, 1, vectors, factor, level.registers)
             found += [replace(one, tile=tile) for tile in range(1, most + 1)]
     return found + [wider for tiling in found for wider in _seconds(product, tiling)]
 
 
-def _most_sums(nest: Nest, level: CpuLevel) -> int:
+def _most_sums(nest: Nest, registers: int) -> int:
     """Registers for sums and vectors. A short inner loop is written out, and LLVM loads what it needs ahead."""
-    unrolled = level.registers >= 32 and nest.reduced and nest.extents[nest.reduced[-1]] <= _SHORT
-    return level.registers - (10 if unrolled else 2)
+    return registers - (10 if _written_out(nest, registers) else 2)
+
+
+def _written_out(nest: Nest, registers: int) -> bool:
+    """Whether the inner loop is that over a row of a window, and short."""
+    return registers >= 32 and bool(nest.reduced) and nest.extents[nest.reduced[-1]] <= _SHORT
 
 
 def _seconds(product: Product, tiling: Tiling) -> list[Tiling]:
@@ -120,9 +125,26 @@ def _seconds(product: Product, tiling: Tiling) -> list[Tiling]:
         extent = nest.extents[second_dim]
         for second in (s for s in range(2, extent + 1) if extent % s == 0):
             wider = replace(tiling, second_dim=second_dim, second=second)
-            if wider.sums + tiling.vectors + min(_loads(product, wider)) + 1 <= tiling.registers:
+            if _fits(product, wider):
                 found.append(wider)
     return found
+
+
+def _fits(product: Product, tiling: Tiling) -> bool:
+    """Whether the registers hold the tile's sums and what it loads."""
+    needed = tiling.sums + tiling.vectors
+    if _share_taps(product, tiling) and needed > _most_sums(product.nest, tiling.registers):
+        return False
+    return needed + min(_loads(product, tiling)) + 1 <= tiling.registers
+
+
+def _share_taps(product: Product, tiling: Tiling) -> bool:
+    """Whether neighbours in the tile read the same elements at other taps of the inner loop: LLVM keeps those."""
+    nest, scalar = product.nest, product.factors[1 - tiling.vector_factor].access
+    if not _written_out(nest, tiling.registers):
+        return False
+    reach = abs(scalar.strides[nest.reduced[-1]]) * (nest.extents[nest.reduced[-1]] - 1)
+    return any(d is not None and 0 < abs(scalar.strides[d]) <= reach for d in (tiling.tile_dim, tiling.second_dim))
 
 
 def _loads(product: Product, tiling: Tiling) -> tuple[int, int]:
@@ -157,7 +179,7 @@ def _score(product: Product, tiling: Tiling) -> float:
         score *= 0.95 if rows > 16 else 0.5 if woven else 0.2
     if scalar.strides[tiling.lane_dim] not in (0, 1):
         score *= 0.2
-    if not _rows_are_near(nest, scalar, tiling):
+    if not _rows_are_near(nest, scalar, tiling) or _read_again_from_l2(product, tiling):
         score *= 0.95
     if _few_blocks(product, tiling):
         score *= 0.9
@@ -166,9 +188,23 @@ def _score(product: Product, tiling: Tiling) -> float:
 
 def _rows_are_near(nest: Nest, scalar: Access, tiling: Tiling) -> bool:
     """Whether the tile's rows lie in the same cache lines, or a reduction loop runs along lines."""
-    if any(abs(scalar.strides[d]) < _LINE for d in nest.reduced):
+    if any(abs(scalar.strides[d]) < LINE for d in nest.reduced):
         return True
-    return all(scalar.strides[d] < _LINE for d in (tiling.tile_dim, tiling.second_dim) if d is not None)
+    return all(scalar.strides[d] < LINE for d in (tiling.tile_dim, tiling.second_dim) if d is not None)
+
+
+def _read_again_from_l2(product: Product, tiling: Tiling) -> bool:
+    """Whether a tile of windows reads more than the L1 cache holds, which the next tile reads again."""
+    nest = product.nest
+    if not _written_out(nest, tiling.registers):
+        return False
+    sizes = {d: nest.extents[d] for d in nest.reduced}
+    pieces = _pieces(product, tiling, prod(sizes.values()))
+    if pieces is not None:
+        sizes[nest.reduced[0]] = pieces
+    rows = ((tiling.tile_dim, tiling.tile), (tiling.second_dim, tiling.second))
+    sizes |= {d: size for d, size in rows if d is not None}
+    return cache_lines(product.factors[1 - tiling.vector_factor].access, sizes) > _L1_LINES
 
 
 def _turnable(product: Product, tiling: Tiling) -> bool:

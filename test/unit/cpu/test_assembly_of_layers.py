@@ -56,6 +56,9 @@ PRODUCTS: dict[str, Callable[[], Case]] = {
     "conv 3x3, stride 2": lambda: cell(nn.Conv2d(64, 128, 3, 2), 2, 64, 28, 28),
     "conv 7x7, stride 2": lambda: cell(nn.Conv2d(3, 64, 7, 2), 1, 3, 112, 112),
     "conv 3x3, depthwise": lambda: cell(nn.Conv2d(64, 64, 3, group=64), 2, 64, 28, 28),
+    "conv 3x3, few places": lambda: cell(nn.Conv2d(64, 64, 3), 4, 64, 7, 7),
+    "conv 3x3x3": lambda: cell(nn.Conv3d(16, 32, 3), 2, 16, 8, 28, 28),
+    "conv 3x3x3, data gradient": lambda: gradient(nn.Conv3d(16, 32, 3), 2, 16, 8, 28, 28),
     "conv 3x3, data gradient": lambda: gradient(nn.Conv2d(64, 64, 3), 2, 64, 28, 28),
 }
 ELEMENTWISE: dict[str, Callable[[], Case]] = {
