@@ -70,6 +70,11 @@ from cellc.ops._creation import zeros_like as zeros_like
 from cellc.ops._gradient import GradOperation as GradOperation
 from cellc.ops._gradient import grad as grad
 from cellc.ops._gradient import value_and_grad as value_and_grad
+from cellc.ops._higher_order import HyperMap as HyperMap
+from cellc.ops._higher_order import Map as Map
+from cellc.ops._higher_order import MultitypeFuncGraph as MultitypeFuncGraph
+from cellc.ops._higher_order import hyper_map as hyper_map
+from cellc.ops._higher_order import partial as partial
 from cellc.ops._indexing import gather as gather
 from cellc.ops._indexing import one_hot as one_hot
 from cellc.ops._jacobian_products import jvp as jvp
@@ -208,6 +213,10 @@ from cellc.ops._shape_classes import Transpose as Transpose
 from cellc.ops._shape_classes import Unstack as Unstack
 from cellc.ops._shape_classes import Zeros as Zeros
 from cellc.ops._shape_classes import ZerosLike as ZerosLike
+from cellc.ops._shape_classes import dtype as dtype
+from cellc.ops._shape_classes import rank as rank
+from cellc.ops._shape_classes import shape as shape
+from cellc.ops._shape_classes import size as size
 from cellc.ops._state import assign as assign
 from cellc.ops._state import assign_add as assign_add
 from cellc.ops._state import assign_sub as assign_sub

@@ -169,3 +169,6 @@ class DType(Primitive):
     def __call__(self, input_x: Tensor) -> dtypes.DType:
         """The element type."""
         return input_x.dtype
+
+
+shape, rank, size, dtype = Shape(), Rank(), Size(), DType()
