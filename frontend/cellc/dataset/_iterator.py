@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,10 +42,11 @@ class TupleIterator:
             raise bad_argument(ValueError, message)
         self._output_numpy = _validate.boolean("output_numpy", output_numpy, owner)
         self._columns = dataset.get_col_names()
-        self._rows: queue.Queue[Any] = queue.Queue(config.get_prefetch_size())
-        self._stopped = threading.Event()
+        self._rows = _Channel(config.get_prefetch_size())
+        self._stopped = self._rows.stopped
         seed = fresh_seed(config.get_seed())
-        arguments = (dataset, first_epoch, num_epochs, seed, self._rows, self._stopped)
+        given = _arrays if self._output_numpy else _tensors
+        arguments = (dataset, first_epoch, num_epochs, seed, self._rows, given)
         self._left = num_epochs
         self._thread = threading.Thread(target=_read, args=arguments, name="cellc-dataset", daemon=True)
         self._thread.start()
@@ -67,8 +68,8 @@ class TupleIterator:
             raise row
         return self._given(row)
 
-    def _given(self, row: tuple[np.ndarray, ...]) -> Any:
-        return row if self._output_numpy else tuple(_tensor(value) for value in row)
+    def _given(self, row: tuple[Any, ...]) -> Any:
+        return row
 
     def close(self) -> None:
         """Stops reading ahead."""
@@ -78,23 +79,55 @@ class TupleIterator:
 class DictIterator(TupleIterator):
     """Dicts of columns by name, see TupleIterator."""
 
-    def _given(self, row: tuple[np.ndarray, ...]) -> Any:
-        return dict(zip(self._columns, super()._given(row), strict=True))
+    def _given(self, row: tuple[Any, ...]) -> Any:
+        return dict(zip(self._columns, row, strict=True))
 
 
-def _read(dataset: Any, first: int, epochs: int, seed: int, rows: queue.Queue[Any], stopped: threading.Event) -> None:
+class _Channel:
+    """A queue of some places between two threads.
+
+    Both ways are queues of C code: `queue.Queue` takes ten times as long, which the training would wait for.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._free: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(places):
+            self._free.put(None)
+        self.stopped = threading.Event()
+
+    def put(self, item: Any) -> None:
+        """Puts an item as soon as there is a place; nothing once it is stopped."""
+        while not self.stopped.is_set():
+            try:
+                self._free.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            self._items.put(item)
+            return
+
+    def get(self) -> Any:
+        """The next item."""
+        item = self._items.get()
+        self._free.put(None)
+        return item
+
+
+def _read(
+    dataset: Any, first: int, epochs: int, seed: int, rows: _Channel, given: Callable[[tuple[np.ndarray, ...]], Any]
+) -> None:
     """Puts rows, and an end after each time over the dataset, until somebody stops it."""
     from cellc.dataset.dataset import Pass
 
     try:
         epoch = 0
-        while epoch != epochs and not stopped.is_set():
-            for row in _until(stopped, dataset.rows(Pass(seed, first + epoch))):
-                _put(rows, row, stopped)
-            _put(rows, _END, stopped)
+        while epoch != epochs and not rows.stopped.is_set():
+            for row in _until(rows.stopped, dataset.rows(Pass(seed, first + epoch))):
+                rows.put(given(row))
+            rows.put(_END)
             epoch += 1
     except Exception as error:  # what the user's own functions raised: it is raised where the rows are read
-        _put(rows, error, stopped)
+        rows.put(error)
 
 
 def _until(stopped: threading.Event, rows: Iterator[Any]) -> Iterator[Any]:
@@ -104,13 +137,12 @@ def _until(stopped: threading.Event, rows: Iterator[Any]) -> Iterator[Any]:
         yield row
 
 
-def _put(rows: queue.Queue[Any], row: Any, stopped: threading.Event) -> None:
-    while not stopped.is_set():
-        try:
-            rows.put(row, timeout=0.1)
-            return
-        except queue.Full:
-            continue
+def _arrays(row: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    return row
+
+
+def _tensors(row: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
+    return tuple(_tensor(value) for value in row)
 
 
 def _tensor(value: np.ndarray) -> Any:
