@@ -17,8 +17,8 @@ from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.tiling import Tiling, choose_tiling
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
-# Rows that reuse what a block reads: of small weights, and of those that fill a level 2 cache. Twice as many would leave
-# batches of 32 to one thread and multiply no faster.
+# Rows that reuse what a block reads: of small weights, and of those that fill a level 2 cache. Twice as many would
+# leave batches of 32 to one thread and multiply no faster.
 _FEWEST_ROWS, _MOST_ROWS = 8, 16
 _SMALL_BYTES = 1 << 17
 
