@@ -5,6 +5,7 @@ Collectives are spread: other kernels run while processes exchange data.
 
 from __future__ import annotations
 
+import itertools
 from heapq import heappop, heappush
 
 from xdsl.ir import Block, Operation
@@ -19,10 +20,14 @@ def scheduled(clusters: Clusters, block: Block) -> list[Cluster | Operation]:
     position = {op: i for i, op in enumerate(block.ops)}
     nodes: list[Cluster | Operation] = [*clusters.all, *(op for op in block.ops if is_host_op(op))]
     rank = {node: _rank(node, position) for node in nodes}
+    starts = [node for node in nodes if isinstance(node, Cluster) and isinstance(node.ops[0], AllReduceStartOp)]
+    starts.sort(key=lambda node: position[node.ops[0]])
+    # In the program's order, whatever is ready first: processes with batches of different sizes must agree.
+    before = {later: {earlier} for earlier, later in itertools.pairwise(starts)}
     waiting: dict[Cluster | Operation, int] = {}
     users: dict[Cluster | Operation, list[Cluster | Operation]] = {node: [] for node in nodes}
     for node in nodes:
-        needed = {clusters.of_op.get(o, o) for o in _defining_ops(node)} - {node}
+        needed = {clusters.of_op.get(o, o) for o in _defining_ops(node)} - {node} | before.get(node, set())
         waiting[node] = len(needed)
         for other in needed:
             users[other].append(node)

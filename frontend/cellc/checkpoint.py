@@ -67,7 +67,7 @@ def save_checkpoint(
         raise IsADirectoryError(f"For '{owner}', 'ckpt_file_name' {path} is a directory.")
     path = path if path.suffix in _SUFFIXES else path.with_name(f"{path.name}.{format}")
     arrays = _collected(save_obj, owner) | _appended(append_dict, owner)
-    _wait_for(path)
+    wait_for(path)
     if not async_save:
         checkpoint_file.write(path, arrays)
         return
@@ -109,7 +109,7 @@ def load_checkpoint(
         raise bad_argument(ValueError, message)
     left_out = _prefixes("filter_prefix", filter_prefix, owner)
     chosen = _prefixes("specify_prefix", specify_prefix, owner)
-    _wait_for(path)
+    wait_for(path)
     if not path.exists():
         raise bad_argument(ValueError, f"For '{owner}', 'ckpt_file_name' {path} does not exist.")
     arrays = checkpoint_file.read(path)
@@ -204,7 +204,7 @@ def _write_in_background(path: Path, arrays: dict[str, np.ndarray]) -> None:
         warnings.warn(str(error), RuntimeWarning, stacklevel=2)
 
 
-def _wait_for(path: Path) -> None:
+def wait_for(path: Path) -> None:
     """Waits until a thread that writes the file is done."""
     thread = _saving.pop(path, None)
     if thread is not None:

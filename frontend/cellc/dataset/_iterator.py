@@ -107,10 +107,16 @@ class _Channel:
             return
 
     def get(self) -> Any:
-        """The next item."""
-        item = self._items.get()
-        self._free.put(None)
-        return item
+        """The next item; an end once it is stopped."""
+        while True:
+            try:
+                item = self._items.get(timeout=1.0)
+            except queue.Empty:
+                if self.stopped.is_set():
+                    return _END
+                continue
+            self._free.put(None)
+            return item
 
 
 def _read(
@@ -126,7 +132,7 @@ def _read(
                 rows.put(given(row))
             rows.put(_END)
             epoch += 1
-    except Exception as error:  # what the user's own functions raised: it is raised where the rows are read
+    except BaseException as error:  # what the user's own functions raised: it is raised where the rows are read
         rows.put(error)
 
 

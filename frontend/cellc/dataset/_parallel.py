@@ -14,7 +14,8 @@ _Out = TypeVar("_Out")
 def in_order(function: Callable[[_In], _Out], items: Iterable[_In], workers: int) -> Iterator[_Out]:
     """`map(function, items)`; with several workers some items are read ahead."""
     if workers == 1:
-        yield from map(function, items)
+        for item in items:  # not `map`: a StopIteration of the function would end the rows without a word
+            yield function(item)
         return
     pending: deque[Future[_Out]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="cellc-map") as pool:

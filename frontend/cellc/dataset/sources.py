@@ -55,7 +55,8 @@ class Source(Dataset):
         return size if self._samples is None else min(size, self._samples)
 
     def rows(self, time: Pass) -> Iterator[Row]:
-        return map(self._row, self.numbers(time))
+        for number in self.numbers(time):
+            yield self._row(number)
 
     def numbers(self, time: Pass) -> Iterator[int]:
         length = self._length()

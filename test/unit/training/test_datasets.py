@@ -197,6 +197,38 @@ def test_an_error_in_a_users_function_arrives_where_rows_are_read():
         list(numbers(2).map(lambda x: (x, x)))
 
 
+def test_no_end_of_a_users_function_is_the_end_of_the_rows():
+    def ends(x):
+        if x == 2:
+            raise StopIteration
+        return x
+
+    for workers in (1, 2):
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            list(numbers(5).map(ends, num_parallel_workers=workers))
+
+    def leaves(x):
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        list(numbers(5).map(leaves))
+
+
+def test_closing_an_iterator_ends_who_waits_for_it():
+    blocked = threading.Event()
+
+    def source():
+        yield 1
+        blocked.wait(20)
+
+    iterator = ds.GeneratorDataset(source, ["x"]).create_tuple_iterator(num_epochs=1)
+    next(iterator)
+    threading.Timer(0.2, iterator.close).start()
+    with pytest.raises(StopIteration):
+        next(iterator)
+    blocked.set()
+
+
 def idx(array):
     return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 

@@ -216,6 +216,24 @@ def test_checkpoints_of_training(tmp_path):
     assert "net_1-1_1.ckpt" in os.listdir(tmp_path / "made")
 
 
+def test_no_checkpoint_is_removed_before_the_next_is_written(tmp_path, monkeypatch):
+    from cellc import checkpoint_file
+
+    config = train.CheckpointConfig(1, keep_checkpoint_max=1, async_save=True)
+    model().train(1, data(3), callbacks=train.ModelCheckpoint("net", str(tmp_path), config))
+    assert os.listdir(tmp_path) == ["net-1_3.ckpt"]
+
+    def full(path, arrays):
+        raise OSError(28, "cannot write")
+
+    monkeypatch.setattr(checkpoint_file, "write", full)
+    callback = train.ModelCheckpoint("net", str(tmp_path), config)
+    callback._prefix, callback._kept = "net", [(0.0, tmp_path / "net-1_3.ckpt")]
+    with pytest.warns(RuntimeWarning, match="cannot write"):
+        model().train(2, data(2), callbacks=callback)
+    assert os.listdir(tmp_path) == ["net-1_3.ckpt"]
+
+
 def test_checkpoint_of_a_network_and_after_an_exception(tmp_path):
     class Fails(cellc.Callback):
         def step_end(self, run_context):

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cellc.checkpoint import save_checkpoint
+from cellc.checkpoint import save_checkpoint, wait_for
 from cellc.errors import bad_argument
 from cellc.nn import Cell
 from cellc.ops import _validate
@@ -136,6 +136,9 @@ class ModelCheckpoint(Callback):
         """Saves the last step."""
         if self._run.cur_step_num != self._last_step:
             self._save()
+        if self._latest:
+            wait_for(Path(self._latest))
+            self._remove_old()
 
     def on_eval_begin(self, run_context: RunContext) -> None:
         """An evaluation changes nothing."""
@@ -156,9 +159,13 @@ class ModelCheckpoint(Callback):
             self._remove_old()
 
     def _remove_old(self) -> None:
-        """Removes files beyond the maximum, or all but the first of each span of minutes."""
+        """Removes files beyond the maximum, or all but the first of each span of minutes.
+
+        What is still being written in the background, or could not be, does not count as kept.
+        """
         if self._config.keep_checkpoint_max:
-            old = self._kept[: -self._config.keep_checkpoint_max]
+            written = [entry for entry in self._kept if entry[1].exists()]
+            old = written[: -self._config.keep_checkpoint_max]
         else:
             span = 60 * (self._config.keep_checkpoint_per_n_minutes or 0)
             recent = [entry for entry in self._kept if self._last_time - entry[0] < span]
