@@ -136,9 +136,9 @@ class ModelCheckpoint(Callback):
         """Saves the last step."""
         if self._run.cur_step_num != self._last_step:
             self._save()
-        if self._latest:
-            wait_for(Path(self._latest))
-            self._remove_old()
+        for _, path in self._kept:
+            wait_for(path)
+        self._remove_old()
 
     def on_eval_begin(self, run_context: RunContext) -> None:
         """An evaluation changes nothing."""
