@@ -20,10 +20,10 @@ def scheduled(clusters: Clusters, block: Block) -> list[Cluster | Operation]:
     position = {op: i for i, op in enumerate(block.ops)}
     nodes: list[Cluster | Operation] = [*clusters.all, *(op for op in block.ops if is_host_op(op))]
     rank = {node: _rank(node, position) for node in nodes}
-    starts = [node for node in nodes if isinstance(node, Cluster) and isinstance(node.ops[0], AllReduceStartOp)]
-    starts.sort(key=lambda node: position[node.ops[0]])
+    starts = [cluster for cluster in clusters.all if isinstance(cluster.ops[0], AllReduceStartOp)]
+    starts.sort(key=lambda cluster: position[cluster.ops[0]])
     # In the program's order, whatever is ready first: processes with batches of different sizes must agree.
-    before = {later: {earlier} for earlier, later in itertools.pairwise(starts)}
+    before: dict[Cluster | Operation, set[Cluster | Operation]] = {b: {a} for a, b in itertools.pairwise(starts)}
     waiting: dict[Cluster | Operation, int] = {}
     users: dict[Cluster | Operation, list[Cluster | Operation]] = {node: [] for node in nodes}
     for node in nodes:
