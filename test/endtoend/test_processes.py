@@ -95,7 +95,7 @@ def test_collectives(tmp_path):
 
 
 def test_model_trains_on_shards_and_parameters_are_broadcast(tmp_path):
-    done = run(tmp_path, 2, """
+    run(tmp_path, 2, """
         cellc.set_auto_parallel_context(parallel_mode=cellc.ParallelMode.DATA_PARALLEL, gradients_mean=True,
                                         parameter_broadcast=True)
         cellc.set_seed(rank)
@@ -110,9 +110,8 @@ def test_model_trains_on_shards_and_parameters_are_broadcast(tmp_path):
         weights = np.concatenate([p.asnumpy().ravel() for p in net.get_parameters()])
         total = ops.all_reduce(Tensor(weights)).asnumpy()
         np.testing.assert_array_equal(total, 2 * weights)
-        print("learned", bool(np.abs(net.weight.asnumpy() - 1).max() < 0.2))
+        assert np.abs(net.weight.asnumpy() - 1).max() < 0.2, net.weight  # not printed: two processes' lines may mix
     """, tool=True)  # fmt: skip
-    assert done.stdout.splitlines() == ["learned True"] * 2
 
 
 def test_gradients_travel_in_buckets_of_one_type(tmp_path):
