@@ -89,7 +89,7 @@ class AdamWeightDecay(Optimizer):
         self.moments2 = self.parameters.clone(prefix=self._prefixes[1], init="zeros")
 
     def construct(self, gradients: tuple[Tensor, ...]) -> tuple[bool, ...]:
-        decays = self._decays()
+        decays = self.decays()
         for at, (gradient, lr) in enumerate(zip(self._checked_gradients(gradients), self.rates(), strict=True)):
             parameter = widened(self.parameters[at])
             mean, variance = self._averages(at, gradient)
@@ -98,10 +98,6 @@ class AdamWeightDecay(Optimizer):
                 update = ops.add(update, ops.mul(parameter, decays[at]))
             ops.assign(self.parameters[at], ops.sub(parameter, ops.mul(update, lr)))
         return (True,) * len(self.parameters)
-
-    def _decays(self) -> tuple[Any, ...]:
-        found = self.get_weight_decay()
-        return found if self.is_group else (found,) * len(self.parameters)
 
     def _averages(self, at: int, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """The averages of parameter number `at` after this step's update."""
@@ -155,7 +151,7 @@ class Lamb(AdamWeightDecay):
         super().__init__(params, learning_rate, beta1, beta2, eps, weight_decay)
 
     def construct(self, gradients: tuple[Tensor, ...]) -> tuple[bool, ...]:
-        decays = self._decays()
+        decays = self.decays()
         rates = self.rates()
         step = self.counted_step()
         corrections = [ops.sub(1.0, ops.pow(beta, step)) for beta in (self.beta1, self.beta2)]

@@ -1,20 +1,20 @@
-"""Methods of MindSpore's Cell that need what is not here: other processes, a parameter server, its own graphs."""
+"""Methods of MindSpore's Cell that need networks cut over processes, a parameter server, or its own graphs."""
 
 from __future__ import annotations
 
 from typing import Any, NoReturn
 
-_ONE_PROCESS = "cellc runs in one process"
+_WHOLE = "each process holds the whole network, see set_auto_parallel_context"
 _NO_SERVER = "there is no parameter server"
 
 ABSENT = {
-    "set_auto_parallel": _ONE_PROCESS,
-    "set_data_parallel": _ONE_PROCESS,
-    "shard": _ONE_PROCESS,
-    "load_parameter_slice": _ONE_PROCESS,
-    "set_parallel_input_with_inputs": _ONE_PROCESS,
-    "remove_redundant_parameters": _ONE_PROCESS,
-    "infer_param_pipeline_stage": _ONE_PROCESS,
+    "set_auto_parallel": _WHOLE,
+    "set_data_parallel": _WHOLE,
+    "shard": _WHOLE,
+    "load_parameter_slice": _WHOLE,
+    "set_parallel_input_with_inputs": _WHOLE,
+    "remove_redundant_parameters": _WHOLE,
+    "infer_param_pipeline_stage": _WHOLE,
     "set_param_ps": _NO_SERVER,
     "set_param_fl": _NO_SERVER,
     "set_boost": "there is no library of training algorithms that change results",
@@ -24,10 +24,10 @@ ABSENT = {
 """Why each is absent."""
 
 ABSENT_PROPERTIES = {
-    "pipeline_stage": _ONE_PROCESS,
-    "parameter_layout_dict": _ONE_PROCESS,
-    "parallel_parameter_name_list": _ONE_PROCESS,
-    "parallel_parameter_merge_net_dict": _ONE_PROCESS,
+    "pipeline_stage": _WHOLE,
+    "parameter_layout_dict": _WHOLE,
+    "parallel_parameter_name_list": _WHOLE,
+    "parallel_parameter_merge_net_dict": _WHOLE,
 }
 
 

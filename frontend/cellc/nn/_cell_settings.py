@@ -167,7 +167,7 @@ class CellSettings(CellPart):
         return self
 
     def auto_parallel_compile_and_run(self) -> bool:
-        """Whether the cell runs in a parallel mode: never, there is one process."""
+        """Whether the cell is cut over processes: never, each holds the whole network."""
         return False
 
     # Parameters
@@ -183,7 +183,7 @@ class CellSettings(CellPart):
     def init_parameters_data(self, auto_parallel_mode: bool = False) -> dict[Parameter, Parameter]:
         """Makes the elements of parameters that are initialised lazily; each parameter stays the same object."""
         if auto_parallel_mode:
-            raise NotImplementedError("init_parameters_data: there is no parallel mode, cellc runs in one process")
+            raise NotImplementedError("init_parameters_data: there is no parallel mode that cuts parameters")
         return {parameter: parameter.init_data() for parameter in self.get_parameters()}
 
     def parameters_broadcast_dict(self, recurse: bool = True) -> OrderedDict[str, Parameter] | None:

@@ -18,7 +18,7 @@ from cellc.trace import apply
 class EmbeddingLookup(Cell):
     """One row of a table for each index, cut to a greatest norm on request.
 
-    A program of cellc runs in one process and on one device, so that `target`, `slice_mode`, `manual_shapes` and
+    Each process of cellc holds the whole table, on one device, so that `target`, `slice_mode`, `manual_shapes` and
     `sparse` are checked and change nothing. The gradient of the table is dense.
 
     Args:

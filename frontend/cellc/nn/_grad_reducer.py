@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from cellc import communication, ops
-from cellc.dtype import float32
 from cellc.errors import bad_argument
 from cellc.nn._cell import Cell
+from cellc.nn._optimizer import widened
 from cellc.ops import _validate
 from cellc.parameter import Parameter
 from cellc.tensor import Tensor
@@ -85,16 +85,16 @@ class DistributedGradReducer(Cell):
             if not self._reduced[at]:
                 continue
             size = grads[at].size * max(4, grads[at].dtype.itemsize)
-            if size > room or _wide(grads[at]).dtype is not dtype:
+            if size > room or widened(grads[at]).dtype is not dtype:
                 buckets.append([])
-                room, dtype = max(BUCKET_BYTES, size), _wide(grads[at]).dtype
+                room, dtype = max(BUCKET_BYTES, size), widened(grads[at]).dtype
             buckets[-1].append(at)
             room -= size
         return buckets
 
     def _reduce(self, grads: list[Tensor]) -> list[Tensor]:
         """The gradients of one bucket over the group."""
-        parts = [ops.reshape(_wide(grad), (grad.size,)) for grad in grads]
+        parts = [ops.reshape(widened(grad), (grad.size,)) for grad in grads]
         total = ops.all_reduce(parts[0] if len(parts) == 1 else ops.concat(tuple(parts)), group=self.group)
         total = ops.mul(total, 1.0 / self.degree) if self.mean and self.degree != 1 else total
         found, start = [], 0
@@ -110,7 +110,3 @@ def data_parallel_reducer(parameters: Iterable[Parameter]) -> Any:
     if communication.get_auto_parallel_context("parallel_mode") != communication.ParallelMode.DATA_PARALLEL:
         return ops.identity
     return DistributedGradReducer(parameters, degree=communication.get_auto_parallel_context("device_num"))
-
-
-def _wide(grad: Tensor) -> Tensor:
-    return ops.cast(grad, float32) if grad.dtype.itemsize < 4 else grad

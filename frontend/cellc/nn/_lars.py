@@ -80,8 +80,7 @@ class LARS(Optimizer):
 
     def construct(self, gradients: tuple[Tensor, ...]) -> Any:
         scaled = self.scale_grad(self._checked_gradients(gradients))
-        found = self.get_weight_decay()
-        decays = found if self.is_group else (found,) * len(scaled)
+        decays = self.decays()
         rates = tuple(self._rate_now(rate) for rate in self._rates())
         rates = rates if self.is_group_lr else rates * len(scaled)
         result = self.opt(

@@ -116,6 +116,11 @@ class Optimizer(Cell):
             return tuple(self._decay_now(decay) for decay in self.weight_decay)
         return self._decay_now(self.weight_decay)
 
+    def decays(self) -> tuple[Any, ...]:
+        """The weight decay of this step for each parameter, see `get_weight_decay`."""
+        found = self.get_weight_decay()
+        return found if self.is_group else (found,) * len(self.parameters)
+
     def _decay_now(self, decay: float | Cell) -> float | Tensor:
         return ops.reshape(decay(self.global_step), ()) * self.loss_scale if isinstance(decay, Cell) else decay
 
@@ -123,9 +128,7 @@ class Optimizer(Cell):
         """Adds weight decay times parameter to the gradients of parameters that decay."""
         if not any(self.decay_flags):
             return gradients
-        found = self.get_weight_decay()
-        decays = found if self.is_group else (found,) * len(gradients)
-        rows = zip(gradients, self.parameters, decays, self.decay_flags, strict=True)
+        rows = zip(gradients, self.parameters, self.decays(), self.decay_flags, strict=True)
         return tuple(ops.add(gradient, ops.mul(parameter, _in_dtype_of(decay, parameter))) if flag else gradient
                      for gradient, parameter, decay, flag in rows)  # fmt: skip
 
