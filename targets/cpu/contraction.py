@@ -1,8 +1,9 @@
 """Contraction kernels: products of two tensors, with an optional elementwise epilogue.
 
 A block computes some panels of columns for some rows. For each panel, the factor read along lanes is copied
-to scratch once where that pays; register tiles of sums then run over the rows. Long reductions are done in
-pieces whose partial sums wait in scratch.
+to scratch once where that pays; register tiles of sums then run over the rows. The rows of the other factor are
+copied too where a tile would read them from cache lines far apart, once for all panels. Long reductions are done in
+pieces, one after the other for the whole block, whose partial sums wait in scratch.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from cellc.targets.cpu.grid import divide
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.packing import PanelPacker, ResidentPanels
+from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, RowPacker, streamed
 from cellc.targets.cpu.partial_sums import PartialSums
 from cellc.targets.cpu.product import Factor, Product, product_of
 from cellc.targets.cpu.tiling import Tiling, choose_blocking, choose_tiling
@@ -63,6 +64,7 @@ class ProductWriter:
         packs = self._blocking.packed and panels is None
         self._packer = PanelPacker(kernel, product, tiling, pieces) if packs else None
         self._finisher = TileFinisher(kernel, product, tiling, self._nest_writer)
+        self._row_packer: RowPacker | None = None
         self._partial: PartialSums | None = None
         self._panel_start = ""
         self._width = 0
@@ -81,10 +83,23 @@ class ProductWriter:
     def _write(self, ranges: dict[int, Range]) -> None:
         batch = [d for d in self._nest.parallel if d not in (*self._shared, self._tiling.lane_dim)]
         if self._blocking.pieces is not None or self._blocking.turned:
+            panels = ceil(self._nest.extents[self._tiling.lane_dim] / self._tiling.width)
+            panels = min(panels, self._chunks[self._tiling.lane_dim]) if self._blocking.pieces is not None else 1
             self._partial = PartialSums(
-                self._kernel, self._product, self._tiling, self._nest_writer, self._shared, self._chunks, ranges
+                self._kernel, self._product, self._tiling, self._nest_writer, self._shared, self._chunks, ranges, panels
             )
-        self._nest_writer.loops(batch, ranges, lambda: self._panels(ranges))
+        if self._blocking.rows_packed:
+            self._row_packer = RowPacker(
+                self._kernel,
+                self._nest_writer,
+                self._product,
+                self._tiling,
+                self._blocking.pieces,
+                self._shared,
+                self._chunks,
+                ranges,
+            )
+        self._nest_writer.loops(batch, ranges, lambda: self._rows_by_columns(ranges))
 
     def _block_ranges(self) -> dict[int, Range]:
         """The range of each parallel loop in this block, in panels for the lane loop."""
@@ -104,17 +119,50 @@ class ProductWriter:
             ranges[dim] = (self._writer.linear(0, [(part, chunk)]), upper)
         return ranges
 
-    def _panels(self, ranges: dict[int, Range]) -> None:
+    def _rows_by_columns(self, ranges: dict[int, Range]) -> None:
+        """All panels for all rows of the block."""
+        partial, pieces = self._partial, self._blocking.pieces
+        if partial is None or pieces is None:
+            self._pack_rows(ranges, {})
+            self._panels(ranges, lambda: self._panel(ranges))
+            return
+        self._panels(
+            ranges, lambda: self._rows(ranges, lambda rows: partial.store(self._places(rows), self._initial(rows)))
+        )
+        dim = self._nest.reduced[0]
+        extent = self._nest.extents[dim]
+
+        def piece(lower: str, _: list[str]) -> list[str]:
+            upper = self._writer.linear(pieces, [(lower, 1)])
+            if extent % pieces:
+                upper = self._writer.pure(f"arith.minsi {upper}, {self._writer.index(extent)} : index")
+            part = {dim: (lower, upper)}
+            self._pack_rows(ranges, part)
+            self._panels(ranges, lambda: self._piece(partial, ranges, part))
+            return []
+
+        self._writer.loop((self._writer.index(0), self._writer.index(extent), pieces), piece)
+        self._panels(ranges, lambda: self._finish_partial(partial, ranges))
+
+    def _panels(self, ranges: dict[int, Range], inner: Callable[[], None]) -> None:
+        """Runs `inner` for each panel of the block."""
         writer, dim, width = self._writer, self._tiling.lane_dim, self._tiling.width
         full, rest = divmod(self._nest.extents[dim], width)
         lower, upper = ranges[dim]
 
+        def at(start: str, width: int) -> None:
+            self._panel_start, self._width = start, width
+            self._finisher.panel(start, width)
+            if self._partial is not None:
+                self._partial.panel(start)
+            inner()
+
         def body(index: str, _: list[str]) -> list[str]:
-            self._panel(writer.linear(0, [(index, width)]), width, ranges)
+            at(writer.linear(0, [(index, width)]), width)
             return []
 
         def last() -> None:
-            self._panel(writer.index(full * width), rest, ranges)
+            at(writer.index(full * width), rest)
 
         if full:
             bound = writer.pure(f"arith.minsi {upper}, {writer.index(full)} : index") if rest else upper
@@ -124,35 +172,33 @@ class ProductWriter:
         elif rest:
             last()
 
-    def _panel(self, start: str, width: int, ranges: dict[int, Range]) -> None:
-        """Columns start ... start + width - 1 for all rows of the block."""
-        self._panel_start, self._width = start, width
-        self._finisher.panel(start, width)
-        vector, scalar = self._placed(self._vector), self._placed(self._scalar)
-        partial, pieces = self._partial, self._blocking.pieces
-        if partial is None or pieces is None:
-            panel = self._packed(vector, {})
-            self._rows(ranges, lambda rows: self._keep_or_finish(rows, self._whole_sums(panel, scalar, rows)))
-            self._turn()
-            return
-        self._rows(ranges, lambda rows: partial.store(self._places(rows), self._initial(rows)))
-        dim = self._nest.reduced[0]
-        extent = self._nest.extents[dim]
+    def _panel(self, ranges: dict[int, Range]) -> None:
+        """The current panel for all rows of the block."""
+        panel, scalar = self._packed(self._placed(self._vector), {}), self._placed(self._scalar)
+        self._rows(ranges, lambda rows: self._keep_or_finish(rows, self._whole_sums(panel, scalar, rows)))
+        self._turn()
 
-        def piece(lower: str, _: list[str]) -> list[str]:
-            upper = self._writer.linear(pieces, [(lower, 1)])
-            if extent % pieces:
-                upper = self._writer.pure(f"arith.minsi {upper}, {self._writer.index(extent)} : index")
-            part = {dim: (lower, upper)}
-            panel = self._packed(vector, part)
-            self._rows(ranges, lambda rows: self._add_piece(partial, panel, scalar, rows, part))
-            return []
+    def _piece(self, partial: PartialSums, ranges: dict[int, Range], part: dict[int, Range]) -> None:
+        """Adds a piece of the reduction to the sums of the current panel."""
+        panel, scalar = self._packed(self._placed(self._vector), part), self._placed(self._scalar)
+        self._rows(ranges, lambda rows: self._add_piece(partial, panel, scalar, rows, part))
 
-        self._writer.loop((self._writer.index(0), self._writer.index(extent), pieces), piece)
+    def _finish_partial(self, partial: PartialSums, ranges: dict[int, Range]) -> None:
         if self._blocking.turned:
             self._turn()
         else:
             self._rows(ranges, lambda rows: self._finish(rows, partial.load(self._places(rows))))
+
+    def _pack_rows(self, ranges: dict[int, Range], part: dict[int, Range]) -> None:
+        """Copies the block's rows of the broadcast factor, where that pays."""
+        packer = self._row_packer
+        if packer is not None:
+            steps = self._nest.reduced
+            self._nest_writer.loops(steps, part, lambda: self._rows(ranges, lambda rows: packer.copy_step(rows, part)))
+
+    def _tile_rows(self, scalar: Factor, part: dict[int, Range]) -> Factor:
+        """The broadcast factor as the tile at the current position reads it."""
+        return scalar if self._row_packer is None else self._row_packer.at_tile(part)
 
     def _keep_or_finish(self, rows: int, sums: list[str]) -> None:
         if self._partial is None:
@@ -169,8 +215,8 @@ class ProductWriter:
         if factor.panel is None:
             return replace(factor, access=factor.access.at(self._tiling.lane_dim, self._panel_start))
         steps = prod(self._nest.extents[d] for d in self._nest.reduced)
-        access = replace(factor.access, terms=(*factor.access.terms, (self._panel_start, steps)))
-        return replace(factor, access=access)
+        access = factor.access.moved((self._panel_start, steps))
+        return replace(factor, access=access, streamed=streamed(self._product, steps * factor.panel))
 
     def _packed(self, vector: Factor, ranges: dict[int, Range]) -> Factor:
         if self._resident is not None:
@@ -233,12 +279,12 @@ class ProductWriter:
     def _whole_sums(self, vector: Factor, scalar: Factor, rows: int) -> list[str]:
         if self._tiling.dot_dim is not None:
             return [self._micro.dots(vector, scalar, self._width)]
-        return self._micro.sums(vector, scalar, rows, self._width, self._initial(rows), {})
+        return self._micro.sums(vector, self._tile_rows(scalar, {}), rows, self._width, self._initial(rows), {})
 
     def _add_piece(
         self, partial: PartialSums, vector: Factor, scalar: Factor, rows: int, part: dict[int, Range]
     ) -> None:
-        places = self._places(rows)
+        places, scalar = self._places(rows), self._tile_rows(scalar, part)
         partial.store(places, self._micro.sums(vector, scalar, rows, self._width, partial.load(places), part))
 
     def _finish(self, rows: int, sums: list[str]) -> None:

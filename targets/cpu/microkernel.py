@@ -4,13 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.tiling import Tiling
+from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # The innermost reduction loop is written out where it is this short; with few registers, what is then loaded
 # ahead would push sums out of them.
 _UNROLLED, _MANY_REGISTERS = 4, 32
+# What does not stay in the L1 cache is asked for so many bytes before it is read.
+_AHEAD_BYTES = 2048
+# Multiply-adds of a step behind which the address of another row is free.
+_MANY_SUMS = 16
 
 
 # (Number of the factor, index of the tile's loop, index of its second loop), and the vectors read there.
@@ -68,6 +74,11 @@ class MicroKernel:
 
     def _multiply_add(self, vector: Factor, scalar: Factor, rows: int, width: int, sums: list[str]) -> list[str]:
         count = len(sums) // (rows * self._tiling.second)
+        for factor, size in ((vector, width), (scalar, rows)):
+            if factor.streamed:
+                self._ask_ahead(self._nest_writer.located(factor.access), size)
+        if not scalar.streamed:
+            self._ask_next_tile(scalar.access)
         following: list[str] = []
         loaded: Loaded = {}
         for second in range(self._tiling.second):
@@ -79,6 +90,32 @@ class MicroKernel:
                 for j in range(count):
                     following.append(self.multiply_add(right[j], left[j], sums[len(following)]))
         return following
+
+    def _ask_next_tile(self, rows: Access) -> None:
+        """Prefetches the rows of the next tile, where they lie apart: in every `LINE` steps a line of each of them."""
+        tile, nest, writer, dim = self._tiling, self._product.nest, self._writer, self._tiling.tile_dim
+        if dim is None or tile.second_dim is not None or not 1 < tile.tile <= LINE or tile.sums < _MANY_SUMS:
+            return
+        inner = nest.reduced[-1] if nest.reduced else dim
+        if rows.strides[inner] != 1 or rows.strides[dim] < LINE or nest.extents[inner] < LINE:
+            return
+        step = self._nest_writer.position[inner]
+        assert step is not None
+        number = writer.pure(f"arith.andi {step}, {writer.index(LINE - 1)} : index")
+        row = writer.pure(f"arith.minsi {number}, {writer.index(tile.tile - 1)} : index")
+        further = self._nest_writer.located(rows).moved((row, rows.strides[dim]), (number, -1))
+        self.ask_ahead(further, tile.tile * rows.strides[dim] * ITEM_BYTES[rows.buffer.element])
+
+    def _ask_ahead(self, panel: Access, width: int) -> None:
+        """Prefetches the cache lines of a panel that lie `_AHEAD_BYTES` further on."""
+        for start in range(0, width * ITEM_BYTES[panel.buffer.element], LINE * ITEM_BYTES["f32"]):
+            self.ask_ahead(panel, _AHEAD_BYTES + start)
+
+    def ask_ahead(self, access: Access, ahead: int) -> None:
+        """Prefetches the cache line that lies so many bytes further on."""
+        buffer = access.buffer
+        base = self._writer.linear(access.offset + ahead // ITEM_BYTES[buffer.element], access.terms)
+        self._writer.line(f"memref.prefetch {buffer.name}[{base}], read, locality<3>, data : {buffer.type}")
 
     def _row_of(self, factor: Factor, loaded: Loaded, place: Place, count: int, width: int) -> list[str]:
         """The vectors of a factor in one row of a tile, each loaded once."""

@@ -1,5 +1,6 @@
 """Packing: copies a panel of a factor to scratch, widened, as [reduction step][column]."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil, prod
 
@@ -10,7 +11,16 @@ from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.tiling import Tiling
+from cellc.targets.cpu.vectors import ITEM_BYTES
 from cellc.targets.cpu.writer import Writer
+
+# Bytes of a panel that stay in the L1 cache while a tile of sums reads it.
+_STAYS_BYTES = 1 << 15
+
+
+def streamed(product: Product, size: int) -> bool:
+    """Whether a panel of so many elements does not stay in the L1 cache."""
+    return size * ITEM_BYTES[product.element] > _STAYS_BYTES
 
 
 class PanelPacker:
@@ -25,7 +35,9 @@ class PanelPacker:
             extents[0] = pieces
         strides = dict(zip(nest.reduced, row_major(extents), strict=True))
         # The last block of lanes x lanes may write some steps too far.
-        buffer = kernel.scratch(product.element, (prod(extents) + tiling.lanes) * tiling.width)
+        size = (prod(extents) + tiling.lanes) * tiling.width
+        buffer = kernel.scratch(product.element, size)
+        self._streamed = streamed(product, size)
         every = [strides.get(d, 0) * tiling.width for d in range(len(nest.extents))]
         every[tiling.lane_dim] = 1
         self._panel = Access(buffer, 0, tuple(every))
@@ -36,7 +48,7 @@ class PanelPacker:
         for dim, (lower, _) in ranges.items():
             panel = replace(panel, terms=(*panel.terms, (lower, -panel.strides[dim])))
         _PanelCopy(outer, self._product, self._tiling, factor, panel, width, ranges).write()
-        return Factor(panel, None)
+        return Factor(panel, None, streamed=self._streamed)
 
 
 class ResidentPanels:
@@ -75,7 +87,65 @@ class ResidentPanels:
 
     def at(self, start: str) -> Factor:
         """The panel of the columns from `start` on."""
-        return Factor(replace(self._panels, terms=((start, self._steps),)), None)
+        large = streamed(self._product, self._steps * self._tiling.width)
+        return Factor(replace(self._panels, terms=((start, self._steps),)), None, streamed=large)
+
+
+class RowPacker:
+    """Rows of the broadcast factor in scratch memory, as [tile][reduction step][row of the tile].
+
+    The rows are those of the loops `shared` in `ranges`, at most `chunks` of each. The copy runs over the reduction
+    steps, and over all tiles in each: the rows of a step lie side by side, the steps in other pages.
+    """
+
+    def __init__(
+        self,
+        kernel: KernelWriter,
+        outer: NestWriter,
+        product: Product,
+        tiling: Tiling,
+        pieces: int | None,
+        shared: Sequence[int],
+        chunks: Mapping[int, int],
+        ranges: dict[int, Range],
+    ) -> None:
+        assert tiling.tile_dim is not None
+        self._nest_writer, self._micro, self._dim = outer, MicroKernel(outer, product, tiling), tiling.tile_dim
+        self._factor = product.factors[1 - tiling.vector_factor]
+        nest, height = product.nest, tiling.tile
+        extents = [nest.extents[d] for d in nest.reduced]
+        if pieces is not None:
+            extents[0] = pieces
+        strides, terms = [0] * len(nest.extents), []
+        for dim, stride in zip(nest.reduced, row_major(extents), strict=True):
+            strides[dim] = stride * height
+        # A step is copied as a whole vector, whose excess the next step overwrites: after the last one there is room.
+        steps = prod(extents) + ceil(tiling.lanes / height)
+        tiles = [ceil(chunks[d] / height) if d == self._dim else chunks[d] for d in shared]
+        for dim, stride in zip(shared, row_major(tiles), strict=True):
+            # Along the loop of the tile a position is a multiple of its rows.
+            strides[dim] = stride * steps * (1 if dim == self._dim else height)
+            terms.append((ranges[dim][0], -strides[dim]))
+        self._tile_stride, strides[self._dim] = strides[self._dim], 1
+        buffer = kernel.scratch(product.element, prod(tiles) * steps * height)
+        self._rows, self._streamed = Access(buffer, 0, tuple(strides), tuple(terms)), True
+
+    def copy_step(self, rows: int, part: dict[int, Range]) -> None:
+        """Copies one reduction step of the tile at the current position."""
+        value = self._micro.load(self._factor, self._factor.access, self._dim, rows)
+        target = self._nest_writer.located(self._tile(part))
+        self._nest_writer.vectors.store(value, target, 1)
+        self._micro.ask_ahead(target, 256)
+
+    def at_tile(self, part: dict[int, Range]) -> Factor:
+        """The copy as the tile at the current position reads it."""
+        return Factor(self._tile(part), None, streamed=self._streamed)
+
+    def _tile(self, part: dict[int, Range]) -> Access:
+        position = self._nest_writer.position[self._dim]
+        assert position is not None
+        begun = [(lower, -self._rows.strides[dim]) for dim, (lower, _) in part.items()]
+        return self._rows.moved((position, self._tile_stride - 1), *begun)
 
 
 class _PanelCopy:

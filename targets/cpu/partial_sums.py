@@ -1,4 +1,4 @@
-"""Sums of one panel that wait in scratch: between pieces of a long reduction, or until whole rows can be stored."""
+"""Sums that wait in scratch: between pieces of a long reduction, or until whole rows of a panel can be stored."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -12,7 +12,10 @@ from cellc.targets.cpu.tiling import Tiling
 
 
 class PartialSums:
-    """[row of the block][column of the panel]; the rows are the iterations of the loops `shared` in `ranges`."""
+    """[panel][row of the block][column of the panel]; the rows are the iterations of the loops `shared` in `ranges`.
+
+    Only where `panels` is more than 1 each panel has its own place.
+    """
 
     def __init__(
         self,
@@ -23,6 +26,7 @@ class PartialSums:
         shared: Sequence[int],
         chunks: Mapping[int, int],
         ranges: dict[int, Range],
+        panels: int,
     ) -> None:
         self._nest, self._tiling, self._nest_writer = product.nest, tiling, nest_writer
         self._writer, self._vectors = nest_writer.writer, nest_writer.vectors
@@ -32,8 +36,15 @@ class PartialSums:
             strides[dim] = tiling.width * prod(chunks[d] for d in shared[position + 1 :])
             terms.append((ranges[dim][0], -strides[dim]))
         strides[tiling.lane_dim] = 1
-        buffer = kernel.scratch(product.element, tiling.width * prod(chunks[d] for d in shared))
-        self._access = Access(buffer, 0, tuple(strides), tuple(terms))
+        self._rows = prod(chunks[d] for d in shared)
+        self._panels, self._first_panel = panels, ranges[tiling.lane_dim][0]
+        buffer = kernel.scratch(product.element, panels * tiling.width * self._rows)
+        self._all = self._access = Access(buffer, 0, tuple(strides), tuple(terms))
+
+    def panel(self, start: str) -> None:
+        """Says which panel's sums follow."""
+        if self._panels > 1:
+            self._access = self._all.moved((start, self._rows), (self._first_panel, -self._rows * self._tiling.width))
 
     def load(self, places: Sequence[Place]) -> list[str]:
         """The sums of the tile at the current position."""

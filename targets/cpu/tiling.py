@@ -19,11 +19,19 @@ _ROWS_BYTES, _MANY_ROWS, _FEWEST_ROWS, _SOME_BLOCKS = 1 << 19, 512, 256, 8
 _BLOCK_STEPS, _ENOUGH_BLOCKS, _MOST_PANELS = 1 << 18, 32, 8
 # Cycles until a sum can be added to again, with one to spare.
 _FMA_LATENCY, _FMAS_PER_CYCLE = 5, 2
-_PANEL_BYTES_PER_CYCLE = 128
+_PANEL_BYTES_PER_CYCLE = 256
+# Cycles to load a line of which the next ones are not known ahead; to copy a vector to where its neighbours went, from
+# turned blocks, to where they did not go; how many times longer lines in pages of their own take.
+_CYCLES_PER_LINE, _CYCLES_PER_COPY, _CYCLES_PER_TURN, _CYCLES_PER_FAR_COPY, _FAR = 1.6, 2, 7, 8, 5
 _FEW = 4
+# So many rows that copying a panel that they share pays, though it lies along lanes, and where each step is in a page;
+# columns for which copied rows pay.
+_MANY_USES, _MANY_USES_OF_PAGES, _MANY_COLUMNS = 100, 32, 128
+# Elements of a page of memory, about.
+_PAGE = 1024
 _SHORT = 4
-# Lines of the L1 cache, 48 KiB.
-_L1_LINES = 768
+# Lines of the L1 cache, 48 KiB; of so many reduction steps it holds a panel, and a line of the other factor for each.
+_L1_LINES, _L1_STEPS = 768, 128
 
 
 @dataclass(frozen=True)
@@ -147,12 +155,17 @@ def _share_taps(product: Product, tiling: Tiling) -> bool:
     return any(d is not None and 0 < abs(scalar.strides[d]) <= reach for d in (tiling.tile_dim, tiling.second_dim))
 
 
+def _rows_of(tiling: Tiling) -> tuple[tuple[int | None, int], ...]:
+    """The loops of a tile's rows, and how many of each."""
+    return (tiling.tile_dim, tiling.tile), (tiling.second_dim, tiling.second)
+
+
 def _loads(product: Product, tiling: Tiling) -> tuple[int, int]:
     """Loads of the broadcast factor and of the other one in a reduction step."""
     counts = []
     for number, each in ((1 - tiling.vector_factor, 1), (tiling.vector_factor, tiling.vectors)):
         strides = product.factors[number].access.strides
-        for dim, size in ((tiling.tile_dim, tiling.tile), (tiling.second_dim, tiling.second)):
+        for dim, size in _rows_of(tiling):
             each *= size if dim is not None and strides[dim] != 0 else 1
         counts.append(each)
     return counts[0], counts[1]
@@ -161,14 +174,12 @@ def _loads(product: Product, tiling: Tiling) -> tuple[int, int]:
 def _score(product: Product, tiling: Tiling) -> float:
     """Useful multiply-adds per cycle, about; ties go to fewer loads, then to smaller tiles."""
     nest, work, (broadcast, vectors) = product.nest, tiling.sums, _loads(product, tiling)
-    loads = broadcast + vectors
+    loads, scalar = broadcast + vectors, product.factors[1 - tiling.vector_factor].access
     cycles = max(work / _FMAS_PER_CYCLE, loads / _FMAS_PER_CYCLE, _FMA_LATENCY)
     if {tiling.tile_dim, tiling.second_dim} <= {None, *product.shared(tiling.vector_factor, tiling.lane_dim)}:
-        # Panels are read again and again from the L2 cache.
-        cycles += vectors * tiling.lanes * ITEM_BYTES[product.element] / _PANEL_BYTES_PER_CYCLE
+        cycles += _memory_cycles(product, tiling)
     score = _used(nest, tiling) * work / cycles
     output, vector = nest.outputs[0], product.factors[tiling.vector_factor].access
-    scalar = product.factors[1 - tiling.vector_factor].access
     turned = tiling.tile_dim is not None and output.strides[tiling.tile_dim] == 1
     if output.strides[tiling.lane_dim] != 1:
         # Tiles along the loop to store along read what their neighbours read too.
@@ -183,7 +194,59 @@ def _score(product: Product, tiling: Tiling) -> float:
         score *= 0.95
     if _few_blocks(product, tiling):
         score *= 0.9
-    return score - 0.05 * loads / work - 4e-3 * work
+    return score - 0.05 * loads / work - 1e-3 * work
+
+
+def _memory_cycles(product: Product, tiling: Tiling) -> float:
+    """Cycles a reduction step of a tile waits for memory, about, with its part of copies that other tiles read too."""
+    nest, factor = product.nest, product.factors[tiling.vector_factor]
+    rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
+    steps = max(1, prod(nest.extents[d] for d in nest.reduced))
+    packed = _packed(product, tiling, rows)
+    once = min(1, tiling.tile * tiling.second / max(1, rows))
+    if packed or factor.panel:
+        # Panels are read again and again from the L2 cache.
+        cycles = tiling.width * ITEM_BYTES[product.element] / _PANEL_BYTES_PER_CYCLE
+    else:
+        cycles = tiling.vectors * _CYCLES_PER_LINE * (1 if steps * tiling.vectors > _L1_LINES // 2 else once)
+    if packed:
+        copied = _CYCLES_PER_COPY if factor.access.strides[tiling.lane_dim] == 1 else _CYCLES_PER_TURN
+        cycles += tiling.vectors * copied * once
+    if nest.outputs[0].strides[tiling.lane_dim] != 1:
+        cycles += _CYCLES_PER_TURN * tiling.sums / steps
+    if _rows_packed(product, tiling):
+        columns = min(nest.extents[tiling.lane_dim], _MOST_PANELS * tiling.width)
+        return cycles + _CYCLES_PER_FAR_COPY * tiling.width / columns
+    if rows * steps <= _L1_LINES // 2 * LINE:
+        return cycles  # all rows stay in the L1 cache
+    return cycles + _rows_read(product, tiling) * _CYCLES_PER_LINE
+
+
+def _rows_read(product: Product, tiling: Tiling) -> float:
+    """Cache lines of the broadcast factor that a reduction step of the tile begins, about, where its rows lie apart."""
+    nest, scalar = product.nest, product.factors[1 - tiling.vector_factor].access
+    dims = [(dim, size) for dim, size in _rows_of(tiling) if dim is not None]
+    apart = prod(size for dim, size in dims if abs(scalar.strides[dim]) >= LINE)
+    if _steps_are_apart(product, scalar):
+        return _FAR * apart * prod(1 + size / LINE for dim, size in dims if 0 < abs(scalar.strides[dim]) < LINE)
+    steps = min(abs(scalar.strides[d]) for d in nest.reduced) if nest.reduced else LINE
+    return apart * min(steps, LINE) / LINE if apart > 1 else 0.0
+
+
+def _steps_are_apart(product: Product, scalar: Access) -> bool:
+    """Whether each reduction step reads other cache lines, more than the L1 cache holds until the next tile."""
+    nest = product.nest
+    far = all(abs(scalar.strides[d]) >= LINE for d in nest.reduced)
+    return far and prod(nest.extents[d] for d in nest.reduced) > _L1_STEPS
+
+
+def _rows_packed(product: Product, tiling: Tiling) -> bool:
+    """Whether to copy the rows: a tile's lie side by side, but each reduction step is in other cache lines."""
+    scalar, dim = product.factors[1 - tiling.vector_factor].access, tiling.tile_dim
+    if dim is None or tiling.second_dim is not None or tiling.dot_dim is not None:
+        return False
+    shared = dim in product.shared(tiling.vector_factor, tiling.lane_dim) and scalar.strides[tiling.lane_dim] == 0
+    return shared and 1 < tiling.tile <= tiling.lanes and scalar.strides[dim] == 1 and _steps_are_apart(product, scalar)
 
 
 def _rows_are_near(nest: Nest, scalar: Access, tiling: Tiling) -> bool:
@@ -254,13 +317,15 @@ class Blocking:
 
     `packed`: panels are copied to scratch. `pieces`: steps of the outermost reduction loop at a time, or None
     where it runs as a whole. `turned`: loops that the results walk as one, along which they are stored; the sums
-    of a panel wait in scratch for that. None where they are stored tile by tile.
+    of a panel wait in scratch for that. None where they are stored tile by tile. `rows_packed`: the block's rows of
+    the broadcast factor are copied to scratch, for all its panels.
     """
 
     chunks: dict[int, int]
     packed: bool
     pieces: int | None
     turned: list[int]
+    rows_packed: bool
 
 
 def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
@@ -278,7 +343,9 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
         blocks = _count(product, tiling, chunks)
     per_block = rows * tiling.width * steps
     panels = ceil(nest.extents[lane] / tiling.width)
-    chunks[lane] = max(1, min(panels, _MOST_PANELS, blocks // _ENOUGH_BLOCKS))
+    wide = min(panels, _MOST_PANELS, blocks // _SOME_BLOCKS)
+    rows_packed = wide * tiling.width >= _MANY_COLUMNS and _rows_packed(product, tiling)
+    chunks[lane] = wide if rows_packed else max(1, min(panels, _MOST_PANELS, blocks // _ENOUGH_BLOCKS))
     if per_block * chunks[lane] < _BLOCK_STEPS:
         chunks[lane] = min(panels, ceil(_BLOCK_STEPS / max(1, per_block)))
     per_block *= chunks[lane]
@@ -288,7 +355,7 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
             per_block *= chunks[d]
     packed = {tiling.tile_dim, tiling.second_dim} <= {None, *same} and _packed(product, tiling, rows)
     turned = _turned(product, tiling, shared, chunks)
-    return Blocking(chunks, packed, _pieces(product, tiling, steps), turned)
+    return Blocking(chunks, packed, _pieces(product, tiling, steps), turned, rows_packed)
 
 
 def _row_chunks(product: Product, tiling: Tiling, shared: list[int], fewest: int) -> tuple[dict[int, int], int]:
@@ -362,7 +429,8 @@ def _packed(product: Product, tiling: Tiling, rows: int) -> bool:
         return rows > tiling.tile
     tiles = rows / (tiling.tile * tiling.second)
     if factor.access.strides[tiling.lane_dim] == 1:
-        return tiles >= 8
+        pages = all(abs(factor.access.strides[d]) >= _PAGE for d in product.nest.reduced)
+        return rows >= (_MANY_USES_OF_PAGES if pages else _MANY_USES)
     # Blocks turned in registers cost less than gathers, even for one use.
     turned = any(abs(factor.access.strides[d]) == 1 for d in product.nest.reduced)
     return tiles >= 2 or (turned and rows > 1)

@@ -12,6 +12,7 @@ KERNELS = {
     "matmul": Matmul(256, 256, 256).text(),
     "matmul, turned operand": Matmul(256, 256, 256, transpose_rhs=True).text(),
     "matmul, long sums": Matmul(256, 256, 2048).text(),
+    "matmul, copied rows": Matmul(512, 1024, 512, transpose_lhs=True).text(),
     "convolution": Convolution(4, 64, 30, 30, 64, 3, 3).forward(),
     "convolution's weight gradient": Convolution(4, 64, 30, 30, 64, 3, 3).weight_gradient(),
 }
@@ -27,6 +28,11 @@ def test_inner_loops_keep_sums_in_registers(name: str, level: str) -> None:
     assert not count("shuf|perm", busiest)
     assert len(busiest) <= 2.6 * fused
     assert count(rf"vfmadd.*{registers(level)}", busiest) == fused
+
+
+@pytest.mark.parametrize("name", ["matmul, long sums", "matmul, copied rows"])
+def test_panels_that_leave_the_l1_cache_are_asked_for_ahead(name: str) -> None:
+    assert count("prefetch", fma_loop(assembly(KERNELS[name], LEVELS["v4"]))) >= 2
 
 
 @pytest.mark.parametrize("level", ["v4", "v3"])

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from xdsl.dialects.linalg.ops import GenericOp
 
+from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.level import LEVELS, native_level
-from support.cpu_kernels import compile_text
+from cellc.targets.cpu.product import product_of
+from cellc.targets.cpu.tiling import choose_blocking, choose_tiling
+from support.cpu_kernels import compile_text, parse_kernel
 from support.matmul_kernels import Matmul
 
 NATIVE = native_level()
@@ -45,6 +49,24 @@ def test_long_sums_run_in_pieces(transpose_rhs: bool) -> None:
     check(Matmul(37, 70, 2048, transpose_rhs=transpose_rhs))
 
 
+@pytest.mark.parametrize("level", [name for name in LEVEL_NAMES if name != "v2"])  # its panels are too narrow
+@pytest.mark.parametrize("size", [(260, 1030, 200), (29, 1030, 1500), (130, 1050, 129), (17, 1030, 1025)])
+def test_rows_side_by_side_are_copied(size: tuple[int, int, int], level: str) -> None:
+    """Of x^T y a tile reads other cache lines in each step: its rows are copied for all panels of a block."""
+    matmul = Matmul(*size, transpose_lhs=True, epilogue=True)
+    kernel = KernelWriter(parse_kernel(matmul.text()), LEVELS[level])
+    product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
+    assert product is not None
+    tiling = choose_tiling(product, LEVELS[level])
+    assert tiling is not None
+    assert choose_blocking(product, tiling).rows_packed
+    check(matmul, level)
+
+
+def test_copied_rows_in_a_batch() -> None:
+    check(Matmul(70, 1030, 150, (3,), transpose_lhs=True))
+
+
 @pytest.mark.parametrize("batch", [(1,), (5,), (2, 3)])
 def test_batches(batch: tuple[int, ...]) -> None:
     check(Matmul(5, 17, 33, batch, epilogue=True))
@@ -71,7 +93,6 @@ def test_f64() -> None:
 def test_the_host_does_not_change_the_text() -> None:
     """Levels alone decide: the text for v3 is the same wherever it is written."""
     from cellc.targets.cpu.target import CpuTarget
-    from support.cpu_kernels import parse_kernel
 
     kernel = parse_kernel(Matmul(33, 41, 27).text())
     texts = {CpuTarget(LEVELS["v3"]).emit([kernel])[0].text for _ in range(2)}
