@@ -26,12 +26,12 @@ _CYCLES_PER_LINE, _CYCLES_PER_COPY, _CYCLES_PER_TURN, _CYCLES_PER_FAR_COPY, _FAR
 _FEW = 4
 # So many rows that copying a panel that they share pays, though it lies along lanes, and where each step is in a page;
 # columns for which copied rows pay.
-_MANY_USES, _MANY_USES_OF_PAGES, _MANY_COLUMNS = 100, 32, 128
-# Elements of a page of memory, about.
-_PAGE = 1024
+_MANY_USES, _MANY_USES_OF_PAGES, _MANY_COLUMNS = 100, 32, 64
+# Elements of a page of memory, about; pages whose places are at hand, those of other factors aside.
+_PAGE, _KNOWN_PAGES = 1024, 256
 _SHORT = 4
-# Lines of the L1 cache, 48 KiB; of so many reduction steps it holds a panel, and a line of the other factor for each.
-_L1_LINES, _L1_STEPS = 768, 128
+# Lines of the L1 cache, 48 KiB.
+_L1_LINES = 768
 
 
 @dataclass(frozen=True)
@@ -234,10 +234,10 @@ def _rows_read(product: Product, tiling: Tiling) -> float:
 
 
 def _steps_are_apart(product: Product, scalar: Access) -> bool:
-    """Whether each reduction step reads other cache lines, more than the L1 cache holds until the next tile."""
+    """Whether each reduction step reads other cache lines, in more pages than the processor knows the places of."""
     nest = product.nest
-    far = all(abs(scalar.strides[d]) >= LINE for d in nest.reduced)
-    return far and prod(nest.extents[d] for d in nest.reduced) > _L1_STEPS
+    nearest = min((abs(scalar.strides[d]) for d in nest.reduced), default=0)
+    return nearest >= LINE and nearest * prod(nest.extents[d] for d in nest.reduced) > _KNOWN_PAGES * _PAGE
 
 
 def _rows_packed(product: Product, tiling: Tiling) -> bool:
@@ -343,8 +343,9 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
         blocks = _count(product, tiling, chunks)
     per_block = rows * tiling.width * steps
     panels = ceil(nest.extents[lane] / tiling.width)
-    wide = min(panels, _MOST_PANELS, blocks // _SOME_BLOCKS)
-    rows_packed = wide * tiling.width >= _MANY_COLUMNS and _rows_packed(product, tiling)
+    fewest = ceil(_MANY_COLUMNS / tiling.width)
+    wide = min(panels, _MOST_PANELS, max(fewest, blocks // _FEW))
+    rows_packed = wide >= fewest and _rows_packed(product, tiling)
     chunks[lane] = wide if rows_packed else max(1, min(panels, _MOST_PANELS, blocks // _ENOUGH_BLOCKS))
     if per_block * chunks[lane] < _BLOCK_STEPS:
         chunks[lane] = min(panels, ceil(_BLOCK_STEPS / max(1, per_block)))

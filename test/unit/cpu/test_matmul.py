@@ -50,9 +50,9 @@ def test_long_sums_run_in_pieces(transpose_rhs: bool) -> None:
 
 
 @pytest.mark.parametrize("level", [name for name in LEVEL_NAMES if name != "v2"])  # its panels are too narrow
-@pytest.mark.parametrize("size", [(260, 1030, 200), (29, 1030, 1500), (130, 1050, 129), (17, 1030, 1025)])
+@pytest.mark.parametrize("size", [(1250, 1300, 215), (261, 270, 1500), (530, 517, 511), (270, 390, 1025)])
 def test_rows_side_by_side_are_copied(size: tuple[int, int, int], level: str) -> None:
-    """Of x^T y a tile reads other cache lines in each step: its rows are copied for all panels of a block."""
+    """Of x^T y a tile reads other pages in each step: its rows are copied for all panels of a block."""
     matmul = Matmul(*size, transpose_lhs=True, epilogue=True)
     kernel = KernelWriter(parse_kernel(matmul.text()), LEVELS[level])
     product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
@@ -64,7 +64,7 @@ def test_rows_side_by_side_are_copied(size: tuple[int, int, int], level: str) ->
 
 
 def test_copied_rows_in_a_batch() -> None:
-    check(Matmul(70, 1030, 150, (3,), transpose_lhs=True))
+    check(Matmul(1100, 1050, 250, (2,), transpose_lhs=True))
 
 
 @pytest.mark.parametrize("batch", [(1,), (5,), (2, 3)])
