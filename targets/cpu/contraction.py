@@ -13,12 +13,13 @@ from math import ceil, prod
 from xdsl.dialects.linalg.ops import GenericOp
 
 from cellc.targets.cpu.chain import write_reduction_kernel
+from cellc.targets.cpu.copied_rows import RowCopy, Rows, copied_rows
 from cellc.targets.cpu.finish import Place, TileFinisher
 from cellc.targets.cpu.grid import divide
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, RowPacker, streamed
+from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, streamed
 from cellc.targets.cpu.partial_sums import PartialSums
 from cellc.targets.cpu.product import Factor, Product, product_of
 from cellc.targets.cpu.tiling import Tiling, choose_blocking, choose_tiling
@@ -64,7 +65,7 @@ class ProductWriter:
         packs = self._blocking.packed and panels is None
         self._packer = PanelPacker(kernel, product, tiling, pieces) if packs else None
         self._finisher = TileFinisher(kernel, product, tiling, self._nest_writer)
-        self._row_packer: RowPacker | None = None
+        self._row_copy: RowCopy | None = None
         self._partial: PartialSums | None = None
         self._panel_start = ""
         self._width = 0
@@ -88,17 +89,10 @@ class ProductWriter:
             self._partial = PartialSums(
                 self._kernel, self._product, self._tiling, self._nest_writer, self._shared, self._chunks, ranges, panels
             )
-        if self._blocking.rows_packed:
-            self._row_packer = RowPacker(
-                self._kernel,
-                self._nest_writer,
-                self._product,
-                self._tiling,
-                self._blocking.pieces,
-                self._shared,
-                self._chunks,
-                ranges,
-            )
+        if self._blocking.rows is not None:
+            rows = Rows(self._shared, self._chunks, ranges, self._blocking.pieces)
+            how, kernel = self._blocking.rows, self._kernel
+            self._row_copy = copied_rows(how, kernel, self._nest_writer, self._product, self._tiling, rows)
         self._nest_writer.loops(batch, ranges, lambda: self._rows_by_columns(ranges))
 
     def _block_ranges(self) -> dict[int, Range]:
@@ -123,7 +117,7 @@ class ProductWriter:
         """All panels for all rows of the block."""
         partial, pieces = self._partial, self._blocking.pieces
         if partial is None or pieces is None:
-            self._pack_rows(ranges, {})
+            self._copy_rows(ranges, {})
             self._panels(ranges, lambda: self._panel(ranges))
             return
         self._panels(
@@ -137,7 +131,7 @@ class ProductWriter:
             if extent % pieces:
                 upper = self._writer.pure(f"arith.minsi {upper}, {self._writer.index(extent)} : index")
             part = {dim: (lower, upper)}
-            self._pack_rows(ranges, part)
+            self._copy_rows(ranges, part)
             self._panels(ranges, lambda: self._piece(partial, ranges, part))
             return []
 
@@ -189,16 +183,14 @@ class ProductWriter:
         else:
             self._rows(ranges, lambda rows: self._finish(rows, partial.load(self._places(rows))))
 
-    def _pack_rows(self, ranges: dict[int, Range], part: dict[int, Range]) -> None:
+    def _copy_rows(self, ranges: dict[int, Range], part: dict[int, Range]) -> None:
         """Copies the block's rows of the broadcast factor, where that pays."""
-        packer = self._row_packer
-        if packer is not None:
-            steps = self._nest.reduced
-            self._nest_writer.loops(steps, part, lambda: self._rows(ranges, lambda rows: packer.copy_step(rows, part)))
+        if self._row_copy is not None:
+            self._row_copy.write(lambda tile: self._rows(ranges, tile), part)
 
     def _tile_rows(self, scalar: Factor, part: dict[int, Range]) -> Factor:
         """The broadcast factor as the tile at the current position reads it."""
-        return scalar if self._row_packer is None else self._row_packer.at_tile(part)
+        return scalar if self._row_copy is None else self._row_copy.at_tile(part)
 
     def _keep_or_finish(self, rows: int, sums: list[str]) -> None:
         if self._partial is None:

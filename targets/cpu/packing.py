@@ -1,6 +1,5 @@
 """Packing: copies a panel of a factor to scratch, widened, as [reduction step][column]."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil, prod
 
@@ -89,63 +88,6 @@ class ResidentPanels:
         """The panel of the columns from `start` on."""
         large = streamed(self._product, self._steps * self._tiling.width)
         return Factor(replace(self._panels, terms=((start, self._steps),)), None, streamed=large)
-
-
-class RowPacker:
-    """Rows of the broadcast factor in scratch memory, as [tile][reduction step][row of the tile].
-
-    The rows are those of the loops `shared` in `ranges`, at most `chunks` of each. The copy runs over the reduction
-    steps, and over all tiles in each: the rows of a step lie side by side, the steps in other pages.
-    """
-
-    def __init__(
-        self,
-        kernel: KernelWriter,
-        outer: NestWriter,
-        product: Product,
-        tiling: Tiling,
-        pieces: int | None,
-        shared: Sequence[int],
-        chunks: Mapping[int, int],
-        ranges: dict[int, Range],
-    ) -> None:
-        assert tiling.tile_dim is not None
-        self._nest_writer, self._micro, self._dim = outer, MicroKernel(outer, product, tiling), tiling.tile_dim
-        self._factor = product.factors[1 - tiling.vector_factor]
-        nest, height = product.nest, tiling.tile
-        extents = [nest.extents[d] for d in nest.reduced]
-        if pieces is not None:
-            extents[0] = pieces
-        strides, terms = [0] * len(nest.extents), []
-        for dim, stride in zip(nest.reduced, row_major(extents), strict=True):
-            strides[dim] = stride * height
-        # A step is copied as a whole vector, whose excess the next step overwrites: after the last one there is room.
-        steps = prod(extents) + ceil(tiling.lanes / height)
-        tiles = [ceil(chunks[d] / height) if d == self._dim else chunks[d] for d in shared]
-        for dim, stride in zip(shared, row_major(tiles), strict=True):
-            # Along the loop of the tile a position is a multiple of its rows.
-            strides[dim] = stride * steps * (1 if dim == self._dim else height)
-            terms.append((ranges[dim][0], -strides[dim]))
-        self._tile_stride, strides[self._dim] = strides[self._dim], 1
-        buffer = kernel.scratch(product.element, prod(tiles) * steps * height)
-        self._rows, self._streamed = Access(buffer, 0, tuple(strides), tuple(terms)), True
-
-    def copy_step(self, rows: int, part: dict[int, Range]) -> None:
-        """Copies one reduction step of the tile at the current position."""
-        value = self._micro.load(self._factor, self._factor.access, self._dim, rows)
-        target = self._nest_writer.located(self._tile(part))
-        self._nest_writer.vectors.store(value, target, 1)
-        self._micro.ask_ahead(target, 256)
-
-    def at_tile(self, part: dict[int, Range]) -> Factor:
-        """The copy as the tile at the current position reads it."""
-        return Factor(self._tile(part), None, streamed=self._streamed)
-
-    def _tile(self, part: dict[int, Range]) -> Access:
-        position = self._nest_writer.position[self._dim]
-        assert position is not None
-        begun = [(lower, -self._rows.strides[dim]) for dim, (lower, _) in part.items()]
-        return self._rows.moved((position, self._tile_stride - 1), *begun)
 
 
 class _PanelCopy:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from math import ceil, gcd, lcm, prod
 
 from cellc.targets.cpu.access import Access
@@ -32,6 +33,13 @@ _PAGE, _KNOWN_PAGES = 1024, 256
 _SHORT = 4
 # Lines of the L1 cache, 48 KiB.
 _L1_LINES = 768
+
+
+class CopiedRows(Enum):
+    """How rows of the broadcast factor lie in scratch: [tile][reduction step][row], or [row][reduction step]."""
+
+    BY_STEP = auto()
+    BY_ROW = auto()
 
 
 @dataclass(frozen=True)
@@ -176,6 +184,8 @@ def _score(product: Product, tiling: Tiling) -> float:
     nest, work, (broadcast, vectors) = product.nest, tiling.sums, _loads(product, tiling)
     loads, scalar = broadcast + vectors, product.factors[1 - tiling.vector_factor].access
     cycles = max(work / _FMAS_PER_CYCLE, loads / _FMAS_PER_CYCLE, _FMA_LATENCY)
+    if product.factors[1 - tiling.vector_factor].extension is not None and _copied_rows(product, tiling) is None:
+        cycles += broadcast  # each element is widened where it is read
     if {tiling.tile_dim, tiling.second_dim} <= {None, *product.shared(tiling.vector_factor, tiling.lane_dim)}:
         cycles += _memory_cycles(product, tiling)
     score = _used(nest, tiling) * work / cycles
@@ -214,7 +224,7 @@ def _memory_cycles(product: Product, tiling: Tiling) -> float:
         cycles += tiling.vectors * copied * once
     if nest.outputs[0].strides[tiling.lane_dim] != 1:
         cycles += _CYCLES_PER_TURN * tiling.sums / steps
-    if _rows_packed(product, tiling):
+    if _copied_rows(product, tiling) is CopiedRows.BY_STEP:
         columns = min(nest.extents[tiling.lane_dim], _MOST_PANELS * tiling.width)
         return cycles + _CYCLES_PER_FAR_COPY * tiling.width / columns
     if rows * steps <= _L1_LINES // 2 * LINE:
@@ -240,13 +250,18 @@ def _steps_are_apart(product: Product, scalar: Access) -> bool:
     return nearest >= LINE and nearest * prod(nest.extents[d] for d in nest.reduced) > _KNOWN_PAGES * _PAGE
 
 
-def _rows_packed(product: Product, tiling: Tiling) -> bool:
-    """Whether to copy the rows: a tile's lie side by side, but each reduction step is in other cache lines."""
-    scalar, dim = product.factors[1 - tiling.vector_factor].access, tiling.tile_dim
-    if dim is None or tiling.second_dim is not None or tiling.dot_dim is not None:
-        return False
-    shared = dim in product.shared(tiling.vector_factor, tiling.lane_dim) and scalar.strides[tiling.lane_dim] == 0
-    return shared and 1 < tiling.tile <= tiling.lanes and scalar.strides[dim] == 1 and _steps_are_apart(product, scalar)
+def _copied_rows(product: Product, tiling: Tiling) -> CopiedRows | None:
+    """How to copy the rows of a tile: where each reduction step is in other pages, or where they are widened."""
+    factor, dim = product.factors[1 - tiling.vector_factor], tiling.tile_dim
+    strides, reduced = factor.access.strides, product.nest.reduced
+    if dim is None or tiling.second_dim is not None or tiling.dot_dim is not None or not reduced:
+        return None
+    if dim not in product.shared(tiling.vector_factor, tiling.lane_dim) or strides[tiling.lane_dim] != 0:
+        return None
+    far = _steps_are_apart(product, factor.access)
+    if strides[dim] == 1 < tiling.tile <= tiling.lanes and (far or factor.extension is not None):
+        return CopiedRows.BY_STEP if all(abs(strides[d]) >= LINE for d in reduced) else None
+    return CopiedRows.BY_ROW if factor.extension is not None and strides[reduced[-1]] == 1 else None
 
 
 def _rows_are_near(nest: Nest, scalar: Access, tiling: Tiling) -> bool:
@@ -317,15 +332,15 @@ class Blocking:
 
     `packed`: panels are copied to scratch. `pieces`: steps of the outermost reduction loop at a time, or None
     where it runs as a whole. `turned`: loops that the results walk as one, along which they are stored; the sums
-    of a panel wait in scratch for that. None where they are stored tile by tile. `rows_packed`: the block's rows of
-    the broadcast factor are copied to scratch, for all its panels.
+    of a panel wait in scratch for that. None where they are stored tile by tile. `rows`: how the block's rows of the
+    broadcast factor are copied to scratch, for all its panels, or None.
     """
 
     chunks: dict[int, int]
     packed: bool
     pieces: int | None
     turned: list[int]
-    rows_packed: bool
+    rows: CopiedRows | None
 
 
 def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
@@ -345,8 +360,10 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     panels = ceil(nest.extents[lane] / tiling.width)
     fewest = ceil(_MANY_COLUMNS / tiling.width)
     wide = min(panels, _MOST_PANELS, max(fewest, blocks // _FEW))
-    rows_packed = wide >= fewest and _rows_packed(product, tiling)
-    chunks[lane] = wide if rows_packed else max(1, min(panels, _MOST_PANELS, blocks // _ENOUGH_BLOCKS))
+    copied = _copied_rows(product, tiling)
+    if copied is CopiedRows.BY_STEP and wide < fewest and product.factors[1 - tiling.vector_factor].extension is None:
+        copied = None
+    chunks[lane] = wide if copied is not None else max(1, min(panels, _MOST_PANELS, blocks // _ENOUGH_BLOCKS))
     if per_block * chunks[lane] < _BLOCK_STEPS:
         chunks[lane] = min(panels, ceil(_BLOCK_STEPS / max(1, per_block)))
     per_block *= chunks[lane]
@@ -356,7 +373,7 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
             per_block *= chunks[d]
     packed = {tiling.tile_dim, tiling.second_dim} <= {None, *same} and _packed(product, tiling, rows)
     turned = _turned(product, tiling, shared, chunks)
-    return Blocking(chunks, packed, _pieces(product, tiling, steps), turned, rows_packed)
+    return Blocking(chunks, packed, _pieces(product, tiling, steps), turned, copied)
 
 
 def _row_chunks(product: Product, tiling: Tiling, shared: list[int], fewest: int) -> tuple[dict[int, int], int]:

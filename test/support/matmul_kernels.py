@@ -11,12 +11,18 @@ MULTIPLY_ADD = """%p = arith.mulf %i0, %i1 : {t}
 %s = arith.addf %o0, %p : {t}
 linalg.yield %s : {t}"""
 
+WIDENED = """%x = arith.extf %i0 : {f} to {t}
+%y = arith.extf %i1 : {f} to {t}
+%p = arith.mulf %x, %y : {t}
+%s = arith.addf %o0, %p : {t}
+linalg.yield %s : {t}"""
+
 
 @dataclass(frozen=True)
 class Matmul:
     """A (batched) product, either operand stored transposed, with an optional bias + relu epilogue.
 
-    A `long_epilogue` adds the bias ten times, by way of as many ops.
+    A `long_epilogue` adds the bias ten times, by way of as many ops. `narrow` is another element type of the operands.
     """
 
     m: int
@@ -28,6 +34,7 @@ class Matmul:
     epilogue: bool = False
     long_epilogue: bool = False
     element: str = "f32"
+    narrow: str = ""
 
     @property
     def lhs(self) -> tuple[int, ...]:
@@ -51,21 +58,22 @@ class Matmul:
         m, n, k = (f"d{rank + i}" for i in range(3))
         left = ", ".join([*batch, *((k, m) if self.transpose_lhs else (m, k))])
         right = ", ".join([*batch, *((n, k) if self.transpose_rhs else (k, n))])
-        out = ", ".join([*batch, m, n])
+        out, factor = ", ".join([*batch, m, n]), self.narrow or self.element
+        body = (WIDENED if self.narrow else MULTIPLY_ADD).format(t=self.element, f=factor)
         product = generic(
             "%r", "p" * (rank + 2) + "r",
-            [Operand("%a", self.lhs, self.element, left), Operand("%b", self.rhs, self.element, right)],
+            [Operand("%a", self.lhs, factor, left), Operand("%b", self.rhs, factor, right)],
             [Operand("%f", self.result, self.element, out)],
-            MULTIPLY_ADD.format(t=self.element),
+            body,
         )  # fmt: skip
-        inputs: list[tuple[str, Sequence[int], str]] = [("%a", self.lhs, self.element), ("%b", self.rhs, self.element)]
+        inputs: list[tuple[str, Sequence[int], str]] = [("%a", self.lhs, factor), ("%b", self.rhs, factor)]
         ops = [filled("%f", self.result, self.element, "0.0"), product]
         if not self.epilogue:
             return kernel("contraction", inputs, ops, [("%r", self.result, self.element)])
         inputs.append(("%bias", (self.n,), self.element))
         loops = ", ".join(f"d{i}" for i in range(rank + 2))
         more = [f"%t{i + 1} = arith.addf %t{i}, %i1 : {self.element}" for i in range(9 if self.long_epilogue else 0)]
-        body = (
+        after = (
             "\n".join([f"%t0 = arith.addf %i0, %i1 : {self.element}", *more])
             + f"""
 %z = arith.constant 0.0 : {self.element}
@@ -78,7 +86,7 @@ linalg.yield %q : {self.element}"""
                 "%q", "p" * (rank + 2),
                 [Operand("%r", self.result, self.element, loops),
                  Operand("%bias", (self.n,), self.element, f"d{rank + 1}")],
-                [Operand("%e", self.result, self.element, loops)], body,
+                [Operand("%e", self.result, self.element, loops)], after,
             ),
         ]  # fmt: skip
         return kernel("contraction", inputs, ops, [("%q", self.result, self.element)])

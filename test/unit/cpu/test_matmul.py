@@ -1,5 +1,8 @@
 """Matrix products against NumPy in f64, within a bound that follows from the number of additions."""
 
+from dataclasses import replace
+
+import ml_dtypes
 import numpy as np
 import pytest
 from xdsl.dialects.linalg.ops import GenericOp
@@ -7,7 +10,7 @@ from xdsl.dialects.linalg.ops import GenericOp
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.level import LEVELS, native_level
 from cellc.targets.cpu.product import product_of
-from cellc.targets.cpu.tiling import choose_blocking, choose_tiling
+from cellc.targets.cpu.tiling import CopiedRows, choose_blocking, choose_tiling
 from support.cpu_kernels import compile_text, parse_kernel
 from support.matmul_kernels import Matmul
 
@@ -23,6 +26,8 @@ def check(matmul: Matmul, level: str = NATIVE.name) -> None:
     rng = np.random.default_rng(0)
     dtype = {"f32": np.float32, "f64": np.float64}[matmul.element]
     a, b, bias = (rng.standard_normal(s).astype(dtype) for s in (matmul.lhs, matmul.rhs, (matmul.n,)))
+    if matmul.narrow:
+        a, b = (operand.astype({"f16": np.float16, "bf16": ml_dtypes.bfloat16}[matmul.narrow]) for operand in (a, b))
     inputs = (a, b, bias) if matmul.epilogue else (a, b)
     result = compile_text(matmul.text(), LEVELS[level])(*inputs)[0]
     # |error| <= (k + 2) eps |a| |b| for any order of the sum.
@@ -59,8 +64,18 @@ def test_rows_side_by_side_are_copied(size: tuple[int, int, int], level: str) ->
     assert product is not None
     tiling = choose_tiling(product, LEVELS[level])
     assert tiling is not None
-    assert choose_blocking(product, tiling).rows_packed
+    assert choose_blocking(product, tiling).rows is CopiedRows.BY_STEP
     check(matmul, level)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("narrow", ["f16", "bf16"])
+@pytest.mark.parametrize("flags", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("size", [(30, 50, 37), (67, 33, 1), (64, 70, 64), (45, 131, 1505)])
+def test_narrow_operands(size: tuple[int, int, int], flags: tuple[bool, bool], narrow: str, level: str) -> None:
+    """Rows are widened once, along the sums or across them."""
+    matmul = Matmul(*size, transpose_lhs=flags[0], transpose_rhs=flags[1], narrow=narrow)
+    check(matmul if matmul.m != 30 else replace(matmul, batch=(3,), epilogue=True), level)
 
 
 def test_copied_rows_in_a_batch() -> None:
