@@ -31,6 +31,9 @@ from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.target import CpuTarget
 from cellc.targets.target import KernelCode, UnsupportedKernelError
 
+# Passes of the CPU target that depend on its level; like `form-dispatches` they make kernels.
+_FOR_A_LEVEL = ("widen-factors", "pack-constants")
+
 
 @dataclass
 class LoweredForCpu:
@@ -74,7 +77,7 @@ def lower_for_cpu(
         CompileError: a pass failed or a kernel could not be written; the message names what reproduces it.
     """
     kernels: list[KernelCode] = []
-    last = "pack-constants" if "pack-constants" in pipeline else "form-dispatches"
+    last = [name for name in pipeline if name in ("form-dispatches", *_FOR_A_LEVEL)][-1]
 
     def after(name: str, module: ModuleOp) -> None:
         if name == last:
@@ -95,7 +98,7 @@ def lower_for_cpu(
 
 def passes_for(pipeline: Sequence[str], level: CpuLevel) -> list[ModulePass]:
     """The passes of these names; those of the CPU target are for `level`."""
-    specs = (f"{name}{{level={level.name}}}" if name == "pack-constants" else name for name in pipeline)
+    specs = (f"{name}{{level={level.name}}}" if name in _FOR_A_LEVEL else name for name in pipeline)
     return parse_passes(",".join(specs))
 
 

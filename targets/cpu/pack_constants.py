@@ -16,21 +16,19 @@ from dataclasses import dataclass, field
 from math import prod
 
 from xdsl.context import Context
-from xdsl.dialects import func, tensor
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr, TensorType
-from xdsl.dialects.linalg.attrs import IteratorType
-from xdsl.dialects.linalg.ops import GenericOp, YieldOp
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.dialects.linalg.ops import GenericOp
+from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 
-from cellc.passes.generic_rewrites import erase, insert_before
+from cellc.passes.generic_rewrites import insert_before
 from cellc.passes.hoist_constants import is_constant
 from cellc.passes.kernel_form import kernels_of
 from cellc.passes.linalg_analysis import (
     bare_dims,
     input_maps,
-    iterator_attributes,
     loop_extents,
     main_function,
     map_attributes,
@@ -39,6 +37,7 @@ from cellc.passes.linalg_analysis import (
 )
 from cellc.passes.rewriting import set_location
 from cellc.targets.cpu.kernel import KernelWriter
+from cellc.targets.cpu.kernel_variants import call_before, erase_uncalled, move_kernel, replace_call
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.tiling import choose_blocking, choose_panel, choose_tiling
@@ -73,10 +72,7 @@ class PackConstantsPass(ModulePass):
         packing = _Packing(main, {kernel.sym_name.data: kernel for kernel in kernels_of(op)}, level_named(self.level))
         for call in [inner for inner in main.body.block.ops if isinstance(inner, func.CallOp)]:
             packing.visit(call)
-        called = {inner.callee.root_reference.data for inner in main.walk() if isinstance(inner, func.CallOp)}
-        for kernel in kernels_of(op):
-            if kernel.sym_name.data not in called:
-                erase(kernel)
+        erase_uncalled(op, main)
 
 
 @dataclass
@@ -102,22 +98,14 @@ class _Packing:
             return
         operands = list(call.operands)
         operands[panels.argument] = self._in_panels(call, self.kernels[name], panels)
-        reading = func.CallOp(self._reader(self.kernels[name], panels), operands, [r.type for r in call.results])
-        reading.location = call.location
-        insert_before(reading, call)
-        for before, after in zip(call.results, reading.results, strict=True):
-            before.replace_all_uses_with(after)
-            after.name_hint = before.name_hint
-        erase(call)
+        reader = self._reader(self.kernels[name], panels)
+        replace_call(call, call_before(call, reader, operands, self.kernels[reader]))
 
     def _in_panels(self, call: func.CallOp, kernel: func.FuncOp, panels: Panels) -> SSAValue:
         """The operand in panels, made by a call before `call`."""
         value, name = call.arguments[panels.argument], self._packer(kernel, panels)
         if (value, name) not in self.packed:
-            packing = func.CallOp(name, [value], list(self.kernels[name].function_type.outputs))
-            packing.location = call.location
-            insert_before(packing, call)
-            self.packed[value, name] = packing.results[0]
+            self.packed[value, name] = call_before(call, name, [value], self.kernels[name]).results[0]
         return self.packed[value, name]
 
     def _packer(self, kernel: func.FuncOp, panels: Panels) -> str:
@@ -129,7 +117,7 @@ class _Packing:
         key = (str((source, shape)), moved)
         if key not in self.packers:
             self.packers[key] = name = f"pack_{len(self.packers)}"
-            self._add(_move_kernel(name, source, shape, moved), kernel)
+            self._add(move_kernel(name, source, TensorType(source.element_type, shape), moved), kernel)
         return self.packers[key]
 
     def _reader(self, kernel: func.FuncOp, panels: Panels) -> str:
@@ -195,22 +183,6 @@ def _layout(contraction: GenericOp, panels: Panels) -> tuple[list[int], AffineMa
 
 def _loops(contraction: GenericOp, panels: Panels) -> Sequence[int]:
     return bare_dims(input_maps(contraction)[panels.factor]) or ()
-
-
-def _move_kernel(name: str, source: TensorType, shape: Sequence[int], moved: AffineMap) -> func.FuncOp:
-    """A kernel of kind elementwise: result[i] = argument[moved(i)]."""
-    target = TensorType(source.element_type, shape)
-    block = Block(arg_types=[source])
-    body = Block(arg_types=[source.element_type] * 2)
-    body.add_op(YieldOp(body.args[0]))
-    empty = tensor.EmptyOp((), target)
-    maps = map_attributes([moved, AffineMap.identity(len(shape))])
-    loops = iterator_attributes([IteratorType.PARALLEL] * len(shape))
-    move = GenericOp([block.args[0]], [empty.tensor], Region(body), maps, loops, [target])
-    block.add_ops([empty, move, func.ReturnOp(*move.results)])
-    kernel = func.FuncOp(name, FunctionType.from_lists([source], [target]), Region(block), visibility="private")
-    kernel.attributes["cellc.kind"] = StringAttr("elementwise")
-    return kernel
 
 
 def _read_panels(kernel: func.FuncOp, panels: Panels) -> None:

@@ -261,7 +261,11 @@ def _copied_rows(product: Product, tiling: Tiling) -> CopiedRows | None:
     far = _steps_are_apart(product, factor.access)
     if strides[dim] == 1 < tiling.tile <= tiling.lanes and (far or factor.extension is not None):
         return CopiedRows.BY_STEP if all(abs(strides[d]) >= LINE for d in reduced) else None
-    return CopiedRows.BY_ROW if factor.extension is not None and strides[reduced[-1]] == 1 else None
+    if factor.extension is None or strides[reduced[-1]] != 1:
+        return None
+    length = product.nest.extents[reduced[-1]]
+    overlap = any(0 < abs(strides[d]) < length for d in product.shared(tiling.vector_factor, tiling.lane_dim))
+    return None if overlap or length < tiling.lanes else CopiedRows.BY_ROW
 
 
 def _rows_are_near(nest: Nest, scalar: Access, tiling: Tiling) -> bool:

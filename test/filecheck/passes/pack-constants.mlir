@@ -3,7 +3,7 @@
 
 // A parameter is laid out in panels of the level's width, once for both products; a product of inputs stays.
 // CHECK-LABEL: func.func @main
-// V4-NEXT: %[[P:.*]] = func.call @pack_0(%w) : (tensor<128x96xf32>) -> tensor<4x96x32xf32>
+// V4-NEXT: %[[P:.*]] = func.call @pack_0(%w) : (tensor<128x96xf32>) -> tensor<2x96x64xf32>
 // V3-NEXT: %[[P:.*]] = func.call @pack_0(%w) : (tensor<128x96xf32>) -> tensor<8x96x16xf32>
 // CHECK-NEXT: %[[R:.*]] = func.call @matmul_packed(%x, %[[P]])
 // CHECK-NEXT: %[[S:.*]] = func.call @matmul_packed(%y, %[[P]])
@@ -21,9 +21,9 @@ func.func @main(%x: tensor<72x96xf32> {cellc.name = "x", cellc.kind = "input"},
 
 // CHECK: func.func private @pack_0
 // CHECK-SAME: attributes {cellc.kind = "elementwise"}
-// V4: affine_map<(d0, d1, d2) -> (((d0 * 32) + d2), d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+// V4: affine_map<(d0, d1, d2) -> (((d0 * 64) + d2), d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>
 // CHECK: func.func private @matmul_packed
-// V4: affine_map<(d0, d1, d2) -> ((d1 floordiv 32), d2, (d1 mod 32))>
+// V4: affine_map<(d0, d1, d2) -> ((d1 floordiv 64), d2, (d1 mod 64))>
 // CHECK: func.func private @matmul(
 func.func private @matmul(%x: tensor<72x96xf32>, %w: tensor<128x96xf32>) -> tensor<72x128xf32>
     attributes {cellc.kind = "contraction"} {
