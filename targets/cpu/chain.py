@@ -14,6 +14,7 @@ from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter
 from cellc.targets.cpu.pairs import contiguous_over, open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter, windows
+from cellc.targets.cpu.short_rows import short_rows, turned_rows
 from cellc.targets.target import UnsupportedKernelError
 
 # Vectors of outer indices that a chain with lanes along its last outer loop does at a time.
@@ -53,10 +54,12 @@ class ChainWriter:
         self._outer = outer
         self._extents = loop_extents(generics[0])[:outer]
         self._scratch: dict[tuple[int, int], Buffer] = {}
+        short = short_rows(kernel, generics, outer) if outer else []
         self._chunk = 1
-        if outer and self._lanes_outside():
+        if outer and (short or self._lanes_outside()):
             lanes = min(kernel.level.lanes(4), self._extents[-1])
             self._chunk = min(self._extents[-1], lanes * _VECTORS)
+        self._turned = turned_rows(kernel, short, outer, self._chunk)
 
     def _lanes_outside(self) -> bool:
         """Whether more reads and writes are contiguous along the last outer loop than along inner loops.
@@ -131,11 +134,19 @@ class ChainWriter:
     def _all(self, fixed: Mapping[int, str], lower: str | None, count: int) -> None:
         """All ops with the loops in `fixed` at given indices, and the last outer loop at `count` from `lower` on."""
         self._place(lower)
+        for rows in self._turned:
+            assert lower is not None
+            rows.place(self._kernel, lower)
+            if rows.value not in self._kernel.results:
+                rows.read(self._kernel, fixed, lower, count)
         for op in self._generics:
             nest = self._kernel.nest_of(op)
             if lower is not None:
                 nest = restrict(nest, self._outer - 1, lower, count)
             write_nest(self._kernel, op, nest, fixed)
+        for rows in self._turned:
+            if lower is not None and rows.value in self._kernel.results:
+                rows.write(self._kernel, fixed, lower, count)
 
     def _place(self, lower: str | None) -> None:
         """Gives each intermediate tensor scratch memory for what is done at a time, contiguous along the chunk."""
