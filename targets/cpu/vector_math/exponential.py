@@ -31,17 +31,24 @@ def ln2_parts(b: Builder) -> tuple[float, float]:
 
 def _reduce(b: Builder, x: Value) -> tuple[Value, Value]:
     """n (integer) and r of x = n ln 2 + r."""
-    high, low = ln2_parts(b)
     n, integer = b.round(x * (1 / math.log(2)))
-    return integer, b.fma(n, -low, b.fma(n, -high, x))
+    return integer, _remainder(b, x, n)
+
+
+def _remainder(b: Builder, x: Value, n: Value) -> Value:
+    """x - n ln 2."""
+    high, low = ln2_parts(b)
+    return b.fma(n, -low, b.fma(n, -high, x))
 
 
 def exp(b: Builder, x: Value, low: Value | None = None) -> Value:
     """exp(x), or exp(x + low) where low is a rounding error of x."""
-    n, r = _reduce(b, b.clamp(x, _LOWEST[b.dtype], _HIGHEST[b.dtype]))
+    x = b.clamp(x, _LOWEST[b.dtype], _HIGHEST[b.dtype])
+    n, shifted = b.round_exponent(x, 1 / math.log(2))
+    r = _remainder(b, x, n)
     if low is not None:
         r = r + low
-    return b.scale(b.polynomial(r, (1.0, 1.0, *_EXP[b.dtype])), n)
+    return b.scale(b.polynomial(r, (1.0, 1.0, *_EXP[b.dtype])), n, shifted)
 
 
 def expm1(b: Builder, x: Value) -> Value:
