@@ -86,7 +86,7 @@ class ChainWriter:
         used = [views[v].access(m.data).strides for v, m, a in operands if v in views and a.first_use is not None]
         lanes = self._kernel.level.lanes(widest_item(op.body.block))
         inner = range(self._outer, len(op.iterator_types))
-        return windows(used, loop_extents(op), inner, self._outer - 1, lanes)
+        return len(inner) > 0 and windows(used, loop_extents(op), inner, self._outer - 1, lanes)
 
     def _writes_rows(self, op: linalg.GenericOp) -> bool:
         """Whether results are contiguous along the last outer loop, or along it and a short inner one."""
