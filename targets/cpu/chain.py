@@ -8,6 +8,7 @@ from xdsl.dialects.linalg import ops as linalg
 from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.body import widest_item
 from cellc.targets.cpu.elementwise import write_parallel
+from cellc.targets.cpu.fetch_ahead import rows_ahead
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
@@ -140,10 +141,12 @@ class ChainWriter:
             if rows.value not in self._kernel.results:
                 rows.read(self._kernel, fixed, lower, count)
         for op in self._generics:
-            nest = self._kernel.nest_of(op)
+            nest, ahead = self._kernel.nest_of(op), {}
             if lower is not None:
                 nest = restrict(nest, self._outer - 1, lower, count)
-            write_nest(self._kernel, op, nest, fixed)
+            else:
+                ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
+            write_nest(self._kernel, op, nest, fixed, ahead)
         for rows in self._turned:
             if lower is not None and rows.value in self._kernel.results:
                 rows.write(self._kernel, fixed, lower, count)
@@ -169,9 +172,16 @@ class ChainWriter:
         return self._scratch[key]
 
 
-def write_nest(kernel: KernelWriter, op: linalg.GenericOp, nest: Nest, fixed: Mapping[int, str]) -> None:
+def write_nest(
+    kernel: KernelWriter,
+    op: linalg.GenericOp,
+    nest: Nest,
+    fixed: Mapping[int, str],
+    fetched_ahead: Mapping[str, int] = {},
+) -> None:
     """Writes all iterations of `nest`, which is that of `op`, with the loops in `fixed` at given indices."""
     nest_writer = open_nest(kernel.writer, nest, kernel.lanes(nest), fixed)
+    nest_writer.fetched_ahead.update(fetched_ahead)
     if nest.reduced:
         ReductionWriter(nest_writer, initial_of(kernel, op, nest_writer)).write({})
     else:
