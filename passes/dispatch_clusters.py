@@ -254,9 +254,10 @@ def _kind(op: Operation) -> str:
 
 
 def _may_become_chain(cluster: Cluster, op: GenericOp) -> bool:
-    """Whether an elementwise cluster joins the chain that `op` joins: for a reduction, or with a value for each row."""
-    return not is_all_parallel(op) or all(
-        isinstance(o, GenericOp) and iterations(o) < iterations(op) for o in cluster.ops
+    """Whether an elementwise cluster joins the chain that `op` joins: for a reduction, or with values for `op` alone."""
+    return not is_all_parallel(op) or (
+        all(isinstance(o, GenericOp) and iterations(o) < iterations(op) for o in cluster.ops)
+        and all(use.operation is op for result in cluster.results for use in result.uses)
     )
 
 

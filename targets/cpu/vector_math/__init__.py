@@ -49,7 +49,7 @@ def call(op: str, lanes: int, dtype: str) -> tuple[str, str]:
 
 
 def _power(name: str, lanes: int, dtype: str) -> str:
-    builder = Builder(name, lanes, "f64")
+    builder = Builder(name, lanes, "f64", registers=2 if dtype == "f32" else 1)
     if dtype == "f64":
         return builder.function(2, [power.pow64(builder, builder.argument(0), builder.argument(1))])
     x, y = (builder.convert("extf", builder.argument(i, "f32"), "f64") for i in range(2))

@@ -78,12 +78,16 @@ class Value:
 
 
 class Builder:
-    """The body of one function on vectors of `lanes` elements."""
+    """The body of one function on vectors of `lanes` elements.
 
-    def __init__(self, name: str, lanes: int, dtype: str) -> None:
+    `registers` is how many registers of the CPU level such a vector takes.
+    """
+
+    def __init__(self, name: str, lanes: int, dtype: str, registers: int = 1) -> None:
         self.name = name
         self.lanes = lanes
         self.dtype = dtype
+        self.registers = registers
         self.mantissa, self.bias, self._float_format, self.integer = _FORMATS[dtype]
         self._lines: list[str] = []
         self._available: dict[str, str] = {}
@@ -257,16 +261,16 @@ class Builder:
 
         Without an instruction for it in two steps: the low bits of `shifted` are the exponent and twice the bias.
         """
-        if self._has_avx512:
+        if self._has_avx512 and self.registers == 1:
             return self._scalef(x, exponent)
         both = self.bits(shifted)
-        half = both.logical_shift(1)
-        return x * self.from_bits(half << self.mantissa) * self.from_bits((both - half) << self.mantissa)
+        half, rest = both.logical_shift(1), (both + 1).logical_shift(1)
+        return x * self.from_bits(half << self.mantissa) * self.from_bits(rest << self.mantissa)
 
     @property
     def _has_avx512(self) -> bool:
-        """Only the level with AVX-512 has vectors of 64 bytes."""
-        return self.lanes * (4 if self.dtype == "f32" else 8) == 64
+        """Only the level with AVX-512 has registers of 64 bytes."""
+        return self.lanes * (4 if self.dtype == "f32" else 8) == 64 * self.registers
 
     def _scalef(self, x: Value, exponent: Value) -> Value:
         name, mask, kind = ("ps", "i16", self.type("f32")) if self.dtype == "f32" else ("pd", "i8", self.type("f64"))
