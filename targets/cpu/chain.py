@@ -146,7 +146,7 @@ class ChainWriter:
                 nest = restrict(nest, self._outer - 1, lower, count)
             else:
                 ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
-            write_nest(self._kernel, op, nest, fixed, ahead)
+            write_nest(self._kernel, op, nest, fixed, ahead, across=bool(self._turned))
         for rows in self._turned:
             if lower is not None and rows.value in self._kernel.results:
                 rows.write(self._kernel, fixed, lower, count)
@@ -177,13 +177,17 @@ def write_nest(
     op: linalg.GenericOp,
     nest: Nest,
     fixed: Mapping[int, str],
-    fetched_ahead: Mapping[str, int] = {},
+    ahead: Mapping[str, int] = {},
+    across: bool = False,
 ) -> None:
-    """Writes all iterations of `nest`, which is that of `op`, with the loops in `fixed` at given indices."""
+    """Writes all iterations of `nest`, which is that of `op`, with the loops in `fixed` at given indices.
+
+    `ahead` says of which buffers elements so far ahead are fetched, `across` is that of `ReductionWriter`.
+    """
     nest_writer = open_nest(kernel.writer, nest, kernel.lanes(nest), fixed)
-    nest_writer.fetched_ahead.update(fetched_ahead)
+    nest_writer.fetched_ahead.update(ahead)
     if nest.reduced:
-        ReductionWriter(nest_writer, initial_of(kernel, op, nest_writer)).write({})
+        ReductionWriter(nest_writer, initial_of(kernel, op, nest_writer), across).write({})
     else:
         write_parallel(nest_writer, {})
 
