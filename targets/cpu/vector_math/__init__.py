@@ -18,6 +18,7 @@ _UNARY = {
     "log": logarithm.log,
     "log1p": logarithm.log1p,
     "erf": error_function.erf,
+    "one_plus_erf": error_function.one_plus_erf,
     "sin": trigonometric.sin,
     "cos": trigonometric.cos,
 }
@@ -31,7 +32,8 @@ def call(op: str, lanes: int, dtype: str) -> tuple[str, str]:
     belongs into a module once.
 
     Args:
-        op: `math.exp` or `exp`, likewise expm1, log, log1p, tanh, erf, sin, cos, and powf of two operands.
+        op: `math.exp` or `exp`, likewise expm1, log, log1p, tanh, erf, one_plus_erf, sin, cos, and powf of two
+            operands.
         lanes: Elements of the vector.
         dtype: f32 or f64.
 

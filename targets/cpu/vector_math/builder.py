@@ -253,7 +253,7 @@ class Builder:
     def round_exponent(self, x: Value, factor: float) -> tuple[Value, Value]:
         """The nearest integer to x * factor as float, and in a form for `scale`."""
         magic = 1.5 * 2.0**self.mantissa + 2 * self.bias
-        shifted = self.fma(x, factor, magic)
+        shifted = x + magic if factor == 1 else self.fma(x, factor, magic)
         return shifted - magic, shifted
 
     def scale(self, x: Value, exponent: Value, shifted: Value) -> Value:

@@ -1,4 +1,4 @@
-"""exp, expm1, tanh.
+"""exp, exp2, expm1, tanh.
 
 x = n ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite: ln 2 in two parts, subtracted with fma), then
 exp(x) = 2^n (1 + r (1 + r P(r))).
@@ -21,6 +21,8 @@ _EXP = {"f32": c.EXP_F32, "f64": c.EXPM1_F64}
 _EXPM1 = {"f32": c.EXPM1_F32, "f64": c.EXPM1_F64}
 _TANH = {"f32": c.TANH_F32, "f64": c.TANH_F64}
 _TANH_BOUND = 0.55
+# From where tanh rounds to 1 in f32.
+_TANH_ONE = 10.0
 
 
 def ln2_parts(b: Builder) -> tuple[float, float]:
@@ -51,6 +53,12 @@ def exp(b: Builder, x: Value, low: Value | None = None) -> Value:
     return b.scale(b.polynomial(r, (1.0, 1.0, *_EXP[b.dtype])), n, shifted)
 
 
+def exp2(b: Builder, x: Value) -> Value:
+    """2^x in f32, for |x| below 2^21: what to do about others is the caller's business."""
+    n, shifted = b.round_exponent(x, 1.0)
+    return b.scale(b.polynomial(x - n, (1.0, *c.EXP2_F32)), n, shifted)
+
+
 def expm1(b: Builder, x: Value) -> Value:
     """exp(x) - 1 = 2^n q + (2^n - 1) with q = expm1(r); all halved, so that 2^n cannot overflow."""
     n, r = _reduce(b, b.clamp(x, _MINUS_ONE[b.dtype], _HIGHEST[b.dtype]))
@@ -60,10 +68,20 @@ def expm1(b: Builder, x: Value) -> Value:
     return b.select(b.compare("oeq", x, 0.0), x, result)
 
 
+def _exp_of_twice(b: Builder, x: Value) -> Value:
+    """exp(2 x) of x >= 0, where large results need not be exact: 1 / (exp(2 x) + 1) becomes 0."""
+    if b.dtype == "f64":
+        return exp(b, x + x)
+    x = b.select(b.compare("ogt", x, _TANH_ONE), _TANH_ONE, x)
+    n, shifted = b.round_exponent(x, 2 / math.log(2))
+    r = b.fma(x, 2 / math.log(2), -n)
+    return b.scale(b.polynomial(r, (1.0, *c.EXP2_F32)), n, shifted)
+
+
 def tanh(b: Builder, x: Value) -> Value:
     """Near 0 an odd polynomial, elsewhere 1 - 2 / (exp(2|x|) + 1) with the sign of x."""
     magnitude = b.abs(x)
     z = x * x
     near = b.fma(z * magnitude, b.polynomial(z, _TANH[b.dtype]), magnitude)
-    far = 1.0 - 2.0 / (exp(b, magnitude + magnitude) + 1.0)
+    far = 1.0 - 2.0 / (_exp_of_twice(b, magnitude) + 1.0)
     return b.copysign(b.select(b.compare("olt", magnitude, _TANH_BOUND), near, far), x)

@@ -116,6 +116,21 @@ def test_special_arguments(op: str, dtype: str):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_one_plus_erf(dtype: str):
+    """To 2.25 units of 1/2 whatever the sign, as adding 1 would give; for x > 0 to one unit of the result."""
+    for low, high in ((-1, 1), (-6, 6)):
+        x = samples(low, high, dtype, 1000)
+        with mpmath.workprec(100):
+            expected = np.array([np.longdouble(mpmath.nstr(mpmath.erfc(-float(v)), 22)) for v in x])
+        actual = run("one_plus_erf", dtype, x)
+        unit = np.finfo(DTYPES[dtype]).eps / 2
+        assert (np.abs(actual - expected) / np.maximum(expected, 0.5)).max() <= 2.25 * unit
+        assert errors(actual, expected)[x > 0].max() <= 1
+    special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e38, -1e38, 6.0, -6.0], DTYPES[dtype])
+    np.testing.assert_array_equal(run("one_plus_erf", dtype, special), [1, 1, 2, 0, np.nan, 2, 0, 2, 0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_arguments_nearest_to_multiples_of_a_right_angle(dtype: str):
     """Where reduction cancels most: 16367173 * 2^72 for f32 and 6381956970095103 * 2^797 for f64 (Muller)."""
     hard = 16367173.0 * 2.0**72 if dtype == "f32" else 6381956970095103.0 * 2.0**797
