@@ -254,7 +254,7 @@ def _kind(op: Operation) -> str:
 
 
 def _may_become_chain(cluster: Cluster, op: GenericOp) -> bool:
-    """Whether an elementwise cluster joins the chain that `op` joins: for a reduction, or with values for `op` alone."""
+    """Whether an elementwise cluster may join `op`'s chain: for a reduction, or with values that only `op` reads."""
     return not is_all_parallel(op) or (
         all(isinstance(o, GenericOp) and iterations(o) < iterations(op) for o in cluster.ops)
         and all(use.operation is op for result in cluster.results for use in result.uses)

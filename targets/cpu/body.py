@@ -51,9 +51,9 @@ def _adds_one(op: Operation) -> Operation | None:
         return None
     for value, other in ((op.operands[0], op.operands[1]), (op.operands[1], op.operands[0])):
         constant = other.owner.value if isinstance(other.owner, arith.ConstantOp) else None
-        if isinstance(constant, FloatAttr) and constant.value.data == 1 and isinstance(value.owner, Operation):
-            if value.owner.name == "math.erf":
-                return value.owner
+        is_one = isinstance(constant, FloatAttr) and constant.value.data == 1
+        if is_one and isinstance(value.owner, Operation) and value.owner.name == "math.erf":
+            return value.owner
     return None
 
 

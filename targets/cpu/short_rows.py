@@ -86,9 +86,7 @@ def short_rows(kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer
     return [value for value, gathered in found.items() if gathered]
 
 
-def turned_rows(
-    kernel: KernelWriter, values: Sequence[SSAValue], outer: int, chunk: int
-) -> list[TurnedRows]:
+def turned_rows(kernel: KernelWriter, values: Sequence[SSAValue], outer: int, chunk: int) -> list[TurnedRows]:
     """Scratch memory for `chunk` rows of each of the tensors."""
     turned = []
     for value in values:
