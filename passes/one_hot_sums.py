@@ -196,8 +196,8 @@ class _Folding:
         """The label as an index where it is one, else 0; and the row's elements there."""
         one_hot, label = self._one_hot, self._new[self._one_hot.label]
         zero, last = self._number(0, label.type), self._number(one_hot.extent - 1, label.type)
-        bounds = [self._add(arith.CmpiOp(label, zero, "sge")), self._add(arith.CmpiOp(label, last, "sle"))]
-        self._new[one_hot.compare.result] = inside = self._add(arith.AndIOp(*bounds))
+        low, high = self._add(arith.CmpiOp(label, zero, "sge")), self._add(arith.CmpiOp(label, last, "sle"))
+        self._new[one_hot.compare.result] = inside = self._add(arith.AndIOp(low, high))
         at = self._add(arith.IndexCastOp(self._add(arith.SelectOp(inside, label, zero)), IndexType()))
         for op in self._parts.block.ops:
             if isinstance(op, IndexOp) and op.dim.value.data == one_hot.loop:
