@@ -73,6 +73,11 @@ def _exp_tail(x: mpf) -> mpf:
     return mpf("0.5") if x == 0 else (mp.expm1(x) - x) / x**2
 
 
+def _exp2_tail(x: mpf) -> mpf:
+    """(2^x - 1) / x."""
+    return mp.log(2) if x == 0 else mp.expm1(x * mp.log(2)) / x
+
+
 def _log_tail(z: mpf) -> mpf:
     """(log((1+s)/(1-s)) - 2s) / s^3 with z = s^2."""
     s = mp.sqrt(z)
@@ -122,10 +127,20 @@ def _log_erfc(x: mpf) -> mpf:
     return mp.log(mp.erfc(x))
 
 
+def _log2_erfc(x: mpf) -> mpf:
+    return mp.log(mp.erfc(x), 2)
+
+
+def _erfc_ln2(x: mpf) -> mpf:
+    """What an error of the binary logarithm of erfc becomes in erfc."""
+    return mp.erfc(x) * mp.log(2)
+
+
 FITS = {
     "EXP_F32": Fit(_exp_tail, _power(2), -LN2_HALF, LN2_HALF, 4),
     "EXPM1_F32": Fit(_exp_tail, _power(1), -LN2_HALF, LN2_HALF, 5),
     "EXPM1_F64": Fit(_exp_tail, _power(1), -LN2_HALF, LN2_HALF, 10),
+    "EXP2_F32": Fit(_exp2_tail, _power(1), mpf("-0.5001"), mpf("0.5001"), 5),
     "LOG_F32": Fit(_log_tail, _power(1), 0, S2, 3),
     "LOG_F64": Fit(_log_tail, _power(1), 0, S2, 7),
     "LOG_LOW_F64": Fit(_log_tail_2, _power(2), 0, S2, 8),
@@ -137,7 +152,8 @@ FITS = {
     "COS_F64": Fit(_cos_tail, _power(2), 0, QUARTER_TURN2, 5),
     "ERF_F32": Fit(_erf_tail, _power(0), 0, 1, 6),
     "ERF_F64": Fit(_erf_tail, _power(0), 0, 1, 12),
-    "LOG_ERFC_F32": Fit(_log_erfc, mp.erfc, mpf("0.99"), 4, 8),
+    "LOG2_ERFC_F32": Fit(_log2_erfc, _erfc_ln2, mpf("0.99"), 4, 9),
+    "LOG2_ERFC_NEAR_F32": Fit(_log2_erfc, _erfc_ln2, 0, 4, 9),
     "LOG_ERFC_F64": Fit(_log_erfc, mp.erfc, mpf("0.99"), mpf("5.95"), 18),
 }
 

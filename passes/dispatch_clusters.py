@@ -140,7 +140,9 @@ class Clusters:
             for cluster in direct:
                 if cluster.kind == "contraction" and self._allows(cluster, op) and self._join_epilogue(cluster, op):
                     return True
-        chains = [c for c in direct if c.kind == "reduction" or (c.kind == "elementwise" and not is_all_parallel(op))]
+        chains = [c for c in direct if c.kind == "reduction"]
+        if chains or not is_all_parallel(op):
+            chains += [c for c in direct if c.kind == "elementwise" and _may_become_chain(c, op)]
         return self._join_chains(chains, op) or (not is_all_parallel(op) and self._join_sibling(op))
 
     def _join_epilogue(self, cluster: Cluster, op: GenericOp) -> bool:
@@ -168,6 +170,8 @@ class Clusters:
         for chain in chains:
             if not self._allows(chain, op) or (joined is not None and not self._independent(joined, chain)):
                 continue
+            if joined is None and chain.kind == "elementwise" and is_all_parallel(op):
+                continue  # no reduction among them
             members = chain.ops if joined is None else joined.ops + chain.ops
             outer = chain.outer if joined is None else min(joined.outer, chain.outer)
             shared = _shared_outer(members, outer, op)
@@ -247,6 +251,14 @@ def _kind(op: Operation) -> str:
     if isinstance(op, AllReduceStartOp | AllReduceWaitOp):
         return "collective"
     raise ValueError(f"{op.name} is not part of the linalg form that kernels are made from")
+
+
+def _may_become_chain(cluster: Cluster, op: GenericOp) -> bool:
+    """Whether an elementwise cluster may join `op`'s chain: for a reduction, or with values that only `op` reads."""
+    return not is_all_parallel(op) or (
+        all(isinstance(o, GenericOp) and iterations(o) < iterations(op) for o in cluster.ops)
+        and all(use.operation is op for result in cluster.results for use in result.uses)
+    )
 
 
 def _outer(op: Operation) -> int:

@@ -9,6 +9,7 @@ What is decided here, and why:
   results), or stays.
 * A contraction takes only data movement (transpose, broadcast, slice) into its
   operands: its body stays a sum of products, which targets recognise.
+* Sums of which one term counts, as in losses of class numbers, lose their loop (`one_hot_sums`).
 * Siblings, independent generics over the same iterations that read the same
   tensor, become one generic.
 """
@@ -55,6 +56,7 @@ from cellc.passes.linalg_analysis import (
 )
 from cellc.passes.merge_equal_ops import merge_equal_ops
 from cellc.passes.move_reshapes import sink_reshapes
+from cellc.passes.one_hot_sums import fold_one_hot_sums
 from cellc.passes.program_order import users_of
 from cellc.passes.several_results import MAX_OPERANDS, fuse_siblings, merge_into_one
 from cellc.passes.unit_dimensions import drop_unit_dimensions
@@ -77,9 +79,12 @@ class FuseElementwisePass(ModulePass):
         _fuse_vertically(block)
         while sink_reshapes(block):
             _fuse_vertically(block)
+        if fold_one_hot_sums(block, read_rows=False):
+            _fuse_vertically(block)
         # Several results come last: before, cheap intermediates have been repeated where they are read.
         _fuse_vertically(block, several_results=True)
         fuse_siblings(block)
+        fold_one_hot_sums(block, read_rows=True)  # last: an op that reads at a label is not fused into others
         for generic in _generics(block):
             _tidy(generic)
         remove_dead(block)

@@ -16,6 +16,8 @@ from cellc.passes.convert_nn_to_linalg.rules import lowering_of
 from cellc.passes.convert_nn_to_linalg.scalars import Body, Scalar
 from cellc.passes.convert_nn_to_linalg.tensors import Read, Tensor, TensorBuilder
 
+_LOW_HALF = 0xFFFFFFFF
+
 
 @lowering_of("random_uniform")
 def _random_uniform(
@@ -23,7 +25,7 @@ def _random_uniform(
 ) -> Tensor:
     def body(seed: Scalar, step: Scalar) -> Scalar:
         element = _element(seed.body, result.shape)
-        counter = (element, *_words(step), seed.body.constant(stream, "u32"))
+        counter = (cast(element, "u64"), *_words(step), seed.body.constant(stream, "u64"))
         return _fraction(*_philox(counter, _words(seed)), FRACTION_BITS[dtype])
 
     return b.elementwise(body, [Read(state, (0,)), Read(state, (1,))], result)
@@ -38,21 +40,24 @@ def _element(body: Body, shape: Sequence[int]) -> Scalar:
 
 
 def _words(value: Scalar) -> tuple[Scalar, Scalar]:
-    """The low and the high 32 bits."""
+    """The low and the high 32 bits, each the low half of 64 whose high half does not count."""
     bits = cast(value, "u64")
-    return cast(bits, "u32"), cast(bits >> 32, "u32")
+    return bits, bits >> 32
 
 
 def _philox(counter: tuple[Scalar, ...], key: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
-    """The first two words of the four."""
+    """The first two words of the four.
+
+    Words are the low halves of 64 bits throughout: vector units multiply those, and need no conversions then.
+    """
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(PHILOX_ROUNDS):
-        low0, high0 = _words(cast(c0, "u64") * PHILOX_MULTIPLIERS[0])
-        low1, high1 = _words(cast(c2, "u64") * PHILOX_MULTIPLIERS[1])
+        low0, high0 = _words((c0 & _LOW_HALF) * PHILOX_MULTIPLIERS[0])
+        low1, high1 = _words((c2 & _LOW_HALF) * PHILOX_MULTIPLIERS[1])
         c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
         k0, k1 = k0 + PHILOX_KEY_STEPS[0], k1 + PHILOX_KEY_STEPS[1]
-    return c0, c1
+    return cast(c0, "u32"), cast(c1, "u32")
 
 
 def _fraction(first: Scalar, second: Scalar, bits: int) -> Scalar:

@@ -26,9 +26,9 @@ def _softmax(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients
 
 @gradient_of("log_softmax")
 def _log_softmax(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
-    """g - e^y sum(g)."""
-    y, axis = op.results[0], op.attribute_values["axis"]
-    return [b.sub(grads[0], b.mul(b.exp(y), _sum_along(b, grads[0], axis)))]
+    """g - softmax(x) sum(g): the softmax shares the exponentials that y's sums are made of."""
+    axis = op.attribute_values["axis"]
+    return [b.sub(grads[0], b.mul(b.softmax(op.operands[0], axis=axis), _sum_along(b, grads[0], axis)))]
 
 
 symmetric("softmax")

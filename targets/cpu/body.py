@@ -45,6 +45,18 @@ def widest_item(block: Block) -> int:
     return max([4, *sizes])
 
 
+def _adds_one(op: Operation) -> Operation | None:
+    """The `math.erf` to which the op adds 1, or None."""
+    if op.name != "arith.addf":
+        return None
+    for value, other in ((op.operands[0], op.operands[1]), (op.operands[1], op.operands[0])):
+        constant = other.owner.value if isinstance(other.owner, arith.ConstantOp) else None
+        is_one = isinstance(constant, FloatAttr) and constant.value.data == 1
+        if is_one and isinstance(value.owner, Operation) and value.owner.name == "math.erf":
+            return value.owner
+    return None
+
+
 @cache
 def type_text(type_: Attribute) -> str:
     """The type as text; printing one takes longer than writing the op."""
@@ -125,6 +137,10 @@ class BodyWriter:
             return self._index(op)
         if isinstance(op, tensor.ExtractOp):
             return self._extract(op)
+        if op.name == "math.erf" and all(_adds_one(use.operation) for use in op.results[0].uses):
+            return ""  # what adds 1 to it is written as one function
+        if erf := _adds_one(op):
+            return self.vectors.writer.pure(self._call(erf, [self._operand(v) for v in erf.operands], "one_plus_erf"))
         operands = [self._operand(v) for v in op.operands]
         return self.vectors.writer.pure(self._text(op, operands))
 
@@ -184,8 +200,8 @@ class BodyWriter:
         one = self.vectors.constant(1, str(op.results[0].type))
         return f"arith.divf {one}, {root} : {self._type(op.results[0])}"
 
-    def _call(self, op: Operation, operands: list[str]) -> str:
-        name, text = vector_math.call(op.name, self.vectors.lanes, str(op.results[0].type))
+    def _call(self, op: Operation, operands: list[str], function: str = "") -> str:
+        name, text = vector_math.call(function or op.name, self.vectors.lanes, str(op.results[0].type))
         self.vectors.writer.functions[name] = text
         types = ", ".join(self._type(v) for v in op.operands)
         return f"func.call @{name}({', '.join(operands)}) : ({types}) -> {self._type(op.results[0])}"

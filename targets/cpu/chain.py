@@ -8,12 +8,14 @@ from xdsl.dialects.linalg import ops as linalg
 from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.body import widest_item
 from cellc.targets.cpu.elementwise import write_parallel
+from cellc.targets.cpu.fetch_ahead import rows_ahead
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter
 from cellc.targets.cpu.pairs import contiguous_over, open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter, windows
+from cellc.targets.cpu.short_rows import short_rows, turned_rows
 from cellc.targets.target import UnsupportedKernelError
 
 # Vectors of outer indices that a chain with lanes along its last outer loop does at a time.
@@ -53,10 +55,12 @@ class ChainWriter:
         self._outer = outer
         self._extents = loop_extents(generics[0])[:outer]
         self._scratch: dict[tuple[int, int], Buffer] = {}
+        short = short_rows(kernel, generics, outer) if outer else []
         self._chunk = 1
-        if outer and self._lanes_outside():
+        if outer and (short or self._lanes_outside()):
             lanes = min(kernel.level.lanes(4), self._extents[-1])
             self._chunk = min(self._extents[-1], lanes * _VECTORS)
+        self._turned = turned_rows(kernel, short, outer, self._chunk)
 
     def _lanes_outside(self) -> bool:
         """Whether more reads and writes are contiguous along the last outer loop than along inner loops.
@@ -83,7 +87,7 @@ class ChainWriter:
         used = [views[v].access(m.data).strides for v, m, a in operands if v in views and a.first_use is not None]
         lanes = self._kernel.level.lanes(widest_item(op.body.block))
         inner = range(self._outer, len(op.iterator_types))
-        return windows(used, loop_extents(op), inner, self._outer - 1, lanes)
+        return len(inner) > 0 and windows(used, loop_extents(op), inner, self._outer - 1, lanes)
 
     def _writes_rows(self, op: linalg.GenericOp) -> bool:
         """Whether results are contiguous along the last outer loop, or along it and a short inner one."""
@@ -131,11 +135,21 @@ class ChainWriter:
     def _all(self, fixed: Mapping[int, str], lower: str | None, count: int) -> None:
         """All ops with the loops in `fixed` at given indices, and the last outer loop at `count` from `lower` on."""
         self._place(lower)
+        for rows in self._turned:
+            assert lower is not None
+            rows.place(self._kernel, lower)
+            if rows.value not in self._kernel.results:
+                rows.read(self._kernel, fixed, lower, count)
         for op in self._generics:
-            nest = self._kernel.nest_of(op)
+            nest, ahead = self._kernel.nest_of(op), {}
             if lower is not None:
                 nest = restrict(nest, self._outer - 1, lower, count)
-            write_nest(self._kernel, op, nest, fixed)
+            else:
+                ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
+            write_nest(self._kernel, op, nest, fixed, ahead, across=bool(self._turned))
+        for rows in self._turned:
+            if lower is not None and rows.value in self._kernel.results:
+                rows.write(self._kernel, fixed, lower, count)
 
     def _place(self, lower: str | None) -> None:
         """Gives each intermediate tensor scratch memory for what is done at a time, contiguous along the chunk."""
@@ -158,11 +172,22 @@ class ChainWriter:
         return self._scratch[key]
 
 
-def write_nest(kernel: KernelWriter, op: linalg.GenericOp, nest: Nest, fixed: Mapping[int, str]) -> None:
-    """Writes all iterations of `nest`, which is that of `op`, with the loops in `fixed` at given indices."""
+def write_nest(
+    kernel: KernelWriter,
+    op: linalg.GenericOp,
+    nest: Nest,
+    fixed: Mapping[int, str],
+    ahead: Mapping[str, int] = {},
+    across: bool = False,
+) -> None:
+    """Writes all iterations of `nest`, which is that of `op`, with the loops in `fixed` at given indices.
+
+    `ahead` says of which buffers elements so far ahead are fetched, `across` is that of `ReductionWriter`.
+    """
     nest_writer = open_nest(kernel.writer, nest, kernel.lanes(nest), fixed)
+    nest_writer.fetched_ahead.update(ahead)
     if nest.reduced:
-        ReductionWriter(nest_writer, initial_of(kernel, op, nest_writer)).write({})
+        ReductionWriter(nest_writer, initial_of(kernel, op, nest_writer), across).write({})
     else:
         write_parallel(nest_writer, {})
 

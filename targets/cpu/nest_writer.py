@@ -29,6 +29,7 @@ class NestWriter:
         self.position: list[str | None] = [None] * len(nest.extents)
         self.steps: dict[int, int] = {}
         self._known: dict[SSAValue, str] = {}
+        self.fetched_ahead: dict[str, int] = {}
 
     def whole(self, dim: int) -> Range:
         """All iterations of a loop."""
@@ -119,7 +120,10 @@ class NestWriter:
 
     def load(self, access: Access, dim: int | None) -> str:
         """Elements of an operand, lanes along loop `dim`."""
-        return self.vectors.load(self.located(access), self.stride(access, dim))
+        located = self.located(access)
+        if access.buffer.name in self.fetched_ahead:
+            self.vectors.fetch(located, self.fetched_ahead[access.buffer.name])
+        return self.vectors.load(located, self.stride(access, dim))
 
     def body(self, dim: int | None, arguments: Sequence[str]) -> list[str]:
         """Writes the body with lanes along loop `dim`."""

@@ -34,6 +34,9 @@ _NEUTRAL = {
     "arith.xori": 0,
 }
 
+# Combiners whose order shows in the result, with what a first term is combined with at no cost.
+_ROUNDING = {"arith.addf": -0.0, "arith.mulf": 1.0}
+
 # Terms of a partial sum, after which it joins a sum of such sums.
 _PIECE = 64
 
@@ -83,15 +86,20 @@ def windows(
 
 
 class ReductionWriter:
-    """Writes one nest with reduction loops."""
+    """Writes one nest with reduction loops.
 
-    def __init__(self, nest_writer: NestWriter, initial: Initial) -> None:
+    `across` says that lanes run along a parallel loop in place of a short reduction loop, whose sums then are to have
+    the order, and so the bits, that they have with lanes along it.
+    """
+
+    def __init__(self, nest_writer: NestWriter, initial: Initial, across: bool = False) -> None:
         self._nest_writer = nest_writer
         self._nest = nest_writer.nest
         self._vectors = nest_writer.vectors
         self._initial = initial
         self._combiner = combiner_of(self._nest)
-        self._along_reduction = self._choose()
+        self._along_reduction = None if across else self._choose()
+        self._pairwise = across and self._combiner in _ROUNDING and len(self._nest.reduced) == 1
         self._lane_dim = None if self._along_reduction is not None else nest_writer.vector_loop_dim()
 
     def _choose(self) -> int | None:
@@ -136,7 +144,9 @@ class ReductionWriter:
 
         Without reduction loops there are no rows, and lanes may run along two loops (`PairWriter`).
         """
-        return _GROUP if self._nest.reduced and self._nest.extents[dim] >= _GROUP * self._vectors.lanes else 1
+        if self._pairwise or not self._nest.reduced:
+            return 1
+        return _GROUP if self._nest.extents[dim] >= _GROUP * self._vectors.lanes else 1
 
     def _lanes(self, dim: int | None, bounds: Range | None) -> None:
         """All vectors of loop `dim`, in groups, then the rest one by one."""
@@ -188,6 +198,9 @@ class ReductionWriter:
         if not self._nest.reduced:
             store(step(initial))
             return
+        if self._pairwise:
+            store([self._combine(initial[0], self._as_along(step))])
+            return
         if self._short(group):
             store(self._unrolled(self._nest.reduced, initial, step))
             return
@@ -201,6 +214,35 @@ class ReductionWriter:
             return self._in_pieces(extent, 1, carried, steps)
 
         store(self._nest_writer.carried_loops(outer, initial, types, row))
+
+    def _as_along(self, step: Callable[[list[str]], list[str]]) -> str:
+        """All terms, joined as `_along` joins them: lane i of vectors, then lanes whose numbers differ in a bit."""
+        (dim,), lanes, element = self._nest.reduced, self._vectors.lanes, self._nest.element_type
+        assert self._combiner is not None
+        extent, start = self._nest.extents[dim], self._vectors.constant(_ROUNDING[self._combiner], element)
+
+        def both(first: str | None, second: str | None) -> str | None:
+            return self._combine(first, second) if first and second else first or second
+
+        def term(index: int) -> str | None:
+            if index >= extent:
+                return None
+            self._nest_writer.position[dim] = self._nest_writer.writer.index(index)
+            return step([start])[0]
+
+        def lane(i: int) -> str | None:
+            parts = [term(i + part * lanes) for part in range(PARTIALS)]
+            return both(both(parts[0], parts[1]), both(parts[2], parts[3]))
+
+        def total(i: int, distance: int) -> str | None:
+            if distance == lanes:
+                return lane(i)
+            return both(total(i, 2 * distance), total(i + distance, 2 * distance))
+
+        result = total(0, 1)
+        self._nest_writer.position[dim] = None
+        assert result is not None
+        return result
 
     def _short(self, group: int) -> bool:
         """Whether all terms of `group` vectors of results are few enough to be written one after the other."""

@@ -96,7 +96,8 @@ class CrossEntropyLoss(LossBase):
         """The weight of each place: that of its class, 0 where its number is not of a class."""
         if self.weight is not None:
             return ops.reduce_sum(ops.select(hit, weights, 0.0), axis)
-        labels = ops.cast(labels, int64)  # whose numbers include that of the classes
+        if labels.dtype.itemsize < 4:
+            labels = ops.cast(labels, int64)  # whose numbers include that of the classes
         of_a_class = ops.logical_and(ops.greater_equal(labels, 0), ops.less(labels, hit.shape[axis]))
         counted = ops.logical_and(of_a_class, ops.not_equal(labels, self.ignore_index))
         return ops.cast(counted, weights.dtype)

@@ -17,19 +17,19 @@ from cellc.tensor import Tensor
 def _normalized(x: Tensor, groups: int, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """`(normal, mean, variance)` of x (N, C, H, W) over groups of its channels, in float32 or float64.
 
-    `normal` has the shape of x, mean and biased variance (N, groups).
+    `normal` has shape (N, groups, C / groups, H W), mean and biased variance (N, groups).
     """
     wide = x.astype(float64 if x.dtype is float64 else float32)
     n, c, h, w = x.shape
-    grouped = ops.reshape(wide, (n, groups, c // groups * h * w))
-    mean, variance = ops.moments(grouped, 2, keep_dims=True)
+    grouped = ops.reshape(wide, (n, groups, c // groups, h * w))
+    mean, variance = ops.moments(grouped, (2, 3), keep_dims=True)
     normal = ops.mul(ops.sub(grouped, mean), ops.rsqrt(ops.add(variance, eps)))
-    return ops.reshape(normal, x.shape), ops.reshape(mean, (n, groups)), ops.reshape(variance, (n, groups))
+    return normal, ops.reshape(mean, (n, groups)), ops.reshape(variance, (n, groups))
 
 
 def _scaled(normal: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-    """gamma normal + beta for each channel, axis 1."""
-    shape = (gamma.shape[0], 1, 1)
+    """gamma normal + beta for each channel, axes 1 and 2: in the form of groups, all of the norm is one kernel."""
+    shape = (*normal.shape[1:3], 1)
     gamma, beta = (ops.reshape(values.astype(normal.dtype), shape) for values in (gamma, beta))
     return ops.add(ops.mul(normal, gamma), beta)
 
@@ -101,7 +101,7 @@ class GroupNorm(Cell):
     def construct(self, x: Tensor) -> Tensor:
         _check_input(x, self.num_channels, self.cls_name)
         normal, _, _ = _normalized(x, self.num_groups, self.eps)
-        return _scaled(normal, self.gamma, self.beta).astype(x.dtype)
+        return ops.reshape(_scaled(normal, self.gamma, self.beta), x.shape).astype(x.dtype)
 
     def extend_repr(self) -> str:
         return f"num_groups={self.num_groups}, num_channels={self.num_channels}"
@@ -179,7 +179,7 @@ class InstanceNorm2d(Cell):
         if self.training and x.shape[0]:
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, variance)
-        return _scaled(normal, self.gamma, self.beta).astype(x.dtype)
+        return ops.reshape(_scaled(normal, self.gamma, self.beta), x.shape).astype(x.dtype)
 
     def _move(self, moving: Parameter, found: Tensor) -> None:
         """Moves a statistic towards the mean of those of the examples (N, C); no gradient flows here."""

@@ -18,6 +18,7 @@ _UNARY = {
     "log": logarithm.log,
     "log1p": logarithm.log1p,
     "erf": error_function.erf,
+    "one_plus_erf": error_function.one_plus_erf,
     "sin": trigonometric.sin,
     "cos": trigonometric.cos,
 }
@@ -31,7 +32,8 @@ def call(op: str, lanes: int, dtype: str) -> tuple[str, str]:
     belongs into a module once.
 
     Args:
-        op: `math.exp` or `exp`, likewise expm1, log, log1p, tanh, erf, sin, cos, and powf of two operands.
+        op: `math.exp` or `exp`, likewise expm1, log, log1p, tanh, erf, one_plus_erf, sin, cos, and powf of two
+            operands.
         lanes: Elements of the vector.
         dtype: f32 or f64.
 
@@ -49,7 +51,7 @@ def call(op: str, lanes: int, dtype: str) -> tuple[str, str]:
 
 
 def _power(name: str, lanes: int, dtype: str) -> str:
-    builder = Builder(name, lanes, "f64")
+    builder = Builder(name, lanes, "f64", registers=2 if dtype == "f32" else 1)
     if dtype == "f64":
         return builder.function(2, [power.pow64(builder, builder.argument(0), builder.argument(1))])
     x, y = (builder.convert("extf", builder.argument(i, "f32"), "f64") for i in range(2))

@@ -78,12 +78,16 @@ class Value:
 
 
 class Builder:
-    """The body of one function on vectors of `lanes` elements."""
+    """The body of one function on vectors of `lanes` elements.
 
-    def __init__(self, name: str, lanes: int, dtype: str) -> None:
+    `registers` is how many registers of the CPU level such a vector takes.
+    """
+
+    def __init__(self, name: str, lanes: int, dtype: str, registers: int = 1) -> None:
         self.name = name
         self.lanes = lanes
         self.dtype = dtype
+        self.registers = registers
         self.mantissa, self.bias, self._float_format, self.integer = _FORMATS[dtype]
         self._lines: list[str] = []
         self._available: dict[str, str] = {}
@@ -246,10 +250,36 @@ class Builder:
         """2^exponent for normal results."""
         return self.from_bits((exponent + self.bias) << self.mantissa)
 
-    def scale(self, x: Value, exponent: Value) -> Value:
-        """x * 2^exponent in two steps, so that results overflow and become denormal as they should."""
-        half = exponent >> 1
-        return x * self.power_of_two(half) * self.power_of_two(exponent - half)
+    def round_exponent(self, x: Value, factor: float) -> tuple[Value, Value]:
+        """The nearest integer to x * factor as float, and in a form for `scale`."""
+        magic = 1.5 * 2.0**self.mantissa + 2 * self.bias
+        shifted = x + magic if factor == 1 else self.fma(x, factor, magic)
+        return shifted - magic, shifted
+
+    def scale(self, x: Value, exponent: Value, shifted: Value) -> Value:
+        """x * 2^exponent, which `round_exponent` made, overflowing and becoming denormal as it should.
+
+        Without an instruction for it in two steps: the low bits of `shifted` are the exponent and twice the bias.
+        """
+        if self._has_avx512 and self.registers == 1:
+            return self._scalef(x, exponent)
+        both = self.bits(shifted)
+        half, rest = both.logical_shift(1), (both + 1).logical_shift(1)
+        return x * self.from_bits(half << self.mantissa) * self.from_bits(rest << self.mantissa)
+
+    @property
+    def _has_avx512(self) -> bool:
+        """Only the level with AVX-512 has registers of 64 bytes."""
+        return self.lanes * (4 if self.dtype == "f32" else 8) == 64 * self.registers
+
+    def _scalef(self, x: Value, exponent: Value) -> Value:
+        name, mask, kind = ("ps", "i16", self.type("f32")) if self.dtype == "f32" else ("pd", "i8", self.type("f64"))
+        all_lanes = self.raw(f"arith.constant -1 : {mask}", mask)
+        current_rounding = self.raw("arith.constant 4 : i32", "i32")
+        operands = ", ".join(v.name for v in (x, exponent, x, all_lanes, current_rounding))
+        types = f"({kind}, {kind}, {kind}, {mask}, i32) -> {kind}"
+        intrinsic = f"llvm.x86.avx512.mask.scalef.{name}.512"
+        return self.raw(f'llvm.call_intrinsic "{intrinsic}"({operands}) : {types}', self.dtype)
 
     def function(self, arguments: int, results: Sequence[Value], dtype: str | None = None) -> str:
         """The text of a private function of arguments `%x0`, `%x1`..., and of what it uses.

@@ -1,4 +1,4 @@
-"""exp, expm1, tanh.
+"""exp, exp2, expm1, tanh.
 
 x = n ln 2 + r with |r| <= ln 2 / 2 (Cody and Waite: ln 2 in two parts, subtracted with fma), then
 exp(x) = 2^n (1 + r (1 + r P(r))).
@@ -21,6 +21,8 @@ _EXP = {"f32": c.EXP_F32, "f64": c.EXPM1_F64}
 _EXPM1 = {"f32": c.EXPM1_F32, "f64": c.EXPM1_F64}
 _TANH = {"f32": c.TANH_F32, "f64": c.TANH_F64}
 _TANH_BOUND = 0.55
+# From where tanh rounds to 1 in f32.
+_TANH_ONE = 10.0
 
 
 def ln2_parts(b: Builder) -> tuple[float, float]:
@@ -31,17 +33,30 @@ def ln2_parts(b: Builder) -> tuple[float, float]:
 
 def _reduce(b: Builder, x: Value) -> tuple[Value, Value]:
     """n (integer) and r of x = n ln 2 + r."""
-    high, low = ln2_parts(b)
     n, integer = b.round(x * (1 / math.log(2)))
-    return integer, b.fma(n, -low, b.fma(n, -high, x))
+    return integer, _remainder(b, x, n)
+
+
+def _remainder(b: Builder, x: Value, n: Value) -> Value:
+    """x - n ln 2."""
+    high, low = ln2_parts(b)
+    return b.fma(n, -low, b.fma(n, -high, x))
 
 
 def exp(b: Builder, x: Value, low: Value | None = None) -> Value:
     """exp(x), or exp(x + low) where low is a rounding error of x."""
-    n, r = _reduce(b, b.clamp(x, _LOWEST[b.dtype], _HIGHEST[b.dtype]))
+    x = b.clamp(x, _LOWEST[b.dtype], _HIGHEST[b.dtype])
+    n, shifted = b.round_exponent(x, 1 / math.log(2))
+    r = _remainder(b, x, n)
     if low is not None:
         r = r + low
-    return b.scale(b.polynomial(r, (1.0, 1.0, *_EXP[b.dtype])), n)
+    return b.scale(b.polynomial(r, (1.0, 1.0, *_EXP[b.dtype])), n, shifted)
+
+
+def exp2(b: Builder, x: Value) -> Value:
+    """2^x in f32, for |x| below 2^21: what to do about others is the caller's business."""
+    n, shifted = b.round_exponent(x, 1.0)
+    return b.scale(b.polynomial(x - n, (1.0, *c.EXP2_F32)), n, shifted)
 
 
 def expm1(b: Builder, x: Value) -> Value:
@@ -53,10 +68,20 @@ def expm1(b: Builder, x: Value) -> Value:
     return b.select(b.compare("oeq", x, 0.0), x, result)
 
 
+def _exp_of_twice(b: Builder, x: Value) -> Value:
+    """exp(2 x) of x >= 0, where large results need not be exact: 1 / (exp(2 x) + 1) becomes 0."""
+    if b.dtype == "f64":
+        return exp(b, x + x)
+    x = b.select(b.compare("ogt", x, _TANH_ONE), _TANH_ONE, x)
+    n, shifted = b.round_exponent(x, 2 / math.log(2))
+    r = b.fma(x, 2 / math.log(2), -n)
+    return b.scale(b.polynomial(r, (1.0, *c.EXP2_F32)), n, shifted)
+
+
 def tanh(b: Builder, x: Value) -> Value:
     """Near 0 an odd polynomial, elsewhere 1 - 2 / (exp(2|x|) + 1) with the sign of x."""
     magnitude = b.abs(x)
     z = x * x
     near = b.fma(z * magnitude, b.polynomial(z, _TANH[b.dtype]), magnitude)
-    far = 1.0 - 2.0 / (exp(b, magnitude + magnitude) + 1.0)
+    far = 1.0 - 2.0 / (_exp_of_twice(b, magnitude) + 1.0)
     return b.copysign(b.select(b.compare("olt", magnitude, _TANH_BOUND), near, far), x)

@@ -48,8 +48,10 @@ func.func @softmax(%x : tensor<4x8xf32>) -> tensor<4x8xf32> {
   // CHECK: math.exp
   // CHECK: } -> tensor<8x4xf32>
   // CHECK: arith.addf
-  // CHECK: linalg.generic {{.*}} affine_map<(d0, d1) -> (d1, d0)>], iterator_types = ["parallel", "parallel"]}
   // CHECK: arith.divf
+  // CHECK: } -> tensor<8xf32>
+  // CHECK: linalg.generic {{.*}} affine_map<(d0, d1) -> (d1, d0)>], iterator_types = ["parallel", "parallel"]}
+  // CHECK: arith.mulf
   %0 = nn.softmax %x {axis = 0} : (tensor<4x8xf32>) -> tensor<4x8xf32>
   func.return %0 : tensor<4x8xf32>
 }

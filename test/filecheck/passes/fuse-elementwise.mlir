@@ -280,3 +280,35 @@ func.func @main(%x: tensor<64xf32>, %t: tensor<64xf32>) -> (tensor<64xf32>, tens
   } -> tensor<64xf32>
   func.return %0, %1 : tensor<64xf32>, tensor<64xf32>
 }
+
+// -----
+
+// A sum of which only the term of a class counts is that term: of long rows, it is read where the label says.
+
+// CHECK-LABEL: func.func @main
+// CHECK:      linalg.generic {{.*}} iterator_types = ["parallel"]} ins(%{{.*}} : tensor<8xi32>) outs
+// CHECK:        arith.cmpi sge
+// CHECK:        arith.cmpi sle
+// CHECK:        %[[AT:.*]] = arith.index_cast
+// CHECK:        %[[ROW:.*]] = linalg.index 0
+// CHECK:        tensor.extract %{{.*}}[%[[ROW]], %[[AT]]] : tensor<8x100xf32>
+// CHECK:        arith.select
+// CHECK-NOT:  reduction
+func.func @main(%x: tensor<8x100xf32>, %label: tensor<8xi32>) -> tensor<8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, k) -> (i, k)>, affine_map<(i, k) -> (i)>, affine_map<(i, k) -> (i)>],
+      iterator_types = ["parallel", "reduction"]}
+      ins(%x, %label : tensor<8x100xf32>, tensor<8xi32>) outs(%f : tensor<8xf32>) {
+  ^bb0(%v: f32, %l: i32, %sum: f32):
+    %k = linalg.index 1 : index
+    %class = arith.index_cast %k : index to i32
+    %hit = arith.cmpi eq, %class, %l : i32
+    %none = arith.constant 0.0 : f32
+    %term = arith.select %hit, %v, %none : f32
+    %s = arith.addf %sum, %term : f32
+    linalg.yield %s : f32
+  } -> tensor<8xf32>
+  return %r : tensor<8xf32>
+}

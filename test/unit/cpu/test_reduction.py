@@ -1,10 +1,12 @@
 """Reductions along contiguous and other loops, chains, and the accuracy of long sums."""
 
+import re
+
 import numpy as np
 import pytest
 
 from cellc.targets.cpu.level import LEVELS, native_level
-from support.cpu_kernels import Operand, compile_text, empty, filled, generic, kernel
+from support.cpu_kernels import Operand, assembly, compile_text, empty, filled, generic, kernel
 
 ADD = "%s = arith.addf %o0, %i0 : f32\nlinalg.yield %s : f32"
 LEVEL_NAMES = [name for name in LEVELS if name in ("v2", "v3", native_level().name)]
@@ -89,7 +91,27 @@ def centred(shape: tuple[int, int], axis: int) -> str:
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-@pytest.mark.parametrize("shape", [(5, 7), (37, 201), (128, 70), (1, 9), (9, 1), (64, 64)])
+@pytest.mark.parametrize("shape", [(5, 7), (37, 201), (128, 70), (1, 9), (9, 1), (64, 64), (101, 10), (40, 32)])
 def test_chains_with_lanes_inside_and_outside(shape: tuple[int, int], axis: int) -> None:
     x = np.random.default_rng(0).integers(-9, 9, shape).astype(np.float32)
     np.testing.assert_array_equal(compile_text(centred(shape, axis))(x)[0], 2 * (x - x.sum(axis, keepdims=True)))
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("length", [2, 10, 16, 23, 32])
+def test_sums_of_short_rows_do_not_depend_on_where_the_lanes_run(length: int, level: str) -> None:
+    """A few rows have their lanes along each, many across them."""
+    x = np.random.default_rng(0).standard_normal((77, length)).astype(np.float32)
+    many = compile_text(centred(x.shape, 1), LEVELS[level])(x)[0]
+    few = [compile_text(centred((3, length), 1), LEVELS[level])(x[i : i + 3])[0] for i in range(0, 75, 3)]
+    np.testing.assert_array_equal(many[:75], np.concatenate(few))
+    exact = 2 * (x - x.astype(np.float64).sum(1, keepdims=True))
+    np.testing.assert_allclose(many, exact, atol=1e-5 * length)
+
+
+def test_lanes_run_across_short_rows() -> None:
+    """Rows are turned in registers: none is read with a gather, and no sum ends with the lanes of one vector."""
+    text = assembly(centred((1024, 10), 1), LEVELS["v4"])
+    assert "gather" not in text
+    assert "vunpcklpd" in text
+    assert not re.search(r"vaddps\s+%[xy]mm", text)

@@ -14,7 +14,7 @@ from support.kernel_calls import elementwise_text, jit
 
 COUNT = 1 << 14
 DTYPES = {"f32": np.float32, "f64": np.float64}
-LANES = {"f32": 16, "f64": 8}
+LANES = {"f32": native_level().lanes(4), "f64": native_level().lanes(8)}
 UNARY = ("exp", "expm1", "log", "log1p", "tanh", "erf", "sin", "cos")
 # Of f64 arguments beyond 2^30, sin and cos reach 2.2, elsewhere 1.5.
 BOUNDS = {"exp": 1, "log": 1, "sin": 2.5, "cos": 2.5, "expm1": 2, "log1p": 1.5, "tanh": 1.75, "erf": 1.25, "powf": 1}
@@ -116,6 +116,21 @@ def test_special_arguments(op: str, dtype: str):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_one_plus_erf(dtype: str):
+    """To 2.25 units of 1/2 whatever the sign, as adding 1 would give; for x > 0 to one unit of the result."""
+    for low, high in ((-1, 1), (-6, 6)):
+        x = samples(low, high, dtype, 1000)
+        with mpmath.workprec(100):
+            expected = np.array([np.longdouble(mpmath.nstr(mpmath.erfc(-float(v)), 22)) for v in x])
+        actual = run("one_plus_erf", dtype, x)
+        unit = np.finfo(DTYPES[dtype]).eps / 2
+        assert (np.abs(actual - expected) / np.maximum(expected, 0.5)).max() <= 2.25 * unit
+        assert errors(actual, expected)[x > 0].max() <= 1
+    special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e38, -1e38, 6.0, -6.0], DTYPES[dtype])
+    np.testing.assert_array_equal(run("one_plus_erf", dtype, special), [1, 1, 2, 0, np.nan, 2, 0, 2, 0])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_arguments_nearest_to_multiples_of_a_right_angle(dtype: str):
     """Where reduction cancels most: 16367173 * 2^72 for f32 and 6381956970095103 * 2^797 for f64 (Muller)."""
     hard = 16367173.0 * 2.0**72 if dtype == "f32" else 6381956970095103.0 * 2.0**797
@@ -177,9 +192,10 @@ def test_results_do_not_depend_on_the_lanes(lanes: int):
 @pytest.mark.skipif(native_level().name == "neon", reason="runs code of the x86-64 levels")
 @pytest.mark.parametrize("level", ["v3", "v2"])
 def test_results_do_not_depend_on_the_level(level: str):
-    x = samples(-100, 100, "f32")
+    x = samples(-104, 100, "f32")
     for op in ("exp", "cos"):
         other = np.empty(COUNT, np.float32)
-        text = elementwise_text(vector_math.call(op, 16, "f32"), 1, COUNT, 16, "f32")
+        lanes = LEVELS[level].lanes(4)
+        text = elementwise_text(vector_math.call(op, lanes, "f32"), 1, COUNT, lanes, "f32")
         jit(text, level=LEVELS[level])(x, other)
         np.testing.assert_array_equal(other, run(op, "f32", x))

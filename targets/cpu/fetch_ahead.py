@@ -1,0 +1,36 @@
+"""Fetching the next rows of a chain's arguments while it computes.
+
+The first op of a chain that reads a row waits for memory (the maximum of a softmax, the mean of a norm), the second
+finds it in cache and is busy computing (the exponentials): it asks for the row that the first op will read next.
+"""
+
+from collections.abc import Sequence
+from math import ceil
+
+from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import BlockArgument
+
+from cellc.targets.cpu.kernel import KernelWriter
+from cellc.targets.cpu.vectors import ITEM_BYTES
+
+# Bytes to be ahead at least: of short rows, several.
+_AHEAD = 1 << 12
+# Rows that are shorter hardly wait.
+_SHORTEST = 1 << 8
+
+
+def rows_ahead(
+    kernel: KernelWriter, generics: Sequence[linalg.GenericOp], op: linalg.GenericOp, outer: int
+) -> dict[str, int]:
+    """The buffers of which `op` fetches elements ahead, and how many: arguments that it is the second op to read."""
+    found: dict[str, int] = {}
+    for value, indexing in zip(op.inputs, op.indexing_maps, strict=False):
+        readers = [other for other in generics if value in other.inputs]
+        if not outer or not isinstance(value, BlockArgument) or readers.index(op) != 1:
+            continue
+        view = kernel.views[value]
+        stride = view.access(indexing.data).strides[outer - 1]
+        size = stride * ITEM_BYTES[view.buffer.storage]
+        if size >= _SHORTEST:
+            found[view.buffer.name] = stride * ceil(_AHEAD / size)
+    return found
