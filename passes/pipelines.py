@@ -23,8 +23,8 @@ TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispa
 PIPELINES: dict[str, tuple[str, ...]] = {
     "linalg": TO_LINALG,
     "kernels": TO_KERNELS,
-    "cpu": (*TO_KERNELS, "plan-buffers"),
-    "cpu-prepared": (*TO_KERNELS, "pack-constants", "hoist-constants", "plan-buffers"),
+    "cpu": (*TO_KERNELS, "fuse-attention", "plan-buffers"),
+    "cpu-prepared": (*TO_KERNELS, "fuse-attention", "pack-constants", "hoist-constants", "plan-buffers"),
 }
 """What a target runs before it turns kernels into code, by name."""
 

@@ -74,7 +74,7 @@ def lower_for_cpu(
         CompileError: a pass failed or a kernel could not be written; the message names what reproduces it.
     """
     kernels: list[KernelCode] = []
-    last = "pack-constants" if "pack-constants" in pipeline else "form-dispatches"
+    last = next(name for name in ("pack-constants", "fuse-attention", "form-dispatches") if name in pipeline)
 
     def after(name: str, module: ModuleOp) -> None:
         if name == last:
