@@ -16,14 +16,21 @@ from cellc.passes.convert_nn_to_linalg.rules import lowering_of
 from cellc.passes.convert_nn_to_linalg.scalars import Scalar, wide
 from cellc.passes.convert_nn_to_linalg.tensors import Read, Tensor, TensorBuilder
 
+_LONG = 64
+"""From this extent on a row's terms are multiplied by the reciprocal of their sum: a division takes as long as ten."""
+
 
 @lowering_of("softmax")
 def _softmax(b: TensorBuilder, result: TensorType, x: Tensor, *, axis: int) -> Tensor:
     _, exponentials, total = _chain(b, x, axis, lambda value, greatest: scalars.exp(value - greatest))
     _, exprs = axes_last(result.rank, [axis])
     rows = dims(result.rank)
-    reads = [Read(exponentials, rows), Read(total, rows[:-1])]
-    return b.permuted(lambda value, total: value / total, reads, result, exprs)
+    if x.shape[axis] < _LONG:
+        reads = [Read(exponentials, rows), Read(total, rows[:-1])]
+        return b.permuted(lambda value, total: value / total, reads, result, exprs)
+    # The sum is at least 1, the term of the maximum, and not above the axis's extent: its reciprocal is a normal number.
+    factor = b.elementwise(lambda total: 1 / total, [total], TensorType(total.shape, total.dtype))
+    return b.permuted(lambda value, factor: value * factor, [Read(exponentials, rows), Read(factor, rows[:-1])], result, exprs)
 
 
 @lowering_of("log_softmax")
