@@ -28,9 +28,11 @@ def _softmax(b: TensorBuilder, result: TensorType, x: Tensor, *, axis: int) -> T
     if x.shape[axis] < _LONG:
         reads = [Read(exponentials, rows), Read(total, rows[:-1])]
         return b.permuted(lambda value, total: value / total, reads, result, exprs)
-    # The sum is at least 1, the term of the maximum, and not above the axis's extent: its reciprocal is a normal number.
+    # The sum is from 1, the term of the maximum, to the axis's extent: its reciprocal is a normal number.
     factor = b.elementwise(lambda total: 1 / total, [total], TensorType(total.shape, total.dtype))
-    return b.permuted(lambda value, factor: value * factor, [Read(exponentials, rows), Read(factor, rows[:-1])], result, exprs)
+    return b.permuted(
+        lambda value, factor: value * factor, [Read(exponentials, rows), Read(factor, rows[:-1])], result, exprs
+    )
 
 
 @lowering_of("log_softmax")

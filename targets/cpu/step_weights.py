@@ -12,7 +12,7 @@ from xdsl.ir import Operation
 from cellc.targets.cpu.kernel import KernelWriter, element_of, scalar_constant
 from cellc.targets.cpu.nest import shape_of
 from cellc.targets.cpu.packing import ResidentPanels
-from cellc.targets.cpu.product import Product, product_of
+from cellc.targets.cpu.product import product_of
 from cellc.targets.cpu.tiling import Tiling, choose_tiling, contiguous_factor
 from cellc.targets.cpu.vectors import ITEM_BYTES
 

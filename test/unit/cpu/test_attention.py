@@ -73,7 +73,9 @@ def with_residual(query: Tensor, key: Tensor, value: Tensor, before: Tensor) -> 
     return attend(query, key, value) + before
 
 
-def exact(q: np.ndarray, k: np.ndarray, v: np.ndarray, *masks: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:
+def exact(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, *masks: np.ndarray, seen: np.ndarray | None = None
+) -> np.ndarray:
     """The result in f64."""
     q, k, v = (a.astype(np.float64) for a in (q, k, v))
     scores = q @ k.swapaxes(2, 3) * q.shape[-1] ** -0.5 + sum(m.astype(np.float64) for m in masks)
@@ -106,7 +108,9 @@ def kinds(program: LoweredForCpu) -> list[str]:
     return [kind.data for kind in found if isinstance(kind, StringAttr)]
 
 
-def run(program: LoweredForCpu, arrays: list[np.ndarray], result: np.ndarray, level: str, threads: int = 1) -> np.ndarray:
+def run(
+    program: LoweredForCpu, arrays: list[np.ndarray], result: np.ndarray, level: str, threads: int = 1
+) -> np.ndarray:
     """The program's result, which has the type of `result`."""
     objects = compile_kernels(program.kernels, LEVELS[level])
     addresses = load({kernel.name: data for kernel, data in zip(program.kernels, objects, strict=True)})

@@ -71,7 +71,10 @@ def _product(name: str, left: str, right: str, transposed: bool) -> str:
 def _by_row(name: str, left: str, indexing: str) -> str:
     """A product with another right factor for each row."""
     cube = "tensor<4x4x4xf32>"
-    factors = [(left, "affine_map<(i, j, k) -> (i, k)>", M), (f"%c{name}", f"affine_map<(i, j, k) -> ({indexing})>", cube)]
+    factors = [
+        (left, "affine_map<(i, j, k) -> (i, k)>", M),
+        (f"%c{name}", f"affine_map<(i, j, k) -> ({indexing})>", cube),
+    ]
     return f"%c{name} = tensor.empty() : {cube}\n" + _generic(
         name, factors, ("affine_map<(i, j, k) -> (i, j)>", M), DOT, "ppr"
     )
@@ -120,14 +123,27 @@ REFUSED = {
     "unknown kind": (4, "sorting", ONE, "%n", M, ""),
     "not a copy": (4, "copy", ONE, "%n", M, ""),
     "foreign op": (5, "elementwise", COPY, "%n", M, ""),
-    "attention without a chain": (7, "attention", _attention(chain="", second=_product("y", "%s", "%b", False)), "%y", M, OUTER),
+    "attention without a chain": (
+        7,
+        "attention",
+        _attention(chain="", second=_product("y", "%s", "%b", False)),
+        "%y",
+        M,
+        OUTER,
+    ),
     "attention without products": (7, "attention", ROWS, "%s", V, OUTER),
     "scores escape": (7, "attention", _attention(), "%s", M, OUTER),
+    "weights twice": (7, "attention", _attention(second=_product("y", "%w", "%w", False)), "%y", M, OUTER),
     "weights escape": (7, "attention", _attention(), "%w", M, OUTER),
     "scores of other rows": (7, "attention", _attention(reads=SWAP), "%y", M, OUTER),
     "weights in columns": (7, "attention", _attention(writes=SWAP), "%y", M, OUTER),
     "weights read along columns": (
-        7, "attention", _attention(second=_product("y", "%b", "%w", False)), "%y", M, OUTER,
+        7,
+        "attention",
+        _attention(second=_product("y", "%b", "%w", False)),
+        "%y",
+        M,
+        OUTER,
     ),
     "keys of each row": (7, "attention", _attention(first=_by_row("s", "%a", "i, j, k")), "%y", M, OUTER),
     "values of each row": (7, "attention", _attention(second=_by_row("y", "%w", "i, k, j")), "%y", M, OUTER),
