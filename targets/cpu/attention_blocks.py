@@ -13,7 +13,7 @@ from cellc.targets.cpu.vectors import ITEM_BYTES
 # Bytes of scores at a time: a part of the L2 cache, which holds the panels of K and V too; and the fewest rows.
 _SCORE_BYTES, _FEWEST_ROWS = 1 << 18, 16
 # Rows that share the packing of K and V, fewer for the sake of this many blocks.
-_MANY_ROWS, _SOME_BLOCKS, _FEWEST_SHARING = 512, 8, 64
+_MANY_ROWS, _SOME_BLOCKS, _FEW, _FEWEST_SHARING = 512, 8, 4, 64
 _BLOCK_STEPS = 1 << 18
 
 
@@ -37,8 +37,18 @@ def score_bytes(parts: AttentionParts) -> int:
 
 
 def fits(parts: AttentionParts) -> bool:
-    """Whether the fewest rows that a chunk may have leave their scores in the cache."""
-    return min(_FEWEST_ROWS, shape_of(parts.scores)[-2]) * score_bytes(parts) <= 4 * _SCORE_BYTES
+    """Whether the fewest rows that a chunk may have leave their scores in the cache, and work is not in too few blocks.
+
+    Few rows of many keys are cut along the keys by the kernels of each product, but not here.
+    """
+    rows = min(_FEWEST_ROWS, shape_of(parts.scores)[-2])
+    blocks = attention_blocks(parts).grid.blocks
+    return rows * score_bytes(parts) <= 4 * _SCORE_BYTES and blocks >= min(_FEW, _steps(parts) // (_FEW * _BLOCK_STEPS))
+
+
+def _steps(parts: AttentionParts) -> int:
+    """Multiply-adds of both products."""
+    return sum(prod(loop_extents(op)) for op in (parts.first[0], parts.second[0]))
 
 
 def attention_blocks(parts: AttentionParts) -> AttentionBlocks:
@@ -49,12 +59,12 @@ def attention_blocks(parts: AttentionParts) -> AttentionBlocks:
     sharing = max(1, _MANY_ROWS // chunk)
     while sharing > 1 and prod(batch) * ceil(rows / (chunk * sharing)) < _SOME_BLOCKS:
         sharing = ceil(sharing / 2)
-    while chunk * sharing > _FEWEST_SHARING and prod(batch) * ceil(rows / (chunk * sharing)) < _SOME_BLOCKS // 2:
+    while chunk * sharing > _FEWEST_SHARING and prod(batch) * ceil(rows / (chunk * sharing)) < _FEW:
         chunk = _chunk(rows, chunk // 2)
     part = min(chunk * sharing, ceil(rows / chunk) * chunk)
     extents = (*batch, ceil(rows / part))
-    steps = sum(prod(loop_extents(op)) for op in (parts.first[0], parts.second[0]))
-    return AttentionBlocks(rows, part, chunk, extents, make_grid(extents, steps // prod(extents), 1, _BLOCK_STEPS))
+    grid = make_grid(extents, _steps(parts) // prod(extents), 1, _BLOCK_STEPS)
+    return AttentionBlocks(rows, part, chunk, extents, grid)
 
 
 def _chunk(rows: int, most: int) -> int:

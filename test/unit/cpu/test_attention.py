@@ -252,6 +252,11 @@ def test_scores_that_others_read_stay_in_memory() -> None:
     assert "attention" not in kinds(lowered(traced(lambda *parts: gradients(*parts)[0], arrays)))
 
 
+def test_one_row_of_many_keys_is_cut_along_them() -> None:
+    arrays = inputs(1, 1, 1, 40000, 64)
+    assert "attention" not in kinds(lowered(traced(attend, arrays)))
+
+
 def test_rows_too_long_for_the_cache_stay_in_memory() -> None:
     arrays = inputs(1, 1, 32, 20000, 4)
     assert "attention" not in kinds(lowered(traced(attend, arrays)))
