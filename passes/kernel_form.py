@@ -9,10 +9,13 @@ Rules, by `cellc.kind`:
   4. copy: insert_slices; scatter: a scatter_add; recurrent: an scf.for; collective: the start or the wait of
      one;
   5. material (tensor.empty, linalg.fill, constants) and one return, and nothing else, stand beside those;
-  6. `cellc.in_place` pairs name a result and an argument of one type.
+  6. `cellc.in_place` pairs name a result and an argument of one type;
+  7. attention: what `passes/attention_form.py` describes, its chain as in rule 3.
 """
 
 from __future__ import annotations
+
+from typing import NoReturn
 
 from xdsl.dialects import arith, func, scf, tensor
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr
@@ -21,6 +24,7 @@ from xdsl.ir import Operation
 from xdsl.utils.exceptions import VerifyException
 
 from cellc.dialects.linalg_ext import AllReduceStartOp, AllReduceWaitOp
+from cellc.passes.attention_form import parts_of, problem_of
 from cellc.passes.linalg_analysis import (
     bare_dim,
     captured_values,
@@ -53,7 +57,7 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
         _fail(kernel, 5, "does not end in a return")
     work = work[:-1]
     generics = [op for op in work if isinstance(op, GenericOp)]
-    if kind.data in ("elementwise", "contraction", "reduction") and len(generics) != len(work):
+    if kind.data in ("elementwise", "contraction", "reduction", "attention") and len(generics) != len(work):
         _fail(kernel, 5, "holds other ops than generics")
     match kind.data:
         case "elementwise":
@@ -62,6 +66,8 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
             _check_contraction(kernel, generics)
         case "reduction":
             _check_reduction(kernel, generics)
+        case "attention":
+            _check_attention(kernel, generics)
         case "copy" if all(isinstance(op, tensor.InsertSliceOp) for op in work):
             pass
         case "scatter" if [op.name for op in work] == ["linalg_ext.scatter_add"]:
@@ -79,7 +85,7 @@ def _is_material(op: Operation) -> bool:
     return isinstance(op, tensor.EmptyOp | FillOp | arith.ConstantOp)
 
 
-def _fail(kernel: func.FuncOp, rule: int, problem: str) -> None:
+def _fail(kernel: func.FuncOp, rule: int, problem: str) -> NoReturn:
     raise KernelFormError(f"kernel @{kernel.sym_name.data} {problem} (kernel form, rule {rule})")
 
 
@@ -93,6 +99,11 @@ def _check_elementwise(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
 def _check_contraction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
     if not generics or not is_contraction(generics[0]) or len(generics) > 2:
         _fail(kernel, 2, "is not a contraction with at most one epilogue")
+    _check_product(kernel, generics)
+
+
+def _check_product(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
+    """A contraction and perhaps its epilogue."""
     if len(generics) == 1:
         return
     contraction, epilogue = generics
@@ -104,12 +115,28 @@ def _check_contraction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
         _fail(kernel, 2, "uses the contraction outside the epilogue")
 
 
-def _check_reduction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
+def _outer_of(kernel: func.FuncOp) -> int:
     attribute = kernel.attributes.get("cellc.outer")
     if not isinstance(attribute, IntegerAttr):
         _fail(kernel, 3, "has no cellc.outer")
-        return
-    outer = attribute.value.data
+    return attribute.value.data
+
+
+def _check_attention(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
+    parts, end = parts_of(generics, _outer_of(kernel)), kernel.body.block.last_op
+    if parts is None:
+        _fail(kernel, 7, "is not two products with a chain between them")
+    assert end is not None
+    problem = problem_of(parts, end.operands)
+    if problem is not None:
+        _fail(kernel, 7, problem)
+    _check_reduction(kernel, parts.chain)
+    for product in (parts.first, parts.second):
+        _check_product(kernel, product)
+
+
+def _check_reduction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
+    outer = _outer_of(kernel)
     shared = loop_extents(generics[0])[:outer]
     for op in generics:
         if any(kind.data != "parallel" for kind in list(op.iterator_types)[:outer]) or parallel_count(op) < outer:

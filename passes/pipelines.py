@@ -23,8 +23,8 @@ TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispa
 PIPELINES: dict[str, tuple[str, ...]] = {
     "linalg": TO_LINALG,
     "kernels": TO_KERNELS,
-    "cpu": (*TO_KERNELS, "widen-factors", "plan-buffers"),
-    "cpu-prepared": (*TO_KERNELS, "widen-factors", "pack-constants", "hoist-constants", "plan-buffers"),
+    "cpu": (*TO_KERNELS, "fuse-attention", "widen-factors", "plan-buffers"),
+    "cpu-prepared": (*TO_KERNELS, "fuse-attention", "widen-factors", "pack-constants", "hoist-constants", "plan-buffers"),
 }
 """What a target runs before it turns kernels into code, by name."""
 

@@ -42,7 +42,7 @@ class Lowered:
     @cached_property
     def kernels(self) -> Listing:
         """The kernels, and the host function that calls them."""
-        return self._stage("form-dispatches")
+        return self._stage("fuse-attention")
 
     @cached_property
     def host(self) -> Listing:

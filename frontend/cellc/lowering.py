@@ -77,7 +77,7 @@ def lower_for_cpu(
         CompileError: a pass failed or a kernel could not be written; the message names what reproduces it.
     """
     kernels: list[KernelCode] = []
-    last = [name for name in pipeline if name in ("form-dispatches", *_FOR_A_LEVEL)][-1]
+    last = [name for name in pipeline if name in ("form-dispatches", "fuse-attention", *_FOR_A_LEVEL)][-1]
 
     def after(name: str, module: ModuleOp) -> None:
         if name == last:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import ceil, prod
 
 from xdsl.dialects.linalg import ops as linalg
+from xdsl.ir import SSAValue
 
 from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.body import widest_item
@@ -12,10 +13,10 @@ from cellc.targets.cpu.fetch_ahead import rows_ahead
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
-from cellc.targets.cpu.nest_writer import NestWriter
+from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.pairs import contiguous_over, open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter, windows
-from cellc.targets.cpu.short_rows import short_rows, turned_rows
+from cellc.targets.cpu.short_rows import TurnedRows, short_rows, turned_rows
 from cellc.targets.target import UnsupportedKernelError
 
 # Vectors of outer indices that a chain with lanes along its last outer loop does at a time.
@@ -46,21 +47,21 @@ class ChainWriter:
     """Writes a chain for some indices of its outer loops at a time, with intermediate tensors in scratch.
 
     That is one index, or a few vectors of them along the last outer loop where memory is contiguous along it.
+    The tensors `placed` have their memory already, as the kernel's results have.
     """
 
-    def __init__(self, kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer: int) -> None:
+    def __init__(
+        self, kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer: int, placed: Sequence[SSAValue] = ()
+    ) -> None:
         self._kernel = kernel
         self._writer = kernel.writer
         self._generics = generics
         self._outer = outer
         self._extents = loop_extents(generics[0])[:outer]
         self._scratch: dict[tuple[int, int], Buffer] = {}
-        short = short_rows(kernel, generics, outer) if outer else []
+        self._placed = (*kernel.results, *placed)
         self._chunk = 1
-        if outer and (short or self._lanes_outside()):
-            lanes = min(kernel.level.lanes(4), self._extents[-1])
-            self._chunk = min(self._extents[-1], lanes * _VECTORS)
-        self._turned = turned_rows(kernel, short, outer, self._chunk)
+        self._turned: list[TurnedRows] = []
 
     def _lanes_outside(self) -> bool:
         """Whether more reads and writes are contiguous along the last outer loop than along inner loops.
@@ -101,6 +102,11 @@ class ChainWriter:
 
     def write(self) -> None:
         """Writes one block and sets the kernel's number of blocks."""
+        short = short_rows(self._kernel, self._generics, self._outer) if self._outer else []
+        if self._outer and (short or self._lanes_outside()):
+            lanes = min(self._kernel.level.lanes(4), self._extents[-1])
+            self._chunk = min(self._extents[-1], lanes * _VECTORS)
+        self._turned = turned_rows(self._kernel, short, self._outer, self._chunk)
         inner = sum(prod(loop_extents(op)[self._outer :]) for op in self._generics)
         extents = self._extents
         if self._outer:
@@ -111,6 +117,15 @@ class ChainWriter:
         body = self._generics[0].body.block
         shell = NestWriter(self._writer, Nest(extents, (False,) * self._outer, (), (), body), 1)
         shell.loops(list(range(self._outer)), ranges, lambda: self._indices(shell.position))
+
+    def write_rows(self, fixed: Mapping[int, str], bounds: Range) -> None:
+        """Writes the indices `bounds` of the last outer loop, one at a time, with the other outer loops at `fixed`."""
+
+        def row(index: str, _: list[str]) -> list[str]:
+            self._all({**fixed, self._outer - 1: index}, None, 1)
+            return []
+
+        self._writer.loop((*bounds, 1), row)
 
     def _indices(self, position: Sequence[str | None]) -> None:
         """All ops at one index of each outer loop (a chunk of the last one)."""
@@ -153,10 +168,9 @@ class ChainWriter:
 
     def _place(self, lower: str | None) -> None:
         """Gives each intermediate tensor scratch memory for what is done at a time, contiguous along the chunk."""
-        results = self._kernel.results
         for number, op in enumerate(self._generics):
             for value in op.results:
-                if value in results or value.first_use is None:
+                if value in self._placed or value.first_use is None:
                     continue
                 inner = shape_of(value)[self._outer :]
                 strides = [0] * self._outer + [self._chunk * s for s in row_major(inner)]

@@ -156,6 +156,6 @@ class TileFinisher:
         start = self._panel_start if asked == self._tiling.lane_dim else self._nest_writer.position[asked]
         assert start is not None
         start = self._writer.linear(offsets.constant.get(asked, 0), [(start, 1)])
-        if asked in offsets.added:
-            start = self._writer.add(start, offsets.added[asked])
+        for more in (offsets.added.get(asked), self._nest.starts.get(asked)):
+            start = start if more is None else self._writer.add(start, more)
         return self._vectors.lane_indices(start) if asked == dim else self._vectors.broadcast(start, "index")

@@ -161,4 +161,4 @@ def restrict(nest: Nest, dim: int, lower: str, count: int) -> Nest:
     """`count` iterations of loop `dim` from `lower` on."""
     extents = [count if d == dim else extent for d, extent in enumerate(nest.extents)]
     restricted = nest.with_loops(extents, nest.reductions, lambda a: a.at(dim, lower))
-    return replace(restricted, starts={dim: lower})
+    return replace(restricted, starts={**nest.starts, dim: lower})

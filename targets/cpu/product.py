@@ -1,6 +1,6 @@
 """Products: what a contraction kernel computes, read from its generics."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from cellc.targets.cpu.writer import Writer
 
 _MULTIPLY_ADD = {("arith.mulf", "arith.addf"), ("arith.muli", "arith.addi")}
 _EXTENSIONS = ("arith.extf", "arith.extsi", "arith.extui")
+Narrow = Callable[[Nest], Nest]
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,14 @@ class Product:
         return replace(self, nest=replace(nest, inputs=inputs), panels=panels)
 
 
-def product_of(kernel: KernelWriter, generics: Sequence[linalg.GenericOp]) -> Product | None:
-    """The product that a contraction (and its epilogue) computes, or None where it has another form."""
-    product = _product_of(kernel, generics)
+def product_of(
+    kernel: KernelWriter, generics: Sequence[linalg.GenericOp], narrow: Narrow = lambda nest: nest
+) -> Product | None:
+    """The product that a contraction (and its epilogue) computes, or None where it has another form.
+
+    `narrow` takes the nest of each generic to the part of its parallel loops that is wanted.
+    """
+    product = _product_of(kernel, generics, narrow)
     if product is None:
         return None
     left, right = (panel_width(m.data) for m in list(generics[0].indexing_maps)[:2])
@@ -109,7 +115,7 @@ def panel_width(indexing: AffineMap) -> int | None:
     return last.rhs.value
 
 
-def _product_of(kernel: KernelWriter, generics: Sequence[linalg.GenericOp]) -> Product | None:
+def _product_of(kernel: KernelWriter, generics: Sequence[linalg.GenericOp], narrow: Narrow) -> Product | None:
     if len(generics) not in (1, 2) or len(generics[0].inputs) != 2 or len(generics[0].outputs) != 1:
         return None
     main, element = generics[0], element_of(generics[0].outputs[0])
@@ -117,9 +123,9 @@ def _product_of(kernel: KernelWriter, generics: Sequence[linalg.GenericOp]) -> P
     if initial is None or extensions is None or not _leads(main, len(main.inputs)):
         return None
     if len(generics) == 1:
-        nest = collapse(kernel.nest_of(main))
+        nest = collapse(narrow(kernel.nest_of(main)))
         return Product(nest, extensions, element, initial, None, frozenset())
-    return _with_epilogue(kernel, main, generics[1], extensions, initial)
+    return _with_epilogue(kernel, main, generics[1], extensions, initial, narrow)
 
 
 def _with_epilogue(
@@ -128,13 +134,14 @@ def _with_epilogue(
     epilogue: linalg.GenericOp,
     extensions: tuple[str | None, str | None],
     initial: float | int,
+    narrow: Narrow,
 ) -> Product | None:
     result, rank = main.results[0], len(main.iterator_types)
     sums = frozenset(i for i, value in enumerate(epilogue.inputs) if value is result)
     if not all(_leads(epilogue, i) for i in sums) or result in kernel.results:
         return None
     kernel.views.setdefault(result, kernel.nowhere(result))
-    inner, outer = kernel.nest_of(main), kernel.nest_of(epilogue)
+    inner, outer = narrow(kernel.nest_of(main)), narrow(kernel.nest_of(epilogue))
     if any(outer.reductions) or len(outer.extents) != len(inner.parallel):
         return None
 

@@ -9,12 +9,11 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Operation
 
-from cellc.targets.cpu.access import row_major
 from cellc.targets.cpu.kernel import KernelWriter, element_of, scalar_constant
 from cellc.targets.cpu.nest import shape_of
 from cellc.targets.cpu.packing import ResidentPanels
-from cellc.targets.cpu.product import Product, product_of
-from cellc.targets.cpu.tiling import Tiling, choose_tiling
+from cellc.targets.cpu.product import product_of
+from cellc.targets.cpu.tiling import Tiling, choose_tiling, contiguous_factor
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # Rows that reuse what a block reads: of small weights, and of those that fill a level 2 cache. Twice as many would
@@ -60,23 +59,12 @@ def _packed(kernel: KernelWriter, op: linalg.GenericOp, factor: int, rows: int) 
         return None
     if rows > 1:
         product = replace(product, nest=replace(product.nest, extents=(rows, *product.nest.extents[1:])))
-    tiling = choose_tiling(_in_panels(product, factor), kernel.level, (factor,))
+    tiling = choose_tiling(contiguous_factor(product, factor), kernel.level, (factor,))
     if tiling is None:
         return None
     panels = ResidentPanels(kernel, product, tiling)
     panels.write(kernel.writer)
     return tiling, panels
-
-
-def _in_panels(product: Product, factor: int) -> Product:
-    """The product with a matrix as it lies in panels: contiguous along its parallel loop."""
-    nest, access = product.nest, product.nest.inputs[factor]
-    assert access is not None
-    order = [d for d in (*nest.reduced, *nest.parallel) if access.strides[d]]
-    strides = dict(zip(order, row_major([nest.extents[d] for d in order]), strict=True))
-    moved = replace(access, strides=tuple(strides.get(d, 0) for d in range(len(nest.extents))))
-    inputs = tuple(moved if i == factor else a for i, a in enumerate(nest.inputs))
-    return replace(product, nest=replace(nest, inputs=inputs))
 
 
 def _products(loop: scf.ForOp) -> dict[linalg.GenericOp, int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import ceil, gcd, lcm, prod
 
-from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.access import Access, row_major
 from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.nest import Nest, volume
@@ -93,6 +93,17 @@ def choose_panel(product: Product, factor: int, columns: int, level: CpuLevel) -
         return None
     score, width = max(found)
     return width, score / _score(product, before)
+
+
+def contiguous_factor(product: Product, factor: int) -> Product:
+    """The product with a factor as it lies in panels that are packed once: contiguous along its parallel loop."""
+    nest, access = product.nest, product.nest.inputs[factor]
+    assert access is not None
+    order = [d for d in (*nest.reduced, *nest.parallel) if access.strides[d]]
+    strides = dict(zip(order, row_major([nest.extents[d] for d in order]), strict=True))
+    moved = replace(access, strides=tuple(strides.get(d, 0) for d in range(len(nest.extents))))
+    inputs = tuple(moved if i == factor else a for i, a in enumerate(nest.inputs))
+    return replace(product, nest=replace(nest, inputs=inputs))
 
 
 def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> list[Tiling]:

@@ -41,6 +41,7 @@ def _arrays() -> dict[str, Network]:
         "mlp": Network(f"{MODELS}:Mlp", ["x:5x20xf32"], [floats(5, 20)]),
         "lstm": Network(f"{MODELS}:LstmClassifier", ["ids:3x6xi32", "lengths:3xi32"], [ids, lengths]),
         "batch_norm": Network(f"{MODELS}:BatchNormNet", ["x:2x3x11x11xf32"], [floats(2, 3, 11, 11)]),
+        "attention": Network(f"{MODELS}:Attention", ["x:2x21x24xf32"], [floats(2, 21, 24)]),
         "several": Network(f"{MODELS}:Several", ["x:3x6xf32", "rows:3xi32", "keep:3xbool"], [floats(3, 6), rows, keep]),
     }
 

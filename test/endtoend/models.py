@@ -1,5 +1,7 @@
 """Networks that the end-to-end tests train, export and ship; `cellc compile models.py:Mlp` reads this file too."""
 
+import numpy as np
+
 import cellc
 from cellc import nn, ops
 
@@ -43,6 +45,24 @@ class BatchNormNet(nn.Cell):
     def construct(self, x):
         x = self.pool(ops.relu(self.norm(self.conv(x))))
         return self.last(x.reshape(x.shape[0], -1))
+
+
+class Attention(nn.Cell):
+    """Two heads of self-attention, each token seeing those before it; f32[N, T, 24] -> f32[N, T, 24]."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.Dense(24, 72)
+        self.last = nn.Dense(24, 24)
+
+    def construct(self, x):
+        batch, time, _ = x.shape
+        query, key, value = self.parts(x).reshape(batch, time, 3, 2, 12).transpose(2, 0, 3, 1, 4)
+        scores = ops.matmul(query, key.transpose(0, 1, 3, 2)) * 12**-0.5
+        seen = cellc.Tensor(np.tri(time, dtype=bool))
+        scores = ops.select(seen, scores, ops.fill(scores.dtype, scores.shape, -1e30))
+        mixed = ops.matmul(ops.softmax(scores, -1), value)
+        return self.last(mixed.transpose(0, 2, 1, 3).reshape(batch, time, 24))
 
 
 class Difference(nn.Cell):

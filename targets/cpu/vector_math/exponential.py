@@ -13,8 +13,9 @@ from cellc.targets.cpu.vector_math import coefficients as c
 from cellc.targets.cpu.vector_math.builder import Builder, Value
 
 LN2 = Decimal("0.693147180559945309417232121458176568075500134360255254120680009493393621969694715605863")
-# Per dtype: beyond these exp is 0 or infinite, and expm1 is -1.
-_LOWEST = {"f32": -104.0, "f64": -746.0}
+# Per dtype: beyond these exp is 0 or infinite, and expm1 is -1. The lowest are those of which both halves of 2^n are
+# 0: a product that underflows takes some processors a hundred cycles, and softmax of a mask has many.
+_LOWEST = {"f32": -176.0, "f64": -1418.0}
 _HIGHEST = {"f32": 89.0, "f64": 710.0}
 _MINUS_ONE = {"f32": -18.0, "f64": -38.0}
 _EXP = {"f32": c.EXP_F32, "f64": c.EXPM1_F64}

@@ -34,6 +34,7 @@ def _generic(
 
 TWICE = "%r = arith.addf %x0, %x0 : f32"
 SUM = "%r = arith.addf %o, %x0 : f32"
+OUTER = ", cellc.outer = 1 : i64"
 DOT = "%p = arith.mulf %x0, %x1 : f32\n%r = arith.addf %o, %p : f32"
 PRODUCT = _generic(
     "m",
@@ -60,11 +61,48 @@ def _verify(kind: str, body: str, result: str, type_: str, extra: str = "") -> N
     verify_kernel_form(kernel)
 
 
+def _product(name: str, left: str, right: str, transposed: bool) -> str:
+    """left right, or left right^T."""
+    rhs = "affine_map<(i, j, k) -> (j, k)>" if transposed else "affine_map<(i, j, k) -> (k, j)>"
+    factors = [(left, "affine_map<(i, j, k) -> (i, k)>", M), (right, rhs, M)]
+    return _generic(name, factors, ("affine_map<(i, j, k) -> (i, j)>", M), DOT, "ppr")
+
+
+def _by_row(name: str, left: str, indexing: str) -> str:
+    """A product with another right factor for each row."""
+    cube = "tensor<4x4x4xf32>"
+    factors = [
+        (left, "affine_map<(i, j, k) -> (i, k)>", M),
+        (f"%c{name}", f"affine_map<(i, j, k) -> ({indexing})>", cube),
+    ]
+    return f"%c{name} = tensor.empty() : {cube}\n" + _generic(
+        name, factors, ("affine_map<(i, j, k) -> (i, j)>", M), DOT, "ppr"
+    )
+
+
+def _rows(reads: str = ID, writes: str = ID) -> str:
+    """The scores %s over their sums in rows: the weights %w."""
+    sums = _generic("t", [("%s", reads, M)], (ROW, V), SUM, "pr")
+    return sums + _generic("w", [("%s", ID, M), ("%t", ROW, V)], (writes, M), "%r = arith.divf %x0, %x1 : f32")
+
+
+def _attention(
+    first: str = _product("s", "%a", "%b", True),
+    chain: str | None = None,
+    second: str = _product("y", "%w", "%b", False),
+    **maps: str,
+) -> str:
+    return first + (_rows(**maps) if chain is None else chain) + second
+
+
 def test_valid_kernels_pass() -> None:
     _verify("elementwise", _generic("m", [("%a", SWAP, M)], (ID, M), TWICE), "%m", M)
     _verify("contraction", PRODUCT + EPILOGUE, "%n", M)
     spread = _generic("t", [("%a", ID, M), ("%s", ROW, V)], (ID, M), "%r = arith.subf %x0, %x1 : f32")
     _verify("reduction", ROWS + spread, "%t", M, ", cellc.outer = 1 : i64, cellc.in_place = [[0, 0]]")
+    _verify("attention", _attention(), "%y", M, OUTER)
+    scaled = _attention() + _generic("z", [("%y", ID, M)], (SWAP, M), TWICE)
+    _verify("attention", scaled, "%z", M, OUTER)
 
 
 ONE = EPILOGUE.replace("%m ", "%a ")
@@ -72,7 +110,6 @@ TWO = ONE + ONE.replace("%n ", "%q ").replace("%en", "%eq")
 SWAPPED = _generic("n", [("%m", SWAP, M)], (ID, M), TWICE)
 ACROSS = _generic("n", [("%s", COLUMN, V)], (ID, M), TWICE)
 COPY = f"%n = tensor.insert_slice %a into %b[0, 0] [4, 4] [1, 1] : {M} into {M}"
-OUTER = ", cellc.outer = 1 : i64"
 
 REFUSED = {
     "two generics": (1, "elementwise", TWO, "%n", M, ""),
@@ -86,6 +123,32 @@ REFUSED = {
     "unknown kind": (4, "sorting", ONE, "%n", M, ""),
     "not a copy": (4, "copy", ONE, "%n", M, ""),
     "foreign op": (5, "elementwise", COPY, "%n", M, ""),
+    "attention without a chain": (
+        7,
+        "attention",
+        _attention(chain="", second=_product("y", "%s", "%b", False)),
+        "%y",
+        M,
+        OUTER,
+    ),
+    "attention without products": (7, "attention", ROWS, "%s", V, OUTER),
+    "scores escape": (7, "attention", _attention(), "%s", M, OUTER),
+    "weights twice": (7, "attention", _attention(second=_product("y", "%w", "%w", False)), "%y", M, OUTER),
+    "weights escape": (7, "attention", _attention(), "%w", M, OUTER),
+    "scores of other rows": (7, "attention", _attention(reads=SWAP), "%y", M, OUTER),
+    "weights in columns": (7, "attention", _attention(writes=SWAP), "%y", M, OUTER),
+    "weights read along columns": (
+        7,
+        "attention",
+        _attention(second=_product("y", "%b", "%w", False)),
+        "%y",
+        M,
+        OUTER,
+    ),
+    "keys of each row": (7, "attention", _attention(first=_by_row("s", "%a", "i, j, k")), "%y", M, OUTER),
+    "values of each row": (7, "attention", _attention(second=_by_row("y", "%w", "i, k, j")), "%y", M, OUTER),
+    "too many shared loops": (7, "attention", _attention(), "%y", M, ", cellc.outer = 2 : i64"),
+    "attention without outer": (3, "attention", _attention(), "%y", M, ""),
     "types differ": (6, "reduction", ROWS, "%s", V, OUTER + ", cellc.in_place = [[0, 1]]"),
 }
 

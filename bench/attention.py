@@ -1,0 +1,163 @@
+"""Attention in one kernel, as the three kernels that it is made of, and in PyTorch: times, and memory for scores.
+
+`python bench/attention.py [part of a name ...] [--threads N] [--rounds N]`. Inputs are f32[N, T, heads, d], as a dense
+layer leaves them. Times are lower quartiles of runs taken in turn; "of peak" is the share of the multiply-add peak
+that both products reach together, softmax counted as nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import util
+
+import networks
+import numpy as np
+from timing import seconds
+
+from cellc import Tensor
+from cellc.cpu_backend import selected_level
+from cellc.function import Function
+from cellc.lowering import lower_for_cpu
+from cellc.passes.pipelines import PIPELINES
+from cellc.runtime import Module
+from cellc.targets.cpu.jit import load
+from cellc.targets.cpu.peak import measure_peak
+from cellc.targets.cpu.workers import compile_kernels
+from cellc.tensor_base import address_of, aligned_copy
+
+THREADS = ("CELLC_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+FUSED = PIPELINES["cpu"]
+UNFUSED = tuple(name for name in FUSED if name != "fuse-attention")
+
+
+@dataclass(frozen=True)
+class Case:
+    """softmax(Q K^T / sqrt(d)) V, where `causal` lets each query see the keys up to its own."""
+
+    name: str
+    batch: int
+    heads: int
+    time: int
+    depth: int = 64
+    causal: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of Q, K, V and the result."""
+        return self.batch, self.time, self.heads, self.depth
+
+    @property
+    def flops(self) -> int:
+        """Of both products."""
+        return 4 * self.batch * self.heads * self.time**2 * self.depth
+
+    def run(self, *parts: Tensor) -> Tensor:
+        """The function in cellc."""
+        return networks.attention(*(part.transpose(0, 2, 1, 3) for part in parts), causal=self.causal)
+
+    def exact(self, *parts: np.ndarray) -> np.ndarray:
+        """The result in float64."""
+        q, k, v = (part.astype(np.float64).transpose(0, 2, 1, 3) for part in parts)
+        scores = q @ k.transpose(0, 1, 3, 2) * self.depth**-0.5
+        if self.causal:
+            scores[..., ~np.tri(self.time, dtype=bool)] = -np.inf
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+        return (weights / weights.sum(-1, keepdims=True) @ v).transpose(0, 2, 1, 3)
+
+
+CASES = (
+    Case("BERT-base 4x128", 4, 12, 128),
+    Case("GPT-2 small 1x128", 1, 12, 128, causal=True),
+    Case("BERT-base 1x512", 1, 12, 512),
+    Case("12 heads 1x1024", 1, 12, 1024),
+    Case("GPT-2 small 1x1024", 1, 12, 1024, causal=True),
+    Case("12 heads 1x2048", 1, 12, 2048),
+    Case("ViT-base 8x197", 8, 12, 197),
+    Case("4 heads of 16, 8x32", 8, 4, 32, 16),
+)
+
+
+class Compiled:
+    """A case by one pipeline, on memory of its own; `arena` and `scratch` are bytes."""
+
+    def __init__(self, case: Case, pipeline: tuple[str, ...], arrays: list[np.ndarray]) -> None:
+        level = selected_level()
+        graph = Function(case.run, lambda: case.name, "function").trace(tuple(map(Tensor, arrays)), {}).graph
+        lowered = lower_for_cpu(graph, level, pipeline=pipeline)
+        objects = compile_kernels(lowered.kernels, level)
+        addresses = load({kernel.name: data for kernel, data in zip(lowered.kernels, objects, strict=True)})
+        self.arena = lowered.program.arena_bytes
+        self.scratch = max(kernel.scratch_bytes for kernel in lowered.kernels)
+        self._module = Module(lowered.program.to_bytes(), addresses)
+        self._pointers = self._module.pointer_array()
+        constants = [value.source.asnumpy() for value in graph.inputs if value.kind != "input"]
+        self.result = np.empty(case.shape, np.float32)
+        self._kept = [*map(aligned_copy, [*arrays, *constants], [a.dtype for a in (*arrays, *constants)]), self.result]
+        for i, array in enumerate(self._kept):
+            self._pointers[i] = address_of(array)
+
+    def __call__(self) -> None:
+        self._module.run(self._pointers)
+
+
+def torch_work(case: Case, arrays: list[np.ndarray]) -> Callable[[], object] | None:
+    """One call of PyTorch's; None without PyTorch."""
+    if util.find_spec("torch") is None:
+        return None
+    import torch
+
+    q, k, v = (torch.from_numpy(array).transpose(1, 2) for array in arrays)
+    attend = torch.nn.functional.scaled_dot_product_attention
+    return lambda: attend(q, k, v, is_causal=case.causal).transpose(1, 2).contiguous()
+
+
+def measured(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Seconds of a call of each side, taken in turn."""
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    for _ in range(rounds):
+        for side, work in sides.items():
+            work()  # its data is where its last run left it
+            times[side].append(seconds(work))
+    return {side: statistics.quantiles(found, n=4)[0] for side, found in times.items()}
+
+
+def table(cases: Iterator[Case], rounds: int, threads: int) -> None:
+    """Prints a line for each case."""
+    peak = measure_peak(selected_level(), threads=threads).flops
+    heads = f"{'us':>8} {'of peak':>7} {'three/one':>9} {'torch/one':>9}"
+    print(f"{'case':20} {heads} {'arena MiB: three':>16} {'one':>6} {'scratch KiB':>11}")
+    for case in cases:
+        random = np.random.default_rng(0)
+        arrays = [random.standard_normal(case.shape, np.float32) for _ in range(3)]
+        one, three = (Compiled(case, pipeline, arrays) for pipeline in (FUSED, UNFUSED))
+        for run in (one, three):
+            run()
+            np.testing.assert_allclose(run.result, case.exact(*arrays), atol=2e-5)
+        theirs = torch_work(case, arrays)
+        times = measured({"one": one, "three": three} | ({"torch": theirs} if theirs else {}), rounds)
+        mine, share = times["one"], case.flops / times["one"] / peak
+        ratios = [f"{times[side] / mine:9.2f}" if side in times else " " * 9 for side in ("three", "torch")]
+        memory = f"{three.arena / 2**20:16.1f} {one.arena / 2**20:6.1f} {one.scratch >> 10:11}"
+        print(f"{case.name:20} {mine * 1e6:8.1f} {share:7.0%} {' '.join(ratios)} {memory}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("names", nargs="*", help="parts of names; without any, all cases")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=40)
+    options = parser.parse_args()
+    environment = dict.fromkeys(THREADS, str(options.threads))
+    if not environment.items() <= os.environ.items():  # read when a library is loaded, so start again with them
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment)
+    wanted = (case for case in CASES if not options.names or any(part in case.name for part in options.names))
+    table(wanted, options.rounds, options.threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""The parts of an attention kernel, and what they have to keep to (see "The kernel form" in docs/architecture.md).
+
+    scores[b.., m, n] = epilogue(sum over d of Q[b.., m, d] * K[b.., n, d])
+    weights[b.., m, n] = a chain of generics over the rows (b.., m) of scores, such as a softmax
+    result = epilogue(sum over n of weights[b.., m, n] * V[b.., n, e])
+
+`b..` and the row m are the chain's shared loops, `cellc.outer` of them. K and V do not depend on m, so that blocks of
+rows read the same panels of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects.linalg.ops import GenericOp
+from xdsl.ir import Operation, SSAValue
+
+from cellc.passes.linalg_analysis import (
+    bare_dims,
+    captured_values,
+    input_maps,
+    is_all_parallel,
+    is_contraction,
+    output_maps,
+    parallel_count,
+    reduction_loops,
+    result_index,
+    shape_of,
+)
+
+
+@dataclass(frozen=True)
+class AttentionParts:
+    """The generics of an attention kernel in order; `first` and `second` are a contraction and perhaps its epilogue."""
+
+    first: list[GenericOp]
+    chain: list[GenericOp]
+    second: list[GenericOp]
+    outer: int
+
+    @property
+    def scores(self) -> SSAValue:
+        """The first product, read by the chain alone."""
+        return self.first[-1].results[0]
+
+    @property
+    def factor(self) -> int:
+        """Which operand of the second product is `weights`."""
+        made = {result for op in self.chain for result in op.results}
+        return next((i for i, value in enumerate(self.second[0].inputs) if value in made), 0)
+
+    @property
+    def weights(self) -> SSAValue:
+        """The chain's result, read by the second product alone."""
+        return self.second[0].inputs[self.factor]
+
+    @property
+    def keys(self) -> int:
+        """Which operand of the first product is K: the one that is indexed by the scores' last loop."""
+        return next((i for i, m in enumerate(input_maps(self.first[0])) if self.outer in m.used_dims()), 0)
+
+    @property
+    def second_loops(self) -> list[int]:
+        """The loops of the second product that are the shared loops, in their order."""
+        return (bare_dims(input_maps(self.second[0])[self.factor]) or [])[: self.outer]
+
+
+def parts_of(generics: Sequence[GenericOp], outer: int) -> AttentionParts | None:
+    """The parts of a kernel, or None where it does not begin and end with a product and have others between them."""
+    products = [i for i, op in enumerate(generics) if is_contraction(op)]
+    if len(products) != 2 or products[0] != 0:
+        return None
+    first, last = generics[0], products[1]
+    readers = {use.operation for use in first.results[0].uses}
+    end = 2 if len(generics) > 1 and readers == {generics[1]} and is_all_parallel(generics[1]) else 1
+    if not end < last or len(generics) - last > 2:
+        return None
+    return AttentionParts(list(generics[:end]), list(generics[end:last]), list(generics[last:]), outer)
+
+
+def problem_of(parts: AttentionParts, results: Sequence[SSAValue]) -> str | None:
+    """The first rule that a kernel returning `results` breaks, as the end of a sentence about it; or None."""
+    return _problem_of_flow(parts, results) or _problem_of_scores(parts) or _problem_of_weights(parts)
+
+
+def _problem_of_flow(parts: AttentionParts, results: Sequence[SSAValue]) -> str | None:
+    inside: dict[SSAValue, Sequence[Operation]] = dict.fromkeys(parts.first[0].results, parts.first[1:] or parts.chain)
+    inside |= dict.fromkeys(parts.first[-1].results, parts.chain)
+    inside |= {value: [*parts.chain, parts.second[0]] for op in parts.chain for value in op.results}
+    for value, readers in inside.items():
+        if value in results or any(use.operation not in readers for use in value.uses):
+            return "passes on more than its second product"
+        if any(value in (*op.outputs, *captured_values(op)) for op in readers if isinstance(op, GenericOp)):
+            return "reads scores otherwise than as an input"
+    if len(parts.first[-1].results) != 1 or [v in inside for v in parts.second[0].inputs].count(True) != 1:
+        return "is not a product of weights that are made of one tensor of scores"
+    return None
+
+
+def _problem_of_scores(parts: AttentionParts) -> str | None:
+    outer, order = parts.outer, list(range(parts.outer + 1))
+    product, maps = parts.first[0], input_maps(parts.first[0])
+    if outer < 1 or parallel_count(product) != outer + 1:
+        return "has scores of another rank than its rows and one"
+    if any(bare_dims(output_maps(op)[0]) != order for op in parts.first):
+        return "has scores that are not written in the order of their loops"
+    if [outer in m.used_dims() for m in maps].count(True) != 1 or outer - 1 in maps[parts.keys].used_dims():
+        return "has keys of which each row reads others"
+    for op in parts.chain:
+        for value, map_ in zip(op.inputs, input_maps(op), strict=False):
+            if value is parts.scores and (bare_dims(map_) or [])[:outer] != order[:-1]:
+                return "has a chain that reads scores of other rows"
+    return None
+
+
+def _problem_of_weights(parts: AttentionParts) -> str | None:
+    weights, product = parts.weights, parts.second[0]
+    made = weights.owner
+    assert isinstance(made, GenericOp)
+    order = list(range(parts.outer))
+    written = bare_dims(output_maps(made)[result_index(weights)]) or []
+    read = bare_dims(input_maps(product)[parts.factor]) or []
+    if shape_of(weights) != shape_of(parts.scores) or written[:-1] != order:
+        return "has weights of another shape or order than its scores"
+    if len(read) != parts.outer + 1 or read[-1:] != reduction_loops(product):
+        return "has a second product that does not sum over the weights' last dimension alone"
+    if read[parts.outer - 1] in input_maps(product)[1 - parts.factor].used_dims():
+        return "has values of which each row reads others"
+    return None
