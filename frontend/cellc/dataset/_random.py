@@ -9,12 +9,27 @@ from contextvars import ContextVar
 
 import numpy as np
 
-_generator: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)
+_row: ContextVar[_Row | None] = ContextVar("row", default=None)
+
+
+class _Row:
+    """The generator of a key, made when somebody wants numbers: making one takes longer than most transforms."""
+
+    def __init__(self, key: tuple[int, ...]) -> None:
+        self._key = key
+        self._generator: np.random.Generator | None = None
+
+    def generator(self) -> np.random.Generator:
+        """The same one each time."""
+        if self._generator is None:
+            self._generator = np.random.default_rng(self._key)
+        return self._generator
 
 
 def generator() -> np.random.Generator:
     """The generator of the row that is being transformed; a fresh one outside of a pipeline."""
-    return _generator.get() or np.random.default_rng()
+    row = _row.get()
+    return np.random.default_rng() if row is None else row.generator()
 
 
 def fresh_seed(seed: int | None) -> int:
@@ -25,8 +40,8 @@ def fresh_seed(seed: int | None) -> int:
 @contextmanager
 def of_row(*key: int) -> Iterator[None]:
     """Inside the block `generator()` is the one of this key."""
-    token = _generator.set(np.random.default_rng(key))
+    token = _row.set(_Row(key))
     try:
         yield
     finally:
-        _generator.reset(token)
+        _row.reset(token)

@@ -124,9 +124,9 @@ def test_batch():
 def test_batches_taken_at_once_are_those_of_rows_one_by_one(steps, source):
     cellc.set_seed(9)
     rows = steps(numbers(20, **source))
-    assert rows.arrays() is not None
+    assert rows.gather() is not None
     one_by_one = rows.map(lambda x: x)
-    assert one_by_one.arrays() is None
+    assert one_by_one.gather() is None
     assert values(rows.batch(4)) == values(one_by_one.batch(4))
     assert values(rows.batch(4, True)) == values(one_by_one.batch(4, True))
     assert next(iter(rows.batch(4))) is not None
