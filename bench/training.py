@@ -1,6 +1,6 @@
-"""What `Model.train` costs beyond the compiled step: the same steps called bare, fed from arrays, fed by a pipeline.
+"""What `Model.train` costs beyond the compiled step: the same steps called bare, and fed from several datasets.
 
-The three take turns of an epoch each; printed are the bare step's time and the medians of each round's ratios to it.
+All take turns of an epoch each; printed are the bare step's time and the medians of each round's ratios to it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import cellc
 from cellc import Model
 from cellc import dataset as ds
 
-STEPS = 400
-"""Of an epoch, which is what each side's turn takes."""
+STEPS = 100
+"""Of an epoch, which is what each side's turn takes: short, so that a round's turns find the machine alike."""
 
 
 def pictures(batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,11 +37,12 @@ def from_arrays(workload: Workload) -> ds.Dataset:
 
 def pipeline(workload: Workload) -> ds.Dataset:
     """The usual way from MNIST's bytes to batches; the rows are shuffled twice."""
-    rows = ds.NumpySlicesDataset(pictures(workload.shape[0]), ["image", "label"])
-    rows = rows.map([ds.vision.Rescale(1 / 255, 0.0), ds.vision.HWC2CHW()], "image")
+    images, labels = pictures(workload.shape[0])
+    flat = len(workload.shape) == 2
+    rows = ds.NumpySlicesDataset((images.reshape(len(images), -1) if flat else images, labels), ["image", "label"])
+    rescale = ds.vision.Rescale(1 / 255, 0.0)
+    rows = rows.map(rescale if flat else [rescale, ds.vision.HWC2CHW()], "image")
     rows = rows.map(ds.transforms.TypeCast(cellc.int32), "label")
-    if len(workload.shape) == 2:
-        rows = rows.map(np.ravel, "image")
     return rows.shuffle(1000).batch(workload.shape[0], drop_remainder=True)
 
 
@@ -57,31 +58,43 @@ def bare(workload: Workload) -> Callable[[], object]:
     return run
 
 
+def own_functions(workload: Workload) -> ds.Dataset:
+    """The pipeline with a function of the user's, for which rows are made one by one."""
+    rows = ds.NumpySlicesDataset(pictures(workload.shape[0]), ["image", "label"])
+    rows = rows.map([ds.vision.Rescale(1 / 255, 0.0), lambda image: image.reshape(workload.shape[1:])], "image")
+    rows = rows.map(ds.transforms.TypeCast(cellc.int32), "label")
+    return rows.shuffle(1000).batch(workload.shape[0], drop_remainder=True)
+
+
 def trained(workload: Workload, rows: ds.Dataset) -> Callable[[], object]:
     """An epoch of `Model.train`."""
     model = Model(training_step(workload, workload.cell()))
     return lambda: model.train(1, rows)
 
 
-def measure(workload: Workload, rounds: int) -> tuple[float, float, float]:
-    """Seconds of the bare step, and how many times as long a step fed from arrays and by the pipeline takes."""
-    sides = [bare(workload), trained(workload, from_arrays(workload)), trained(workload, pipeline(workload))]
+SOURCES = (from_arrays, pipeline, own_functions)
+
+
+def measure(workload: Workload, rounds: int) -> tuple[float, list[float]]:
+    """Seconds of the bare step, and how many times as long a step of `Model.train` takes for each source."""
+    sides = [bare(workload), *(trained(workload, source(workload)) for source in SOURCES)]
     for side in sides:
         side()
     times = [[seconds(side) for side in sides] for _ in range(rounds)]
-    ratios = [statistics.median(row[side] / row[0] for row in times) for side in (1, 2)]
-    return statistics.median(row[0] for row in times) / STEPS, ratios[0], ratios[1]
+    ratios = [statistics.median(row[side] / row[0] for row in times) for side in range(1, len(sides))]
+    return statistics.median(row[0] for row in times) / STEPS, ratios
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=25)
     options = parser.parse_args()
-    print(f"{'':40s} {'bare ms':>8s} {'arrays':>8s} {'pipeline':>8s}")
+    print(f"{'':40s} {'bare ms':>8s} " + " ".join(f"{source.__name__:>13s}" for source in SOURCES))
     for workload in WORKLOADS:
         if workload.torch_name in ("MLP", "LeNet"):
-            step, arrays, mapped = measure(workload, options.rounds)
-            print(f"{workload.name:40s} {step * 1e3:8.3f} {arrays:8.3f} {mapped:8.3f}", flush=True)
+            step, ratios = measure(workload, options.rounds)
+            columns = " ".join(f"{ratio:13.3f}" for ratio in ratios)
+            print(f"{workload.name:40s} {step * 1e3:8.3f} {columns}", flush=True)
 
 
 if __name__ == "__main__":
