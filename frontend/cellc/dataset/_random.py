@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 import numpy as np
@@ -13,11 +11,17 @@ _row: ContextVar[_Row | None] = ContextVar("row", default=None)
 
 
 class _Row:
-    """The generator of a key, made when somebody wants numbers: making one takes longer than most transforms."""
+    """A block with the generator of a key, made when numbers are wanted: that takes longer than most transforms."""
 
     def __init__(self, key: tuple[int, ...]) -> None:
         self._key = key
         self._generator: np.random.Generator | None = None
+
+    def __enter__(self) -> None:
+        self._token = _row.set(self)
+
+    def __exit__(self, *error: object) -> None:
+        _row.reset(self._token)
 
     def generator(self) -> np.random.Generator:
         """The same one each time."""
@@ -37,11 +41,6 @@ def fresh_seed(seed: int | None) -> int:
     return secrets.randbits(63) if seed is None else seed
 
 
-@contextmanager
-def of_row(*key: int) -> Iterator[None]:
-    """Inside the block `generator()` is the one of this key."""
-    token = _row.set(_Row(key))
-    try:
-        yield
-    finally:
-        _row.reset(token)
+def of_row(*key: int) -> _Row:
+    """Inside its block `generator()` is the one of this key."""
+    return _Row(key)
