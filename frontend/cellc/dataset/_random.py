@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 import numpy as np
 
-_generator: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)
+_row: ContextVar[_Row | None] = ContextVar("row", default=None)
+
+
+class _Row:
+    """A block with the generator of a key, made when numbers are wanted: that takes longer than most transforms."""
+
+    def __init__(self, key: tuple[int, ...]) -> None:
+        self._key = key
+        self._generator: np.random.Generator | None = None
+
+    def __enter__(self) -> None:
+        self._token = _row.set(self)
+
+    def __exit__(self, *error: object) -> None:
+        _row.reset(self._token)
+
+    def generator(self) -> np.random.Generator:
+        """The same one each time."""
+        if self._generator is None:
+            self._generator = np.random.default_rng(self._key)
+        return self._generator
 
 
 def generator() -> np.random.Generator:
     """The generator of the row that is being transformed; a fresh one outside of a pipeline."""
-    return _generator.get() or np.random.default_rng()
+    row = _row.get()
+    return np.random.default_rng() if row is None else row.generator()
 
 
 def fresh_seed(seed: int | None) -> int:
@@ -22,11 +41,6 @@ def fresh_seed(seed: int | None) -> int:
     return secrets.randbits(63) if seed is None else seed
 
 
-@contextmanager
-def of_row(*key: int) -> Iterator[None]:
-    """Inside the block `generator()` is the one of this key."""
-    token = _generator.set(np.random.default_rng(key))
-    try:
-        yield
-    finally:
-        _generator.reset(token)
+def of_row(*key: int) -> _Row:
+    """Inside its block `generator()` is the one of this key."""
+    return _Row(key)

@@ -15,6 +15,7 @@ from cellc.dataset import config
 from cellc.dataset._iterator import DictIterator, TupleIterator
 from cellc.dataset._parallel import in_order
 from cellc.dataset._random import of_row
+from cellc.dataset.transforms._rowwise import of_rows
 from cellc.errors import bad_argument
 from cellc.ops import _validate
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cellc.dataset.transfer import TransferDataset
 
 Row = tuple[np.ndarray, ...]
+Gather = Callable[[list[int]], Row]
 _Item = TypeVar("_Item")
 
 
@@ -51,16 +53,17 @@ class Dataset(ABC):
     def get_dataset_size(self) -> int:
         """How many rows, or batches, one time over the dataset gives."""
 
-    def arrays(self) -> tuple[np.ndarray, ...] | None:
-        """Arrays, one for each column, whose elements are the rows; None where rows are made one by one.
+    def gather(self) -> Gather | None:
+        """What gives rows by their numbers, stacked; None where rows are made one by one.
 
-        A dataset that has them also says which rows it gives: `batch` then takes all rows of a batch at once.
+        A dataset that has it also says which rows it gives: `batch` then takes all rows of a batch at once. An
+        exception says that the rows must be made one by one.
         """
         return None
 
     def numbers(self, time: Pass) -> Iterator[int]:
-        """Where in `arrays` the rows are that `rows` gives, in the same order."""
-        raise NotImplementedError(f"{type(self).__name__} has no arrays")
+        """The numbers for `gather` of the rows that `rows` gives, in the same order."""
+        raise NotImplementedError(f"{type(self).__name__} has no numbers of rows")
 
     def get_col_names(self) -> list[str]:
         """The names of the columns."""
@@ -290,22 +293,27 @@ class _Shuffled(Dataset):
         return self._inputs[0].get_dataset_size()
 
     def rows(self, time: Pass) -> Iterator[Row]:
-        return self._drawn(self._inputs[0].rows(time), time)
+        random = self._random(time)
+        draws = iter(lambda: int(random.integers(self._size)), None)
+        return self._drawn(self._inputs[0].rows(time), draws, random)
 
-    def arrays(self) -> tuple[np.ndarray, ...] | None:
-        return self._inputs[0].arrays()
+    def gather(self) -> Gather | None:
+        return self._inputs[0].gather()
 
     def numbers(self, time: Pass) -> Iterator[int]:
-        return self._drawn(self._inputs[0].numbers(time), time)
+        numbers = list(self._inputs[0].numbers(time))
+        random = self._random(time)
+        # The same as one by one, where each draw would take longer than the gathering of its row.
+        draws = random.integers(self._size, size=max(0, len(numbers) - self._size)).tolist()
+        return self._drawn(iter(numbers), iter(draws), random)
 
-    def _drawn(self, items: Iterator[_Item], time: Pass) -> Iterator[_Item]:
-        random = np.random.default_rng([time.seed, self._number, time.epoch])
-        buffer: list[_Item] = []
+    def _random(self, time: Pass) -> np.random.Generator:
+        return np.random.default_rng([time.seed, self._number, time.epoch])
+
+    def _drawn(self, items: Iterator[_Item], draws: Iterator[int], random: np.random.Generator) -> Iterator[_Item]:
+        buffer = list(itertools.islice(items, self._size))
         for item in items:
-            if len(buffer) < self._size:
-                buffer.append(item)
-                continue
-            at = int(random.integers(self._size))
+            at = next(draws)
             buffer[at], item = item, buffer[at]
             yield item
         for at in random.permutation(len(buffer)):
@@ -338,14 +346,23 @@ class _Mapped(Dataset):
     def rows(self, time: Pass) -> Iterator[Row]:
         def one(numbered: tuple[int, Row]) -> Row:
             with of_row(time.seed, self._number, time.epoch, numbered[0]):
-                return self._transformed(numbered[1])
+                return self._transformed(numbered[1], self._operations)
 
         workers = self._workers or config.get_num_parallel_workers()
         return in_order(one, enumerate(self._inputs[0].rows(time)), workers)
 
-    def _transformed(self, row: Row) -> Row:
+    def gather(self) -> Gather | None:
+        rows, operations = self._inputs[0].gather(), [of_rows(operation) for operation in self._operations]
+        if rows is None or None in operations:
+            return None
+        return lambda numbers: self._transformed(rows(numbers), operations)
+
+    def numbers(self, time: Pass) -> Iterator[int]:
+        return self._inputs[0].numbers(time)
+
+    def _transformed(self, row: Row, operations: Sequence[Any]) -> Row:
         values: tuple[Any, ...] = tuple(row[at] for at in self._taken)
-        for operation in self._operations:
+        for operation in operations:
             result = operation(*values)
             values = result if isinstance(result, tuple) else (result,)
         if len(values) != len(self._given):
@@ -376,9 +393,20 @@ class _Batched(Dataset):
         return self._size
 
     def rows(self, time: Pass) -> Iterator[Row]:
-        arrays = None if self._function is not None else self._inputs[0].arrays()
-        if arrays is not None:
-            return (tuple(array[group] for array in arrays) for group in self._groups(self._inputs[0].numbers(time)))
+        gather = None if self._function is not None else self._inputs[0].gather()
+        return self._one_by_one(time, 0) if gather is None else self._gathered(time, gather)
+
+    def _gathered(self, time: Pass, gather: Gather) -> Iterator[Row]:
+        for number, group in enumerate(self._groups(self._inputs[0].numbers(time))):
+            try:
+                batch = gather(group)
+            except Exception:  # it is the error of one row, at which the others must have been given
+                yield from self._one_by_one(time, number)
+                return
+            yield batch
+
+    def _one_by_one(self, time: Pass, first: int) -> Iterator[Row]:
+        """The batches from `first` on, of rows that are made one by one."""
 
         def one(numbered: tuple[int, list[Row]]) -> Row:
             columns = [list(column) for column in builtins.zip(*numbered[1], strict=True)]
@@ -386,7 +414,8 @@ class _Batched(Dataset):
                 columns = self._mapped(columns, BatchInfo(time.epoch, numbered[0]))
             return tuple(_stacked(values, name) for values, name in builtins.zip(columns, self._columns, strict=True))
 
-        return in_order(one, enumerate(self._groups(self._inputs[0].rows(time))), self._workers)
+        rows = itertools.islice(self._inputs[0].rows(time), first * self._size, None)
+        return in_order(one, enumerate(self._groups(rows)), self._workers)
 
     def _groups(self, items: Iterator[_Item]) -> Iterator[list[_Item]]:
         while group := list(itertools.islice(items, self._size)):
@@ -431,8 +460,17 @@ class _Sliced(Dataset):
         return rest if self._count is None else min(rest, self._count)
 
     def rows(self, time: Pass) -> Iterator[Row]:
+        return self._cut(self._inputs[0].rows(time))
+
+    def gather(self) -> Gather | None:
+        return self._inputs[0].gather()
+
+    def numbers(self, time: Pass) -> Iterator[int]:
+        return self._cut(self._inputs[0].numbers(time))
+
+    def _cut(self, items: Iterator[_Item]) -> Iterator[_Item]:
         end = None if self._count is None else self._first_row + self._count
-        return itertools.islice(self._inputs[0].rows(time), self._first_row, end)
+        return itertools.islice(items, self._first_row, end)
 
 
 class _Filtered(Dataset):
@@ -463,7 +501,17 @@ class _Projected(Dataset):
         return self._inputs[0].get_dataset_size()
 
     def rows(self, time: Pass) -> Iterator[Row]:
-        return (tuple(row[at] for at in self._taken) for row in self._inputs[0].rows(time))
+        return (self._chosen(row) for row in self._inputs[0].rows(time))
+
+    def gather(self) -> Gather | None:
+        rows = self._inputs[0].gather()
+        return None if rows is None else lambda numbers: self._chosen(rows(numbers))
+
+    def numbers(self, time: Pass) -> Iterator[int]:
+        return self._inputs[0].numbers(time)
+
+    def _chosen(self, row: Row) -> Row:
+        return tuple(row[at] for at in self._taken)
 
 
 class _Zipped(Dataset):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cellc.dataset.dataset import Row
+from cellc.dataset.dataset import Gather, Row
 from cellc.dataset.sources import Source, no_sampler
 from cellc.dataset.vision import Decode
 from cellc.errors import bad_argument
@@ -32,8 +32,8 @@ class _Images(Source):
     def _row(self, number: int) -> Row:
         return self._images[number].copy(), np.asarray(self._labels[number])
 
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        return self._images, self._labels
+    def gather(self) -> Gather:
+        return lambda numbers: (self._images[numbers], self._labels[numbers])
 
 
 class MnistDataset(_Images):

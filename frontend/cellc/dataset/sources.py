@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cellc.dataset.dataset import Dataset, Pass, Row, names_of
+from cellc.dataset.dataset import Dataset, Gather, Pass, Row, names_of
 from cellc.dtype import DType
 from cellc.errors import bad_argument
 from cellc.ops import _validate
@@ -121,8 +121,8 @@ class NumpySlicesDataset(Source):
     def _row(self, number: int) -> Row:
         return tuple(np.asarray(array[number]) for array in self._arrays)
 
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        return tuple(self._arrays)
+    def gather(self) -> Gather:
+        return lambda numbers: tuple(array[numbers] for array in self._arrays)
 
 
 class GeneratorDataset(Source):

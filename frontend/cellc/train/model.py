@@ -120,6 +120,7 @@ class Model:
         dataset_sink_mode: bool = True,
         sink_size: int = -1,
         initial_epoch: int = 0,
+        initial_step: int = 0,
     ) -> None:
         """Trains for some epochs.
 
@@ -133,12 +134,14 @@ class Model:
                 where the one before ended.
             initial_epoch: how many epochs have been trained before, by a run whose checkpoint is loaded. With the seed
                 of that run (`set_seed`) a dataset of `cellc.dataset` gives the rows that would have come next.
+            initial_step: the same for a run that ended within an epoch: how many steps it has trained in all, which is
+                the `step_num` that `CheckpointConfig(append_info=["step_num"])` saves; in place of `initial_epoch`.
 
         Raises:
             TypeError, ValueError: an argument has another type or value, or the dataset is empty or gives other
                 than two values beside a `loss_fn`.
         """
-        self._fit(epoch, train_dataset, callbacks, dataset_sink_mode, sink_size, initial_epoch=initial_epoch)
+        self._fit(epoch, train_dataset, callbacks, dataset_sink_mode, sink_size, None, 1, initial_epoch, initial_step)
 
     def fit(
         self,
@@ -151,6 +154,7 @@ class Model:
         valid_dataset_sink_mode: bool = False,
         sink_size: int = -1,
         initial_epoch: int = 0,
+        initial_step: int = 0,
     ) -> None:
         """Trains, and evaluates after each `valid_frequency` epochs, or after those that a list names.
 
@@ -162,7 +166,7 @@ class Model:
         if valid_dataset is not None:
             self._check_metrics("fit")
         self._fit(epoch, train_dataset, callbacks, dataset_sink_mode, sink_size, valid_dataset, valid_frequency,
-                  initial_epoch)  # fmt: skip
+                  initial_epoch, initial_step)  # fmt: skip
 
     def _fit(
         self,
@@ -171,23 +175,25 @@ class Model:
         callbacks: Any,
         dataset_sink_mode: bool,
         sink_size: int,
-        valid_dataset: Any = None,
-        valid_frequency: int | list[int] = 1,
-        initial_epoch: int = 0,
+        valid_dataset: Any,
+        valid_frequency: int | list[int],
+        initial_epoch: int,
+        initial_step: int,
     ) -> None:
         owner = "Model.train"
         _validate.positive_int("epoch", epoch, owner)
-        _validate.non_negative_int("initial_epoch", initial_epoch, owner)
         _validate.boolean("dataset_sink_mode", dataset_sink_mode, owner)
         steps = _steps_of(dataset, sink_size, owner)
+        done = _steps_done(initial_epoch, initial_step, steps, owner)
+        epochs_done, begun = divmod(done, steps)
         found = listed(callbacks)
         if not any(isinstance(callback, ProgressBar) for callback in found):
             found.append(ProgressBar())
         run = InternalCallbackParam(
             network=self._network, train_network=self._train_network, loss_fn=self._loss_fn,
             optimizer=self._optimizer or getattr(self._train_network, "optimizer", None), epoch_num=epoch,
-            batch_num=steps, mode="train", train_dataset=dataset, cur_epoch_num=initial_epoch,
-            cur_step_num=initial_epoch * steps, list_callback=found, dataset_sink_mode=False, metrics={},
+            batch_num=steps, mode="train", train_dataset=dataset, cur_epoch_num=epochs_done,
+            cur_step_num=done, list_callback=found, dataset_sink_mode=False, metrics={},
             net_outputs=None, train_dataset_element=None,
             parallel_mode=communication.get_auto_parallel_context("parallel_mode"),
             device_number=communication.world_size(),
@@ -197,13 +203,13 @@ class Model:
         if communication.get_auto_parallel_context("parameter_broadcast"):
             communication.broadcast_parameters(self._train_network.get_parameters())
         with (
-            closing(_again_and_again(dataset, initial_epoch * steps)) as batches,
+            closing(_again_and_again(dataset, done, begun)) as batches,
             CallbackManager(found, "train") as manager,
         ):
             manager.call("begin", context)
-            for number in range(initial_epoch + 1, epoch + 1):
+            for number in range(epochs_done + 1, epoch + 1):
                 run.cur_epoch_num = number
-                self._train_epoch(run, context, manager, batches, steps)
+                self._train_epoch(run, context, manager, batches, number * steps)
                 run.metrics = self._evaluated(number, valid_dataset, valid_frequency)
                 manager.call("epoch_end", context)
                 if context.get_stop_requested():
@@ -211,10 +217,11 @@ class Model:
             manager.call("end", context)
 
     def _train_epoch(
-        self, run: Any, context: RunContext, manager: CallbackManager, batches: Iterator[Any], steps: int
+        self, run: Any, context: RunContext, manager: CallbackManager, batches: Iterator[Any], last: int
     ) -> None:
+        """The steps from the current one to `last`."""
         manager.call("epoch_begin", context)
-        for _ in range(steps):
+        while run.cur_step_num < last:
             inputs = self._inputs(next(batches))
             run.cur_step_num += 1
             run.train_dataset_element = inputs
@@ -343,11 +350,25 @@ def _batches(dataset: Any) -> Iterator[Any]:
     return (_as_tensors(batch) for batch in dataset)
 
 
-def _again_and_again(dataset: Any, done: int) -> Generator[Any, None, None]:
-    """The batches of the dataset, over and over, without the first `done` ones, which are trained already."""
+def _steps_done(initial_epoch: int, initial_step: int, steps: int, owner: str) -> int:
+    """How many steps an earlier run has trained."""
+    _validate.non_negative_int("initial_epoch", initial_epoch, owner)
+    _validate.non_negative_int("initial_step", initial_step, owner)
+    if initial_epoch and initial_step:
+        message = f"For '{owner}', 'initial_epoch' and 'initial_step' must not both be given."
+        raise bad_argument(ValueError, message)
+    return initial_step or initial_epoch * steps
+
+
+def _again_and_again(dataset: Any, done: int, begun: int) -> Generator[Any, None, None]:
+    """The batches of the dataset, over and over, without the first `done` ones, which are trained already.
+
+    Of datasets that are not ours only the `begun` ones of the present epoch are left out: how the order of their rows
+    goes on from epoch to epoch is their own matter.
+    """
     ours = isinstance(dataset, Dataset)
     size = dataset.get_dataset_size() if done and ours else 1
-    passes, skipped = divmod(done, size) if ours else (0, 0)
+    passes, skipped = divmod(done, size) if ours else (0, begun)
     # A dataset's own iterator reads the next pass ahead while this one ends.
     batches = _iterator(dataset, passes)
     try:

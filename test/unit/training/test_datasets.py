@@ -124,12 +124,96 @@ def test_batch():
 def test_batches_taken_at_once_are_those_of_rows_one_by_one(steps, source):
     cellc.set_seed(9)
     rows = steps(numbers(20, **source))
-    assert rows.arrays() is not None
+    assert rows.gather() is not None
     one_by_one = rows.map(lambda x: x)
-    assert one_by_one.arrays() is None
+    assert one_by_one.gather() is None
     assert values(rows.batch(4)) == values(one_by_one.batch(4))
     assert values(rows.batch(4, True)) == values(one_by_one.batch(4, True))
     assert next(iter(rows.batch(4))) is not None
+
+
+def images(kind=np.uint8, shape=(5, 4, 3), count=23):
+    values = np.random.default_rng(3).integers(0, 200, (count, *shape)).astype(kind)
+    return ds.NumpySlicesDataset((values, np.arange(count) % 7), ["x", "label"], shuffle=True)
+
+
+AT_ONCE = [
+    [vision.Rescale(1 / 255, -0.3), vision.HWC2CHW()],
+    [vision.Rescale(1 / 3, 0), vision.Normalize([0.1, 0.2, 0.7], [0.3, 1.5, 7])],
+    [vision.Normalize([3], [7]), vision.HWC2CHW()],
+    [vision.HWC2CHW(), vision.Normalize([0.1, 0.2, 0.7], [0.3, 1.5, 7], is_hwc=False)],
+    [vision.ToTensor(), transforms.TypeCast(cellc.float16)],
+    [transforms.TypeCast(cellc.int32), vision.Rescale(0.1, 0.1)],
+]
+
+
+def rows_one_by_one(rows):
+    """The same without `gather`, and so by another way."""
+    return rows.map(lambda x: x, "x")
+
+
+def assert_same_bits(some, others):
+    some, others = (list(rows.create_tuple_iterator(num_epochs=1, output_numpy=True)) for rows in (some, others))
+    assert len(some) == len(others) > 0
+    for row, other in zip(some, others, strict=True):
+        for value, wanted in zip(row, other, strict=True):
+            assert value.dtype == wanted.dtype
+            np.testing.assert_array_equal(value, wanted, strict=True)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize("operations", AT_ONCE, ids=lambda one: "-".join(type(part).__name__ for part in one))
+def test_transforms_of_batches_have_the_bits_of_transforms_of_rows(operations, kind):
+    cellc.set_seed(5)
+    rows = images(kind).map(operations, "x").map(transforms.OneHot(7), "label", "class").shuffle(6)
+    rows = rows.skip(2).take(17).rename("x", "image").project(["class", "image"])
+    assert len(rows.gather()([2, 0, 1])[1]) == 3
+    by_rows = rows.map(lambda one: one, "image")
+    assert by_rows.gather() is None
+    assert_same_bits(rows.batch(4), by_rows.batch(4))
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 4, 4, 3), ()])
+@pytest.mark.parametrize(
+    "operation", [vision.Rescale(2, 1), vision.Normalize([1], [2]), vision.Normalize([1], [2], is_hwc=False),
+                  vision.Normalize([1, 2, 3], [2, 3, 4]), vision.Normalize([1, 2, 3], [2, 3, 4], is_hwc=False),
+                  vision.HWC2CHW(), vision.ToTensor(), transforms.OneHot(200), transforms.OneHot(190)],
+    ids=lambda one: type(one).__name__)  # fmt: skip
+def test_rows_of_any_rank_are_transformed_or_refused_alike(shape, operation):
+    cellc.set_seed(5)
+    rows = images(shape=shape).map(operation, "x")
+    found = []
+    for way in (rows, rows_one_by_one(rows)):
+        given, iterator = [], way.batch(4).create_tuple_iterator(num_epochs=1, output_numpy=True)
+        try:
+            given.extend(row[0].tolist() for row in iterator)
+        except Exception as error:
+            given.append((type(error), str(error)))
+        found.append(given)
+    assert found[0] == found[1]
+    assert found[0]
+
+
+def test_an_error_in_a_later_batch_comes_after_the_batches_before():
+    labels = ds.NumpySlicesDataset(np.array([0, 1, 2, 1, 9, 0, 8]), ["x"], shuffle=False)
+    iterator = labels.map(transforms.OneHot(3)).batch(2).create_tuple_iterator(num_epochs=1, output_numpy=True)
+    assert [next(iterator)[0].argmax(1).tolist() for _ in range(2)] == [[0, 1], [2, 1]]
+    with pytest.raises(ValueError, match="got class 9"):
+        next(iterator)
+
+
+def test_batches_are_transformed_at_once_only_by_transforms_that_are_known():
+    class Twice(vision.Rescale):
+        def __call__(self, image):
+            return 2 * super().__call__(image)
+
+    class Same(vision.Rescale):
+        """Changes nothing."""
+
+    assert images().map(Same(1, 0), "x").gather() is not None
+    for other in (Twice(1, 0), vision.RandomHorizontalFlip(), np.negative):
+        assert images().map([vision.Rescale(1, 0), other], "x").gather() is None
+    assert_same_bits(images().map(Twice(1, 0), "x").batch(4), images().map(vision.Rescale(2, 0), "x").batch(4))
 
 
 def test_other_steps():

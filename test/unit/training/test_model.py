@@ -336,6 +336,61 @@ def test_an_initial_epoch_leaves_out_the_rows_of_those_before(tmp_path, sink_siz
         np.testing.assert_array_equal(one, other)
 
 
+def shuffled_rows():
+    """Rows with random numbers of their own."""
+    flipped = [dataset.vision.HWC2CHW(), dataset.vision.RandomHorizontalFlip(), np.ravel]
+    values = np.random.default_rng(0).random((24, 7), np.float32)
+    source = dataset.NumpySlicesDataset((values[:, :4].reshape(24, 2, 2, 1), values[:, 4:]), ["x", "y"])
+    return source.map(flipped, "x").shuffle(5).batch(4)
+
+
+class StopsAfter(train.Callback):
+    def __init__(self, step):
+        self.step, self.seen = step, []
+
+    def on_train_step_end(self, run_context):
+        run = run_context.original_args()
+        self.seen.append((run.cur_epoch_num, run.cur_step_num, run.train_dataset_element[0].asnumpy().tolist()))
+        if run.cur_step_num == self.step:
+            run_context.request_stop()
+
+
+@pytest.mark.parametrize("sink_size", [-1, 4, 7])
+@pytest.mark.parametrize("stop", [1, 6, 8, 9])
+def test_a_run_that_ended_within_an_epoch_goes_on_bit_equal(tmp_path, sink_size, stop):
+    cellc.set_seed(3)
+    whole, all_steps = model(), StopsAfter(None)
+    whole.train(3, shuffled_rows(), all_steps, sink_size=sink_size)
+    config = train.CheckpointConfig(save_checkpoint_steps=5, append_info=["epoch_num", "step_num"])
+    saving, before = train.ModelCheckpoint("step", str(tmp_path), config), StopsAfter(stop)
+    model().train(3, shuffled_rows(), [saving, before], sink_size=sink_size)
+    found = cellc.load_checkpoint(saving.latest_ckpt_file_name)
+    done = int(found.pop("step_num").asnumpy())
+    assert done == stop == len(before.seen)
+    resumed, rest = model(), StopsAfter(None)
+    found.pop("epoch_num")
+    assert cellc.load_param_into_net(resumed.train_network, found) == []
+    resumed.train(3, shuffled_rows(), rest, sink_size=sink_size, initial_step=done)
+    assert before.seen + rest.seen == all_steps.seen
+    for one, other in zip(weights(whole.train_network), weights(resumed.train_network), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_resumed_run_saves_after_the_same_steps(tmp_path):
+    config = train.CheckpointConfig(save_checkpoint_steps=4, keep_checkpoint_max=9)
+    model().train(2, shuffled_rows(), train.ModelCheckpoint("whole", str(tmp_path), config))
+    model().train(2, shuffled_rows(), train.ModelCheckpoint("rest", str(tmp_path), config), initial_step=4)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["rest-2_2.ckpt", "rest-2_6.ckpt", "whole-1_4.ckpt", "whole-2_2.ckpt", "whole-2_6.ckpt"]
+
+
+def test_other_datasets_leave_out_the_begun_epochs_steps():
+    batches = [(np.full((2, 4), n, np.float32), np.ones((2, 3), np.float32)) for n in range(3)]
+    steps = StopsAfter(None)
+    model().train(3, ListDataset(batches), steps, initial_step=4)
+    assert [(step, value[0][0]) for _, step, value in steps.seen] == [(5, 1), (6, 2), (7, 0), (8, 1), (9, 2)]
+
+
 class NoLength:
     def __iter__(self):
         return iter([])
@@ -354,6 +409,8 @@ BAD = [
     (lambda: model(metrics={"mse"}, eval_network=network(), eval_indexes=[1]), ValueError, "'eval_indexes'"),
     (lambda: model().train(0, data()), ValueError, "'epoch'"),
     (lambda: model().train(1, data(), initial_epoch=-1), ValueError, "'initial_epoch'"),
+    (lambda: model().train(1, data(), initial_step=-1), ValueError, "'initial_step'"),
+    (lambda: model().train(2, data(), initial_epoch=1, initial_step=1), ValueError, "both"),
     (lambda: model().train(1.5, data()), TypeError, "'epoch'"),
     (lambda: model().train(1, ListDataset([])), ValueError, "empty"),
     (lambda: model().train(1, NoLength()), TypeError, "get_dataset_size"),

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from cellc.dataset._random import generator
+from cellc.dataset.transforms._rowwise import RowWise
 from cellc.errors import bad_argument
 from cellc.ops import _validate
 
 
-class TypeCast:
+class TypeCast(RowWise):
     """Converts to a dtype.
 
     Args:
@@ -28,8 +29,11 @@ class TypeCast:
     def __call__(self, data: Any) -> np.ndarray:
         return np.asarray(data).astype(self._dtype)
 
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        return self(rows)
 
-class OneHot:
+
+class OneHot(RowWise):
     """Turns a class number into a vector of zeros with a one.
 
     Args:
@@ -49,6 +53,9 @@ class OneHot:
         if labels.min() < 0 or labels.max() >= self._classes:
             raise ValueError(f"OneHot of {self._classes} classes got class {labels.max()}.")
         return np.eye(self._classes, dtype=labels.dtype)[labels]
+
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        return self(rows)
 
 
 class Fill:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cellc.dataset._random import generator
+from cellc.dataset.transforms._rowwise import RowWise
 from cellc.dataset.transforms._transforms import probability
 from cellc.errors import bad_argument
 from cellc.ops import _validate
@@ -84,7 +85,7 @@ class Resize:
         return int(self._size * height / width), self._size
 
 
-class Rescale:
+class Rescale(RowWise):
     """image * rescale + shift, in float32.
 
     Args:
@@ -101,8 +102,11 @@ class Rescale:
     def __call__(self, image: Any) -> np.ndarray:
         return np.asarray(image).astype(np.float32) * self._rescale + self._shift
 
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        return self(rows)
 
-class Normalize:
+
+class Normalize(RowWise):
     """(image - mean) / std for each channel, in float32.
 
     Args:
@@ -131,8 +135,16 @@ class Normalize:
             raise ValueError(f"Normalize has {self._mean.size} means, but got an image of shape {pixels.shape}.")
         return (pixels - self._mean.reshape(shape)) / self._std.reshape(shape)
 
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        # Of images (C, H, W) the channels' axis is counted from the end too; other ranks take other ways.
+        channels = rows.shape[-1 if self._hwc else 1]
+        if rows.ndim != 4 or self._mean.size not in (1, channels):
+            raise ValueError(f"no images of three axes with {self._mean.size} channels: {rows.shape[1:]}")
+        shape = (-1,) if self._hwc else (-1, 1, 1)
+        return (rows.astype(np.float32) - self._mean.reshape(shape)) / self._std.reshape(shape)
 
-class HWC2CHW:
+
+class HWC2CHW(RowWise):
     """Moves the channels of an image (H, W, C) to the front: (C, H, W).
 
     Raises:
@@ -145,8 +157,11 @@ class HWC2CHW:
             raise ValueError(f"HWC2CHW takes images of rank 3, but got shape {pixels.shape}.")
         return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(rows.transpose(0, 3, 1, 2))
 
-class ToTensor:
+
+class ToTensor(RowWise):
     """float32 (C, H, W) in [0, 1] of a uint8 image (H, W) or (H, W, C).
 
     Args:
@@ -160,6 +175,10 @@ class ToTensor:
         pixels = _image(image, "ToTensor")
         pixels = pixels[..., None] if pixels.ndim == 2 else pixels
         return np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(self._dtype) / self._dtype.type(255)
+
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        images = rows[..., None] if rows.ndim == 3 else rows
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(self._dtype) / self._dtype.type(255)
 
 
 class CenterCrop:

@@ -118,7 +118,7 @@ class ModelCheckpoint(Callback):
     def on_train_begin(self, run_context: RunContext) -> None:
         """A run begins to count."""
         self._run = run_context.original_args()
-        self._last_step = 0
+        self._last_step = self._run.cur_step_num  # a resumed run saves after the same steps as one from the beginning
         self._last_time = time.monotonic()
 
     def on_train_step_end(self, run_context: RunContext) -> None:
