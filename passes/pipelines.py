@@ -20,11 +20,12 @@ from cellc.passes.stage_times import stage
 
 TO_LINALG = ("canonicalize-nn", "differentiate", "canonicalize-nn", "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
+CPU_KERNELS = (*TO_KERNELS, "fuse-attention", "widen-factors")
 PIPELINES: dict[str, tuple[str, ...]] = {
     "linalg": TO_LINALG,
     "kernels": TO_KERNELS,
-    "cpu": (*TO_KERNELS, "fuse-attention", "widen-factors", "plan-buffers"),
-    "cpu-prepared": (*TO_KERNELS, "fuse-attention", "widen-factors", "pack-constants", "hoist-constants", "plan-buffers"),
+    "cpu": (*CPU_KERNELS, "plan-buffers"),
+    "cpu-prepared": (*CPU_KERNELS, "pack-constants", "hoist-constants", "plan-buffers"),
 }
 """What a target runs before it turns kernels into code, by name."""
 
