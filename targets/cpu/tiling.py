@@ -230,7 +230,7 @@ def _memory_cycles(product: Product, tiling: Tiling) -> float:
         cycles = tiling.width * ITEM_BYTES[product.element] / _PANEL_BYTES_PER_CYCLE
     else:
         cycles = tiling.vectors * _CYCLES_PER_LINE * (1 if steps * tiling.vectors > _L1_LINES // 2 else once)
-    if packed:
+    if packed and rows > _FEW:  # fewer become dot products
         copied = _CYCLES_PER_COPY if factor.access.strides[tiling.lane_dim] == 1 else _CYCLES_PER_TURN
         cycles += tiling.vectors * copied * once
     if nest.outputs[0].strides[tiling.lane_dim] != 1:
