@@ -31,8 +31,8 @@ _MANY_USES, _MANY_USES_OF_PAGES, _MANY_COLUMNS = 100, 32, 64
 # Elements of a page of memory, about; pages whose places are at hand, those of other factors aside.
 _PAGE, _KNOWN_PAGES = 1024, 256
 _SHORT = 4
-# Lines of the L1 cache, 48 KiB.
-_L1_LINES = 768
+# Lines of the L1 cache, 48 KiB; of so many reduction steps it holds a panel, and a line of the other factor for each.
+_L1_LINES, _L1_STEPS = 768, 128
 
 
 class CopiedRows(Enum):
@@ -248,9 +248,12 @@ def _rows_read(product: Product, tiling: Tiling) -> float:
     nest, scalar = product.nest, product.factors[1 - tiling.vector_factor].access
     dims = [(dim, size) for dim, size in _rows_of(tiling) if dim is not None]
     apart = prod(size for dim, size in dims if abs(scalar.strides[dim]) >= LINE)
+    begun = apart * prod(1 + size / LINE for dim, size in dims if 0 < abs(scalar.strides[dim]) < LINE)
     if _steps_are_apart(product, scalar):
-        return _FAR * apart * prod(1 + size / LINE for dim, size in dims if 0 < abs(scalar.strides[dim]) < LINE)
+        return _FAR * begun
     steps = min(abs(scalar.strides[d]) for d in nest.reduced) if nest.reduced else LINE
+    if steps >= LINE and prod(nest.extents[d] for d in nest.reduced) > _L1_STEPS:
+        return begun
     return apart * min(steps, LINE) / LINE if apart > 1 else 0.0
 
 
