@@ -1,5 +1,6 @@
 """Copies of the broadcast factor's rows: once for all panels of a block, widened, where a tile reads them best."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
@@ -33,22 +34,22 @@ class Rows:
         return extents if self.pieces is None else [self.pieces, *extents[1:]]
 
 
-class RowCopy:
+class RowCopy(ABC):
     """A copy in scratch memory; `write` makes it, `at_tile` reads it."""
 
-    def __init__(self, kernel: KernelWriter, outer: NestWriter, product: Product, tiling: Tiling, rows: Rows) -> None:
+    def __init__(self, outer: NestWriter, product: Product, tiling: Tiling, rows: Rows) -> None:
         assert tiling.tile_dim is not None
-        self._kernel, self._nest_writer, self._product, self._tiling = kernel, outer, product, tiling
+        self._nest_writer, self._product, self._tiling = outer, product, tiling
         self._micro, self._dim, self._rows = MicroKernel(outer, product, tiling), tiling.tile_dim, rows
         self._factor = product.factors[1 - tiling.vector_factor]
 
+    @abstractmethod
     def write(self, tiles: Tiles, part: dict[int, Range]) -> None:
         """Copies the rows for the reduction steps `part`; all of them if there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def at_tile(self, part: dict[int, Range]) -> Factor:
         """The copy as the tile at the current position reads it."""
-        raise NotImplementedError
 
     def _begun(self, access: Access, part: dict[int, Range]) -> Access:
         """The copy holds `part` alone, from its start."""
@@ -63,7 +64,7 @@ class RowsByStep(RowCopy):
     """
 
     def __init__(self, kernel: KernelWriter, outer: NestWriter, product: Product, tiling: Tiling, rows: Rows) -> None:
-        super().__init__(kernel, outer, product, tiling, rows)
+        super().__init__(outer, product, tiling, rows)
         extents, height, strides, terms = rows.extents(product), tiling.tile, [0] * len(product.nest.extents), []
         for dim, stride in zip(product.nest.reduced, row_major(extents), strict=True):
             strides[dim] = stride * height
@@ -103,7 +104,7 @@ class RowsByRow(RowCopy):
     """As [row][reduction step], for the sake of widening a vector at a time instead of each element that is read."""
 
     def __init__(self, kernel: KernelWriter, outer: NestWriter, product: Product, tiling: Tiling, rows: Rows) -> None:
-        super().__init__(kernel, outer, product, tiling, rows)
+        super().__init__(outer, product, tiling, rows)
         extents, strides, terms = rows.extents(product), [0] * len(product.nest.extents), []
         for dim, stride in zip(product.nest.reduced, row_major(extents), strict=True):
             strides[dim] = stride

@@ -76,7 +76,7 @@ class MicroKernel:
         count = len(sums) // (rows * self._tiling.second)
         for factor, size in ((vector, width), (scalar, rows)):
             if factor.streamed:
-                self._ask_ahead(self._nest_writer.located(factor.access), size)
+                self._ask_panel_ahead(self._nest_writer.located(factor.access), size)
         if not scalar.streamed:
             self._ask_next_tile(scalar.access)
         following: list[str] = []
@@ -106,7 +106,7 @@ class MicroKernel:
         further = self._nest_writer.located(rows).moved((row, rows.strides[dim]), (number, -1))
         self.ask_ahead(further, tile.tile * rows.strides[dim] * ITEM_BYTES[rows.buffer.element])
 
-    def _ask_ahead(self, panel: Access, width: int) -> None:
+    def _ask_panel_ahead(self, panel: Access, width: int) -> None:
         """Prefetches the cache lines of a panel that lie `_AHEAD_BYTES` further on."""
         for start in range(0, width * ITEM_BYTES[panel.buffer.element], LINE * ITEM_BYTES["f32"]):
             self.ask_ahead(panel, _AHEAD_BYTES + start)
