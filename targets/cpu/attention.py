@@ -22,7 +22,7 @@ from cellc.targets.cpu.nest import Nest, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter
 from cellc.targets.cpu.packing import ResidentPanels
 from cellc.targets.cpu.product import Product, product_of
-from cellc.targets.cpu.tiling import Tiling, choose_tiling, contiguous_factor
+from cellc.targets.cpu.tiling import Tiling, choose_resident_tiling, choose_tiling
 from cellc.targets.target import UnsupportedKernelError
 
 Panels = ResidentPanels | None
@@ -67,7 +67,7 @@ class AttentionWriter:
         self._views(zero)
         try:
             for product, factor in self._products([zero] * self._parts.outer, self._blocks.chunk):
-                self._tiling(product, factor, packed=False)
+                self._tiling(product, factor)
         except UnsupportedKernelError:
             return False
         return True
@@ -112,7 +112,7 @@ class AttentionWriter:
         self._views(position[-1])
         found = list[Panels]()
         for product, factor in self._products(position, self._blocks.chunk):
-            panels = ResidentPanels(self._kernel, product, self._tiling(product, factor, packed=True))
+            panels = ResidentPanels(self._kernel, product, self._resident_tiling(product, factor))
             panels.write(self._writer)
             found.append(panels)
         return found[0], found[1]
@@ -151,16 +151,20 @@ class AttentionWriter:
             raise UnsupportedKernelError(f"kernel {self._kernel.name}: a product of another form in attention")
         return product
 
-    def _tiling(self, product: Product, factor: int, *, packed: bool) -> Tiling:
+    def _tiling(self, product: Product, factor: int) -> Tiling:
         """Lanes run along the factor that all rows share, so that results are contiguous along them."""
-        laid = contiguous_factor(product, factor) if packed else product
-        tiling = choose_tiling(laid, self._kernel.level, (factor,))
+        return self._found(choose_tiling(product, self._kernel.level, (factor,)))
+
+    def _resident_tiling(self, product: Product, factor: int, width: int | None = None) -> Tiling:
+        return self._found(choose_resident_tiling(product, factor, self._kernel.level, width))
+
+    def _found(self, tiling: Tiling | None) -> Tiling:
         if tiling is None:
             raise UnsupportedKernelError(f"kernel {self._kernel.name}: no lanes for a product in attention")
         return tiling
 
     def _multiply(self, product: Product, factor: int, panels: Panels) -> None:
-        tiling = self._tiling(product, factor, packed=True) if panels else self._tiling(product, factor, packed=False)
+        tiling = self._resident_tiling(product, factor, panels.width) if panels else self._tiling(product, factor)
         ProductWriter(self._kernel, product, tiling, panels).write_all()
 
 

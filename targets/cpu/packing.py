@@ -63,6 +63,11 @@ class ResidentPanels:
         strides[tiling.lane_dim] = 1
         self._panels = Access(kernel.scratch(product.element, size), 0, tuple(strides))
 
+    @property
+    def width(self) -> int:
+        """Columns of a panel."""
+        return self._tiling.width
+
     def write(self, writer: Writer) -> None:
         """Writes the copy of the whole factor, a panel at a time."""
         tiling, width = self._tiling, self._tiling.width

@@ -13,7 +13,7 @@ from cellc.targets.cpu.kernel import KernelWriter, element_of, scalar_constant
 from cellc.targets.cpu.nest import shape_of
 from cellc.targets.cpu.packing import ResidentPanels
 from cellc.targets.cpu.product import product_of
-from cellc.targets.cpu.tiling import Tiling, choose_tiling, contiguous_factor
+from cellc.targets.cpu.tiling import Tiling, choose_resident_tiling
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # Rows that reuse what a block reads: of small weights, and of those that fill a level 2 cache. Twice as many would
@@ -59,7 +59,7 @@ def _packed(kernel: KernelWriter, op: linalg.GenericOp, factor: int, rows: int) 
         return None
     if rows > 1:
         product = replace(product, nest=replace(product.nest, extents=(rows, *product.nest.extents[1:])))
-    tiling = choose_tiling(contiguous_factor(product, factor), kernel.level, (factor,))
+    tiling = choose_resident_tiling(product, factor, kernel.level)
     if tiling is None:
         return None
     panels = ResidentPanels(kernel, product, tiling)

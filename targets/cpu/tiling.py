@@ -95,15 +95,16 @@ def choose_panel(product: Product, factor: int, columns: int, level: CpuLevel) -
     return width, score / _score(product, before)
 
 
-def contiguous_factor(product: Product, factor: int) -> Product:
-    """The product with a factor as it lies in panels that are packed once: contiguous along its parallel loop."""
-    nest, access = product.nest, product.nest.inputs[factor]
-    assert access is not None
-    order = [d for d in (*nest.reduced, *nest.parallel) if access.strides[d]]
-    strides = dict(zip(order, row_major([nest.extents[d] for d in order]), strict=True))
-    moved = replace(access, strides=tuple(strides.get(d, 0) for d in range(len(nest.extents))))
-    inputs = tuple(moved if i == factor else a for i, a in enumerate(nest.inputs))
-    return replace(product, nest=replace(nest, inputs=inputs))
+def choose_resident_tiling(product: Product, factor: int, level: CpuLevel, width: int | None = None) -> Tiling | None:
+    """The register tile with the least estimated time that reads lanes from panels of `factor` that are there.
+
+    `width` is that of the panels, where they are packed already."""
+    lanes, found = level.lanes(max(4, ITEM_BYTES[product.element])), list[tuple[float, Tiling]]()
+    for columns in (d for d in product.nest.parallel if product.factors[factor].access.strides[d]):
+        for columns_of_panel in [lanes * vectors for vectors in (1, 2, 4)] if width is None else [width]:
+            stored = product.in_panels(factor, columns, columns_of_panel)
+            found += [(_score(stored, tiling), tiling) for tiling in _choices(stored, level, columns, factor)]
+    return max(found, key=lambda choice: choice[0])[1] if found else None
 
 
 def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> list[Tiling]:
