@@ -117,6 +117,26 @@ def erase(op: Operation) -> None:
     op.erase()
 
 
+def yielded_again(op: GenericOp, number: int) -> SSAValue:
+    """Rebuilds an op so that result `number` is its last result too; returns that."""
+    parts = Parts.taken(op)
+    end, type_ = parts.block.last_op, op.results[number].type
+    assert end is not None
+    assert isinstance(type_, TensorType)
+    end.operands = [*end.operands, end.operands[number]]
+    parts.outputs.append(empty_like(type_, op, op))
+    parts.output_maps.append(parts.output_maps[number])
+    parts.block.insert_arg(type_.element_type, len(parts.block.args))
+    new = parts.build(op)
+    new.attributes.update(op.attributes)
+    insert_before(new, op)
+    for before, after in zip(op.results, new.results, strict=False):
+        before.replace_all_uses_with(after)
+        after.name_hint = before.name_hint
+    erase(op)
+    return new.results[-1]
+
+
 # -- loops -----------------------------------------------------------------
 
 

@@ -10,7 +10,9 @@ Rules, by `cellc.kind`:
      one;
   5. material (tensor.empty, linalg.fill, constants) and one return, and nothing else, stand beside those;
   6. `cellc.in_place` pairs name a result and an argument of one type;
-  7. attention: what `passes/attention_form.py` describes, its chain as in rule 3.
+  7. elementwise kernels and contractions may end in pads: fills into each of which they insert a result as a whole,
+     which nothing else reads;
+  8. attention: what `passes/attention_form.py` describes, its chain as in rule 3.
 """
 
 from __future__ import annotations
@@ -57,6 +59,8 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
         _fail(kernel, 5, "does not end in a return")
     work = work[:-1]
     generics = [op for op in work if isinstance(op, GenericOp)]
+    if kind.data in ("elementwise", "contraction"):
+        work = [op for op in work if not _is_pad(op)]
     if kind.data in ("elementwise", "contraction", "reduction", "attention") and len(generics) != len(work):
         _fail(kernel, 5, "holds other ops than generics")
     match kind.data:
@@ -83,6 +87,14 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
 
 def _is_material(op: Operation) -> bool:
     return isinstance(op, tensor.EmptyOp | FillOp | arith.ConstantOp)
+
+
+def _is_pad(op: Operation) -> bool:
+    """Whether an op inserts the whole result of a generic, which nothing else uses, into a fill."""
+    if not isinstance(op, tensor.InsertSliceOp) or not isinstance(op.dest.owner, FillOp) or op.offsets:
+        return False
+    whole = all(step == 1 for step in op.static_strides.get_values())
+    return whole and isinstance(op.source.owner, GenericOp) and len(list(op.source.uses)) == 1
 
 
 def _fail(kernel: func.FuncOp, rule: int, problem: str) -> NoReturn:
@@ -125,11 +137,11 @@ def _outer_of(kernel: func.FuncOp) -> int:
 def _check_attention(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
     parts, end = parts_of(generics, _outer_of(kernel)), kernel.body.block.last_op
     if parts is None:
-        _fail(kernel, 7, "is not two products with a chain between them")
+        _fail(kernel, 8, "is not two products with a chain between them")
     assert end is not None
     problem = problem_of(parts, end.operands)
     if problem is not None:
-        _fail(kernel, 7, problem)
+        _fail(kernel, 8, problem)
     _check_reduction(kernel, parts.chain)
     for product in (parts.first, parts.second):
         _check_product(kernel, product)

@@ -16,6 +16,7 @@ PASSES: dict[str, str] = {
     "hoist-constants": "cellc.passes.hoist_constants:HoistConstantsPass",
     "plan-buffers": "cellc.passes.plan_buffers:PlanBuffersPass",
     "fuse-attention": "cellc.targets.cpu.fuse_attention:FuseAttentionPass",
+    "fuse-pads": "cellc.targets.cpu.fuse_pads:FusePadsPass",
     "widen-factors": "cellc.targets.cpu.widen_factors:WidenFactorsPass",
     "pack-constants": "cellc.targets.cpu.pack_constants:PackConstantsPass",
     "map-kernels-to-gpu": "cellc.targets.gpu.map_kernels:MapKernelsToGPUPass",

@@ -6,7 +6,7 @@ from math import prod
 from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, StringAttr, TensorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
-from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp
+from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp, InsertSliceOp
 from xdsl.ir import Operation, SSAValue
 
 from cellc.targets.cpu.access import Buffer, View, row_major
@@ -41,6 +41,7 @@ class KernelWriter:
         results = block.last_op.operands if block.last_op is not None else ()
         for value in (*block.args, *results):
             self._add_buffer(value)
+        self._place_padded()
 
     def _add_buffer(self, value: SSAValue) -> None:
         if not isinstance(value.type, TensorType):
@@ -49,6 +50,18 @@ class KernelWriter:
         buffer = Buffer(f"%b{len(self._buffers)}", str(value.type.element_type), prod(shape))
         self._buffers.append(buffer)
         self.views.setdefault(value, View.dense(buffer, shape))
+
+    def _place_padded(self) -> None:
+        """Places the tensors that the kernel pads: in the inner part of the padded ones."""
+        for op in self.pads:
+            whole, offsets = self.views[op.result], op.static_offsets.get_values()
+            start = sum(offset * stride for offset, stride in zip(offsets, whole.strides, strict=True))
+            self.views[op.source] = View(whole.buffer, shape_of(op.source), whole.strides, start)
+
+    @property
+    def pads(self) -> list[InsertSliceOp]:
+        """The ops that insert what a generic makes into a result (`fuse-pads`)."""
+        return [op for op in self.ops if isinstance(op, InsertSliceOp) and isinstance(op.source.owner, GenericOp)]
 
     @property
     def results(self) -> Sequence[SSAValue]:

@@ -14,6 +14,7 @@ from cellc.targets.cpu.copy import write_copy_kernel
 from cellc.targets.cpu.elementwise import write_elementwise
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, single
 from cellc.targets.cpu.level import CpuLevel
+from cellc.targets.cpu.padded_results import write_borders
 from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.cpu.recurrent import write_recurrent_kernel
 from cellc.targets.cpu.scatter import write_scatter_kernel
@@ -58,4 +59,5 @@ class CpuTarget:
         if not isinstance(kind, str) or kind not in _KINDS:
             raise UnsupportedKernelError(f"kernel {writer.name}: unknown kind {kind}")
         _KINDS[kind](writer)
+        write_borders(writer)
         return writer.code()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import ceil, gcd, lcm, prod
 
-from cellc.targets.cpu.access import Access, row_major
+from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.nest import Nest, volume
@@ -309,7 +309,7 @@ def _turnable(product: Product, tiling: Tiling) -> bool:
     nest = product.nest
     same = product.shared(tiling.vector_factor, tiling.lane_dim)
     shared = [d for d in nest.parallel if d in (*same, tiling.tile_dim, tiling.second_dim)]
-    return prod(nest.extents[d] for d in contiguous_rows(product, shared)) >= tiling.lanes
+    return prod(nest.extents[d] for d in contiguous_rows(product, shared)) >= tiling.lanes // _FEW
 
 
 def _used(nest: Nest, tiling: Tiling) -> float:
@@ -324,8 +324,10 @@ def _used(nest: Nest, tiling: Tiling) -> float:
 def _few_blocks(product: Product, tiling: Tiling) -> bool:
     """Whether a long product has too few panels for several threads."""
     nest = product.nest
-    rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
+    shared = product.shared(tiling.vector_factor, tiling.lane_dim)
+    rows = prod(nest.extents[d] for d in shared)
     panels = ceil(nest.extents[tiling.lane_dim] / tiling.width) * ceil(rows / _FEWEST_ROWS)
+    panels *= prod(nest.extents[d] for d in nest.parallel if d not in (*shared, tiling.lane_dim))
     return panels < _FEW and volume(nest) > _FEW * _BLOCK_STEPS
 
 
@@ -414,7 +416,7 @@ def _turned(product: Product, tiling: Tiling, shared: list[int], chunks: dict[in
     if not dims or tiling.dot_dim is not None or nest.outputs[0].strides[tiling.lane_dim] == 1:
         return []
     first, inner = dims[0], prod(nest.extents[d] for d in dims[1:])
-    if nest.extents[first] * inner < tiling.lanes:
+    if nest.extents[first] * inner < tiling.lanes // _FEW:
         return []
     if chunks[first] < nest.extents[first]:
         unit = {tiling.tile_dim: tiling.tile, tiling.second_dim: tiling.second}.get(first, 1)

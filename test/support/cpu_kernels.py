@@ -155,8 +155,12 @@ def check_guard(array: np.ndarray) -> None:
 
 def compile_text(text: str, level: CpuLevel | None = None) -> CompiledKernel:
     """Compiles the kernel in `text` for this machine."""
+    return compile_function(parse_kernel(text), level)
+
+
+def compile_function(kernel: func.FuncOp, level: CpuLevel | None = None) -> CompiledKernel:
+    """Compiles a kernel for this machine."""
     level = level or native_level()
-    kernel = parse_kernel(text)
     code = CpuTarget(level).emit_kernel(kernel)
     address = load({code.name: compile_kernel(code.text, code.name, level)})[code.name]
     results = [(t.get_shape(), DTYPES[str(t.element_type)]) for t in kernel.function_type.outputs]

@@ -61,6 +61,16 @@ def _verify(kind: str, body: str, result: str, type_: str, extra: str = "") -> N
     verify_kernel_form(kernel)
 
 
+def _padded(source: str) -> str:
+    """A generic, and `source` inserted into a fill, which is not the result."""
+    return (
+        _generic("n", [("%a", ID, M)], (ID, M), TWICE)
+        + "%c = arith.constant 0.0 : f32\n%e = tensor.empty() : tensor<6x6xf32>\n"
+        + "%f = linalg.fill ins(%c : f32) outs(%e : tensor<6x6xf32>) -> tensor<6x6xf32>\n"
+        + f"%p = tensor.insert_slice {source} into %f[1, 1] [4, 4] [1, 1] : {M} into tensor<6x6xf32>\n"
+    )
+
+
 def _product(name: str, left: str, right: str, transposed: bool) -> str:
     """left right, or left right^T."""
     rhs = "affine_map<(i, j, k) -> (j, k)>" if transposed else "affine_map<(i, j, k) -> (k, j)>"
@@ -124,31 +134,33 @@ REFUSED = {
     "not a copy": (4, "copy", ONE, "%n", M, ""),
     "foreign op": (5, "elementwise", COPY, "%n", M, ""),
     "attention without a chain": (
-        7,
+        8,
         "attention",
         _attention(chain="", second=_product("y", "%s", "%b", False)),
         "%y",
         M,
         OUTER,
     ),
-    "attention without products": (7, "attention", ROWS, "%s", V, OUTER),
-    "scores escape": (7, "attention", _attention(), "%s", M, OUTER),
-    "weights twice": (7, "attention", _attention(second=_product("y", "%w", "%w", False)), "%y", M, OUTER),
-    "weights escape": (7, "attention", _attention(), "%w", M, OUTER),
-    "scores of other rows": (7, "attention", _attention(reads=SWAP), "%y", M, OUTER),
-    "weights in columns": (7, "attention", _attention(writes=SWAP), "%y", M, OUTER),
+    "attention without products": (8, "attention", ROWS, "%s", V, OUTER),
+    "scores escape": (8, "attention", _attention(), "%s", M, OUTER),
+    "weights twice": (8, "attention", _attention(second=_product("y", "%w", "%w", False)), "%y", M, OUTER),
+    "weights escape": (8, "attention", _attention(), "%w", M, OUTER),
+    "scores of other rows": (8, "attention", _attention(reads=SWAP), "%y", M, OUTER),
+    "weights in columns": (8, "attention", _attention(writes=SWAP), "%y", M, OUTER),
     "weights read along columns": (
-        7,
+        8,
         "attention",
         _attention(second=_product("y", "%b", "%w", False)),
         "%y",
         M,
         OUTER,
     ),
-    "keys of each row": (7, "attention", _attention(first=_by_row("s", "%a", "i, j, k")), "%y", M, OUTER),
-    "values of each row": (7, "attention", _attention(second=_by_row("y", "%w", "i, k, j")), "%y", M, OUTER),
-    "too many shared loops": (7, "attention", _attention(), "%y", M, ", cellc.outer = 2 : i64"),
+    "keys of each row": (8, "attention", _attention(first=_by_row("s", "%a", "i, j, k")), "%y", M, OUTER),
+    "values of each row": (8, "attention", _attention(second=_by_row("y", "%w", "i, k, j")), "%y", M, OUTER),
+    "too many shared loops": (8, "attention", _attention(), "%y", M, ", cellc.outer = 2 : i64"),
     "attention without outer": (3, "attention", _attention(), "%y", M, ""),
+    "a pad of what others read": (5, "elementwise", _padded("%n"), "%n", M, ""),
+    "a pad of an argument": (5, "elementwise", _padded("%a"), "%n", M, ""),
     "types differ": (6, "reduction", ROWS, "%s", V, OUTER + ", cellc.in_place = [[0, 1]]"),
 }
 

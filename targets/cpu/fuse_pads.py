@@ -1,0 +1,143 @@
+"""`fuse-pads`: a kernel whose result is padded writes it where the padded tensor has it.
+
+    %y = call @conv_relu(%x, %w)    : -> tensor<1x64x56x56xf32>
+    %p = call @pad(%y)              : -> tensor<1x64x58x58xf32>
+
+become one call. Its kernel ends with the pad's `linalg.fill` and `tensor.insert_slice`; the CPU stores the results at
+once in the inner part and fills the border. Where others read %y too the kernel returns both, and %y is not read again
+to be padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
+from xdsl.dialects.tensor import InsertSliceOp
+from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.passes import ModulePass
+
+from cellc.passes.generic_rewrites import erase, insert_before, yielded_again
+from cellc.passes.kernel_form import kernels_of, verify_kernel_form
+from cellc.passes.linalg_analysis import is_all_parallel, main_function, result_index, shape_of
+from cellc.targets.cpu.kernel_variants import call_before, erase_uncalled
+
+# Elements that a row must have. An elementwise kernel walks a result that is not padded as one long row, and so does a
+# chain the rows of a channel, several times: no chain has been seen to gain.
+_ROW = {"contraction": 1, "elementwise": 32}
+
+
+@dataclass(frozen=True)
+class FusePadsPass(ModulePass):
+    """Joins pads into the kernels of contractions and elementwise ops that they read."""
+
+    name = "fuse-pads"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        main = main_function(op)
+        fusion = _Fusion({kernel.sym_name.data: kernel for kernel in kernels_of(op)})
+        for call in [inner for inner in main.body.block.ops if isinstance(inner, func.CallOp)]:
+            fusion.visit(call)
+        erase_uncalled(op, main)
+
+
+@dataclass
+class _Fusion:
+    """The kernels by name, and the variant with (kernel, result, pad, whether the result stays); None where none is."""
+
+    kernels: dict[str, func.FuncOp]
+    variants: dict[tuple[str, int, str, bool], str | None] = field(default_factory=dict)
+
+    def visit(self, pad: func.CallOp) -> None:
+        """Joins a call with the one whose result it pads, if it is a pad."""
+        kernel = self.kernels[pad.callee.root_reference.data]
+        if not is_pad(kernel) or not isinstance(pad.arguments[0].owner, func.CallOp):
+            return
+        value = pad.arguments[0]
+        assert isinstance(value, OpResult)
+        producer, stays = value.owner, len(list(value.uses)) > 1
+        assert isinstance(producer, func.CallOp)
+        name = self._variant(producer.callee.root_reference.data, value.index, kernel, stays=stays)
+        if name is None:
+            return
+        call = call_before(producer, name, producer.arguments, self.kernels[name])
+        following = list(call.results)
+        pad.results[0].replace_all_uses_with(following.pop() if stays else following[value.index])
+        erase(pad)
+        for before, after in zip(producer.results, following, strict=True):
+            before.replace_all_uses_with(after)
+            after.name_hint = before.name_hint
+        erase(producer)
+
+    def _variant(self, name: str, result: int, pad: func.FuncOp, *, stays: bool) -> str | None:
+        key = (name, result, pad.sym_name.data, stays)
+        if key not in self.variants:
+            number, kernel = len(self.variants), self.kernels[name]
+            variant = padded(kernel, result, pad, f"{name}_padded_{number}", stays=stays)
+            self.variants[key] = None if variant is None else variant.sym_name.data
+            if variant is not None:
+                verify_kernel_form(variant)
+                self.kernels[variant.sym_name.data] = variant
+                insert_before(variant, kernel)
+        return self.variants[key]
+
+
+def is_pad(kernel: func.FuncOp) -> bool:
+    """Whether a kernel fills a tensor with a constant and inserts its argument, as a whole and without steps."""
+    inserts = [op for op in kernel.body.block.ops if isinstance(op, InsertSliceOp)]
+    if kernel.attributes["cellc.kind"] != StringAttr("copy") or len(inserts) != 1 or len(kernel.body.block.args) != 1:
+        return False
+    insert = inserts[0]
+    same_rank = len(insert.source.type.get_shape()) == len(insert.dest.type.get_shape())  # pyright: ignore
+    static = not insert.offsets and all(step == 1 for step in insert.static_strides.get_values())
+    return same_rank and static and isinstance(insert.dest.owner, FillOp) and insert.source is kernel.body.block.args[0]
+
+
+def padded(kernel: func.FuncOp, result: int, pad: func.FuncOp, name: str, *, stays: bool) -> func.FuncOp | None:
+    """The kernel with result number `result` padded as by the kernel `pad`, or None where its form forbids it.
+
+    If it `stays` the padded tensor is a further result, else it replaces the other one.
+    """
+    kind = kernel.attributes["cellc.kind"]
+    assert isinstance(kind, StringAttr)
+    variant = kernel.clone()
+    end = variant.body.block.last_op
+    assert end is not None
+    value = end.operands[result]
+    if not isinstance(value.owner, GenericOp) or shape_of(value)[-1] < _ROW.get(kind.data, inf):
+        return None
+    if len(list(value.uses)) > 1 or stays:
+        if not is_all_parallel(value.owner):
+            return None
+        value = yielded_again(value.owner, result_index(value))
+    mapping: dict[SSAValue, SSAValue] = {pad.body.block.args[0]: value}
+    *body, padding_end = pad.body.block.ops
+    for op in body:
+        insert_before(op.clone(mapping), end)
+    new = mapping[padding_end.operands[0]]
+    results = [*end.operands, new] if stays else [new if i == result else v for i, v in enumerate(end.operands)]
+    _return(variant, end, results)
+    variant.properties["sym_name"] = StringAttr(name)
+    if not stays:
+        _forget_in_place(variant, result)
+    return variant
+
+
+def _return(kernel: func.FuncOp, end: Operation, results: Sequence[SSAValue]) -> None:
+    end.operands = results
+    types = FunctionType.from_lists([a.type for a in kernel.body.block.args], [v.type for v in results])
+    kernel.properties["function_type"] = types
+
+
+def _forget_in_place(kernel: func.FuncOp, result: int) -> None:
+    """The padded result shares no argument's memory."""
+    pairs = kernel.attributes.pop("cellc.in_place", ArrayAttr(()))
+    assert isinstance(pairs, ArrayAttr)
+    kept = [pair for pair in pairs if pair.data[0].value.data != result]  # pyright: ignore
+    if kept:
+        kernel.attributes["cellc.in_place"] = ArrayAttr(kept)

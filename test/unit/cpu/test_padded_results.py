@@ -1,0 +1,128 @@
+"""A kernel that pads its result has the bits of the kernel that does not, and the fill around them."""
+
+import numpy as np
+import pytest
+from xdsl.dialects import func
+
+from cellc.passes.kernel_form import verify_kernel_form
+from cellc.targets.cpu.fuse_pads import is_pad, padded
+from cellc.targets.cpu.level import LEVELS, native_level
+from support.convolution_kernels import Convolution, Depthwise
+from support.cpu_kernels import (
+    Operand,
+    compile_function,
+    compile_text,
+    empty,
+    generic,
+    kernel,
+    parse_kernel,
+    tensor_type,
+)
+
+LEVEL_NAMES = [name for name in LEVELS if name in ("v3", native_level().name)]
+# What an image is padded with: (before, behind) of each dimension.
+PLANES = ((0, 0), (0, 0), (1, 1), (1, 1))
+UNEVEN = ((0, 0), (0, 0), (2, 0), (0, 3))
+CONTRACTIONS = {
+    "rows of one vector and a half": (Convolution(2, 24, 26, 26, 33, 3, 3), PLANES),
+    "short rows": (Convolution(1, 64, 9, 9, 96, 3, 3), UNEVEN),
+    "1x1, more blocks than planes": (Convolution(1, 128, 120, 120, 2, 1, 1), PLANES),
+    "1x1, channels are few": (Convolution(2, 24, 12, 12, 144, 1, 1), UNEVEN),
+    "single columns": (Convolution(1, 8, 3, 3, 16, 3, 3), PLANES),
+    "channels too": (Convolution(2, 16, 10, 10, 8, 3, 3), ((0, 0), (1, 2), (0, 0), (1, 0))),
+    "every dimension": (Convolution(2, 16, 10, 10, 8, 3, 3), ((1, 0), (0, 1), (2, 1), (1, 1))),
+    "nothing": (Convolution(2, 16, 10, 10, 8, 3, 3), ((0, 0),) * 4),
+    "depthwise": (Depthwise(2, 20, 20, 20, 3, 3), PLANES),
+}
+TENSORS = {
+    "a row": ((100,), ((3, 4),)),
+    "rows": ((7, 33), ((0, 1), (2, 0))),
+    "cubes": ((5, 6, 7, 40), ((0, 0), (1, 1), (2, 0), (0, 1))),
+    "planes": ((2, 70, 33, 65), PLANES),
+}
+Pads = tuple[tuple[int, int], ...]
+
+
+def pad_kernel(shape: tuple[int, ...], pads: Pads, element: str, constant: str) -> func.FuncOp:
+    """A kernel of kind copy that pads a tensor."""
+    whole = tensor_type([low + n + high for n, (low, high) in zip(shape, pads, strict=True)], element)
+    part, ones = tensor_type(shape, element), [1] * len(shape)
+    return parse_kernel(
+        f'func.func private @pad(%x: {part}) -> {whole} attributes {{cellc.kind = "copy"}} {{\n'
+        f"%c = arith.constant {constant} : {element}\n%e = tensor.empty() : {whole}\n"
+        f"%f = linalg.fill ins(%c : {element}) outs(%e : {whole}) -> {whole}\n"
+        f"%p = tensor.insert_slice %x into %f{[low for low, _ in pads]} {list(shape)} {ones} : {part} into {whole}\n"
+        f"return %p : {whole}\n}}"
+    )
+
+
+def check(
+    text: str,
+    inputs: list[np.ndarray],
+    pads: Pads,
+    level: str,
+    *,
+    stays: bool,
+    element: str = "f32",
+    constant: float = 0.0,
+) -> int:
+    """Compares the kernel in `text` with the one that pads its result; returns the number of blocks."""
+    expected = compile_text(text, LEVELS[level])(*inputs)[0]
+    pad = pad_kernel(expected.shape, pads, element, repr(constant))
+    assert is_pad(pad)
+    variant = padded(parse_kernel(text), 0, pad, "variant", stays=stays)
+    assert variant is not None
+    verify_kernel_form(variant)
+    compiled = compile_function(variant, LEVELS[level])
+    results = compiled(*inputs)
+    np.testing.assert_array_equal(results[-1], np.pad(expected, pads, constant_values=constant))
+    assert len(results) == 1 + stays
+    np.testing.assert_array_equal(results[0], expected if stays else results[-1])
+    return compiled.code.blocks
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("name", CONTRACTIONS)
+def test_contraction(name: str, level: str) -> None:
+    convolution, pads = CONTRACTIONS[name]
+    rng = np.random.default_rng(3)
+    inputs = [rng.standard_normal(shape, np.float32) for shape in (convolution.x, convolution.weight)]
+    blocks = check(convolution.forward(), inputs, pads, level, stays=False, constant=-1.5)
+    assert name != "1x1, more blocks than planes" or blocks > convolution.y[1]
+
+
+def test_a_contraction_without_epilogue_keeps_a_result_that_others_read():
+    convolution = Convolution(2, 16, 10, 10, 8, 3, 3)
+    pad = pad_kernel(convolution.y, PLANES, "f32", "0.0")
+    assert padded(parse_kernel(convolution.forward()), 0, pad, "variant", stays=True) is None
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize("name", TENSORS)
+def test_elementwise(name: str, stays: bool, level: str) -> None:
+    shape, pads = TENSORS[name]
+    x = np.random.default_rng(5).standard_normal(shape, np.float32)
+    check(doubled(shape, "f32"), [x], pads, level, stays=stays, constant=2.25)
+
+
+def test_half_precision():
+    x = np.random.default_rng(5).standard_normal((3, 40)).astype(np.float16)
+    check(doubled(x.shape, "f16"), [x], ((1, 1), (1, 2)), native_level().name, stays=True, element="f16")
+
+
+def test_short_rows_and_other_copies_stay_kernels_of_their_own():
+    shape = (2, 8, 31)
+    pad = pad_kernel(shape, ((0, 0), (1, 1), (1, 1)), "f32", "0.0")
+    assert padded(parse_kernel(doubled(shape, "f32")), 0, pad, "variant", stays=False) is None
+    text = str(pad_kernel((4, 4), ((0, 3), (0, 3)), "f32", "0.0"))
+    assert not is_pad(parse_kernel(text.replace("[1, 1] :", "[2, 2] :")))
+
+
+def doubled(shape: tuple[int, ...], element: str) -> str:
+    """The kernel that adds a tensor to itself."""
+    loops = ", ".join(f"d{i}" for i in range(len(shape)))
+    x, y = (Operand(name, shape, element, loops) for name in ("%x", "%e"))
+    body = f"%s = arith.addf %i0, %i0 : {element}\nlinalg.yield %s : {element}"
+    ops = [empty("%e", shape, element), generic("%r", "p" * len(shape), [x], [y], body)]
+    return kernel("elementwise", [("%x", shape, element)], ops, [("%r", shape, element)])
