@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Block, Operation, SSAValue
 
-from cellc.dialects.linalg_ext import AfterOp, AllReduceStartOp, AllReduceWaitOp
+from cellc.dialects.linalg_ext import AfterOp, CollectiveStartOp, CollectiveWaitOp
 from cellc.passes.generic_rewrites import Parts, empty_like, erase, insert_before, permute_loops
 from cellc.passes.linalg_analysis import (
     Reshape,
@@ -248,7 +248,7 @@ def _kind(op: Operation) -> str:
         return "recurrent"
     if op.name == "linalg_ext.scatter_add":
         return "scatter"
-    if isinstance(op, AllReduceStartOp | AllReduceWaitOp):
+    if isinstance(op, CollectiveStartOp | CollectiveWaitOp):
         return "collective"
     raise ValueError(f"{op.name} is not part of the linalg form that kernels are made from")
 

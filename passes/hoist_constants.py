@@ -3,7 +3,8 @@
 A parameter that the program does not write keeps its value from run to run, and so does all that is computed of such
 parameters and constants: packed weights, the scale of a batch norm. `@prepare` computes those values, and `@main`
 takes them as further arguments (`cellc.prepared`); who runs the program runs `@prepare` once for each value of the
-parameters. This is IREE's hoisting into initializers, with parameters that may change between runs.
+parameters. This is IREE's hoisting into initializers, with parameters that may change between runs. What processes
+compute together stays: they must all do it, and a parameter may have changed in one of them only.
 """
 
 from __future__ import annotations
@@ -55,16 +56,25 @@ def _is_read_only(main: func.FuncOp, argument: BlockArgument) -> bool:
 def _hoistable(main: func.FuncOp) -> list[func.CallOp]:
     """The calls whose operands do not change from run to run, and whose results are worth keeping."""
     known: set[SSAValue] = {argument for argument in main.body.block.args if _is_read_only(main, argument)}
+    collectives = _collectives(main)
     found: list[func.CallOp] = []
     for op in main.body.block.ops:
         if isinstance(op, func.CallOp):
-            if not known.issuperset(op.arguments) or not _is_kept(op):
+            if op.callee.string_value() in collectives or not known.issuperset(op.arguments) or not _is_kept(op):
                 continue
             found.append(op)
         elif not isinstance(op, Reshape | arith.ConstantOp) or not known.issuperset(op.operands):
             continue
         known.update(op.results)
     return found
+
+
+def _collectives(main: func.FuncOp) -> set[str]:
+    """The names of the kernels that exchange data with other processes."""
+    module = main.parent_op()
+    assert isinstance(module, ModuleOp)
+    kernels = (op for op in module.ops if isinstance(op, func.FuncOp))
+    return {op.sym_name.data for op in kernels if op.attributes.get("cellc.kind") == StringAttr("collective")}
 
 
 def _is_kept(call: func.CallOp) -> bool:

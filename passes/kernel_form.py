@@ -25,7 +25,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import VerifyException
 
-from cellc.dialects.linalg_ext import AllReduceStartOp, AllReduceWaitOp
+from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp
 from cellc.passes.attention_form import parts_of, problem_of
 from cellc.passes.linalg_analysis import (
     bare_dim,
@@ -76,7 +76,7 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
             pass
         case "scatter" if [op.name for op in work] == ["linalg_ext.scatter_add"]:
             pass
-        case "collective" if len(work) == 1 and isinstance(work[0], AllReduceStartOp | AllReduceWaitOp):
+        case "collective" if len(work) == 1 and isinstance(work[0], CollectiveStartOp | CollectiveWaitOp):
             pass
         case "recurrent" if len(work) == 1 and isinstance(work[0], scf.ForOp):
             pass

@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 
 from xdsl.ir import Block, Operation
 
-from cellc.dialects.linalg_ext import AllReduceStartOp, AllReduceWaitOp
+from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp
 from cellc.passes.dispatch_clusters import Cluster, Clusters, is_host_op, is_material
 from cellc.passes.linalg_analysis import values_read
 
@@ -20,7 +20,7 @@ def scheduled(clusters: Clusters, block: Block) -> list[Cluster | Operation]:
     position = {op: i for i, op in enumerate(block.ops)}
     nodes: list[Cluster | Operation] = [*clusters.all, *(op for op in block.ops if is_host_op(op))]
     rank = {node: _rank(node, position) for node in nodes}
-    starts = [cluster for cluster in clusters.all if isinstance(cluster.ops[0], AllReduceStartOp)]
+    starts = [cluster for cluster in clusters.all if isinstance(cluster.ops[0], CollectiveStartOp)]
     starts.sort(key=lambda cluster: position[cluster.ops[0]])
     # In the program's order, whatever is ready first: processes with batches of different sizes must agree.
     before: dict[Cluster | Operation, set[Cluster | Operation]] = {b: {a} for a, b in itertools.pairwise(starts)}
@@ -51,9 +51,9 @@ def _rank(node: Cluster | Operation, position: dict[Operation, int]) -> float:
     """What goes first of all that can go: collectives begin as soon, and are waited for as late, as possible."""
     if not isinstance(node, Cluster):
         return position[node]
-    if isinstance(node.ops[0], AllReduceStartOp):
+    if isinstance(node.ops[0], CollectiveStartOp):
         return -1
-    if isinstance(node.ops[0], AllReduceWaitOp):
+    if isinstance(node.ops[0], CollectiveWaitOp):
         return len(position) + position[node.ops[0]]
     return max(position[op] for op in node.ops)
 

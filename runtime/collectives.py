@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 WORLD = "world"
 _MARK = "collective "
-_ITEM_SIZES = {"f32": 4, "f64": 8, "i32": 4, "i64": 8}
+WAIT = "wait"
+_ITEM_SIZES = {"f16": 2, "bf16": 2, "f32": 4, "f64": 8, "i1": 1, "i8": 1, "i16": 2, "i32": 4, "i64": 8}
 _MPI_TYPES = {"f32": "FLOAT", "f64": "DOUBLE", "i32": "INT32_T", "i64": "INT64_T"}
 
 _KERNEL = ctypes.CFUNCTYPE(
@@ -29,17 +30,38 @@ _functions: dict[Collective, Any] = {}
 groups: dict[str, Any] = {}
 """The communicators of mpi4py by the names of groups; none for a process alone."""
 
-_pending: dict[int, Any] = {}
-"""Requests by the address of their data."""
+
+class Pending(NamedTuple):
+    """A request, and how many bytes of its data become zeros in the end, where another process has the result."""
+
+    request: Any
+    cleared: int = 0
+
+
+_pending: dict[int, Pending] = {}
+"""By the address of the data."""
 
 
 class Collective(NamedTuple):
-    """A reduction over a group that begins, or with reduction "" one that is waited for."""
+    """An operation that begins, or of kind "wait" one that is waited for.
 
-    reduction: str
-    group: str
+    Attributes:
+        kind: all_reduce, reduce, reduce_scatter, all_gather, broadcast or wait.
+        dtype: of the elements.
+        count: elements of the operand; of the result for a wait.
+        group: the name of the group.
+        reduction: sum, prod, min or max, where there is one.
+        processes: how many the group must have, where the result's shape depends on it.
+        root: the rank of the process that has what others get, or gets what they have.
+    """
+
+    kind: str
     dtype: str
     count: int
+    group: str = ""
+    reduction: str = ""
+    processes: int = 0
+    root: int = 0
 
     def to_text(self) -> str:
         """The note that stands for the kernel's code."""
@@ -53,7 +75,7 @@ class Collective(NamedTuple):
     def address(self) -> int:
         """The address of its function."""
         if self not in _functions:
-            _functions[self] = _KERNEL(_guarded(_started if self.reduction else _finished, self))
+            _functions[self] = _KERNEL(_guarded(_finished if self.kind == WAIT else _started, self))
         address = ctypes.cast(_functions[self], ctypes.c_void_p).value
         assert address is not None
         return address
@@ -65,24 +87,83 @@ def is_note(code: str | bytes) -> bool:
 
 
 def _started(what: Collective, source: int, target: int) -> None:
-    ctypes.memmove(target, source, _bytes(what))
     group = groups.get(what.group)
     if group is None and groups:
         raise RuntimeError(f"there is no group {what.group!r}; it must be made before the program runs")
-    if group is None or group.size == 1 or what.count == 0:
-        return
-    from mpi4py import MPI
+    rank, size = (0, 1) if group is None else (group.rank, group.size)
+    _check_size(what, size)
+    own = rank * _bytes(what) if what.kind == "all_gather" else 0
+    ctypes.memmove(target + own, source, _bytes(what))
+    if size > 1 and what.count:
+        _pending[target] = _BEGIN[what.kind](what, group, target)
 
-    data = [MPI.memory.fromaddress(target, _bytes(what)), what.count, getattr(MPI, _MPI_TYPES[what.dtype])]
-    _pending[target] = group.Iallreduce(MPI.IN_PLACE, data, getattr(MPI, what.reduction.upper()))
+
+def _check_size(what: Collective, size: int) -> None:
+    if what.processes not in (0, size) or what.root >= size:
+        needs = f"a process {what.root}" if what.processes in (0, size) else f"{what.processes} processes"
+        raise RuntimeError(f"the program's {what.kind} needs {needs}, the group {what.group!r} has {size}")
+
+
+def _all_reduce(what: Collective, group: Any, target: int) -> Pending:
+    return Pending(group.Iallreduce(_mpi().IN_PLACE, _numbers(what, target, what.count), _reduction(what)))
+
+
+def _reduce(what: Collective, group: Any, target: int) -> Pending:
+    data = _numbers(what, target, what.count)
+    if group.rank == what.root:
+        return Pending(group.Ireduce(_mpi().IN_PLACE, data, _reduction(what), what.root))
+    return Pending(group.Ireduce(data, None, _reduction(what), what.root), _bytes(what))
+
+
+def _reduce_scatter(what: Collective, group: Any, target: int) -> Pending:
+    share = _numbers(what, target, what.count // group.size)
+    return Pending(group.Ireduce_scatter_block(_mpi().IN_PLACE, share, _reduction(what)))
+
+
+def _all_gather(what: Collective, group: Any, target: int) -> Pending:
+    return Pending(group.Iallgather(_mpi().IN_PLACE, _memory(target, _bytes(what) * group.size, "BYTE", _bytes(what))))
+
+
+def _broadcast(what: Collective, group: Any, target: int) -> Pending:
+    return Pending(group.Ibcast(_memory(target, _bytes(what), "BYTE", _bytes(what)), what.root))
+
+
+_BEGIN: dict[str, Callable[[Collective, Any, int], Pending]] = {
+    "all_reduce": _all_reduce,
+    "reduce": _reduce,
+    "reduce_scatter": _reduce_scatter,
+    "all_gather": _all_gather,
+    "broadcast": _broadcast,
+}
 
 
 def _finished(what: Collective, source: int, target: int) -> None:
-    request = _pending.pop(source, None)
-    if request is not None:
-        request.Wait()
+    pending = _pending.pop(source, None)
+    if pending is not None:
+        pending.request.Wait()
+        ctypes.memset(source, 0, pending.cleared)
     if source != target:
         ctypes.memmove(target, source, _bytes(what))
+
+
+def _mpi() -> Any:
+    from mpi4py import MPI
+
+    return MPI
+
+
+def _reduction(what: Collective) -> Any:
+    return getattr(_mpi(), what.reduction.upper())
+
+
+def _memory(address: int, size: int, type_: str, count: int) -> list[Any]:
+    """`size` bytes as MPI takes them, `count` numbers of a type for each process."""
+    return [_mpi().memory.fromaddress(address, size), count, getattr(_mpi(), type_)]
+
+
+def _numbers(what: Collective, address: int, count: int) -> list[Any]:
+    """The operand's copy, to compute with."""
+    return _memory(address, _bytes(what), _MPI_TYPES[what.dtype], count)
 
 
 def _bytes(what: Collective) -> int:

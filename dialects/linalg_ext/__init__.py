@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IndexType, StringAttr, TensorType, i32, i64
+from xdsl.dialects.builtin import IndexType, TensorType, i32, i64
 from xdsl.ir import Dialect, SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from cellc.dialects.linalg_ext.collective import (
+    STARTS,
+    AllGatherStartOp,
+    AllReduceStartOp,
+    BroadcastStartOp,
+    CollectiveStartOp,
+    CollectiveWaitOp,
+    ReduceScatterStartOp,
+    ReduceStartOp,
+)
+
 _INDEX_TYPES = (i32, i64)
-_REDUCTIONS = ("sum", "prod", "min", "max")
 
 
 @irdl_op_definition
@@ -103,75 +113,17 @@ class AfterOp(IRDLOperation):
             raise VerifyException(f"the result is {self.result.type}, the tensor is {self.src.type}")
 
 
-@irdl_op_definition
-class AllReduceStartOp(IRDLOperation):
-    """Begins to reduce the tensors of a group's processes, element by element; `linalg_ext.all_reduce_wait` ends it.
+LinalgExt = Dialect("linalg_ext", [ScatterAddOp, AfterOp, *STARTS, CollectiveWaitOp], [])
 
-    What stands between the two runs meanwhile. The result holds nothing yet: only the wait may read it.
-
-    ```mlir
-    %p = linalg_ext.all_reduce_start "sum" of "world" %x : tensor<4xf32> -> tensor<4xf32>
-    ```
-
-    Constraints:
-      (C1) reduction is sum, prod, min or max.
-      (C2) the result has the type of the source.
-    """
-
-    name = "linalg_ext.all_reduce_start"
-
-    reduction = prop_def(StringAttr)
-    group = prop_def(StringAttr)
-    src = operand_def(TensorType)
-    result = result_def(TensorType)
-
-    traits = traits_def(Pure())
-
-    assembly_format: ClassVar = "$reduction `of` $group $src attr-dict `:` type($src) `->` type($result)"
-
-    def __init__(self, reduction: str, group: str, src: SSAValue) -> None:
-        super().__init__(
-            operands=(src,),
-            result_types=(src.type,),
-            properties={"reduction": StringAttr(reduction), "group": StringAttr(group)},
-        )
-
-    def verify_(self) -> None:
-        if self.reduction.data not in _REDUCTIONS:
-            raise VerifyException(f"reduction must be one of {', '.join(_REDUCTIONS)}, got {self.reduction.data}")  # C1
-        if self.result.type != self.src.type:
-            raise VerifyException(f"the result is {self.result.type}, the source is {self.src.type}")  # C2
-
-
-@irdl_op_definition
-class AllReduceWaitOp(IRDLOperation):
-    """Waits for a reduction; the result is what it gave to every process.
-
-    ```mlir
-    %r = linalg_ext.all_reduce_wait %p : tensor<4xf32> -> tensor<4xf32>
-    ```
-
-    Constraints:
-      (C1) the result has the type of the source.
-    """
-
-    name = "linalg_ext.all_reduce_wait"
-
-    src = operand_def(TensorType)
-    result = result_def(TensorType)
-
-    traits = traits_def(Pure())
-
-    assembly_format: ClassVar = "$src attr-dict `:` type($src) `->` type($result)"
-
-    def __init__(self, src: SSAValue) -> None:
-        super().__init__(operands=(src,), result_types=(src.type,))
-
-    def verify_(self) -> None:
-        if self.result.type != self.src.type:
-            raise VerifyException(f"the result is {self.result.type}, the source is {self.src.type}")  # C1
-
-
-LinalgExt = Dialect("linalg_ext", [ScatterAddOp, AfterOp, AllReduceStartOp, AllReduceWaitOp], [])
-
-__all__ = ["AfterOp", "AllReduceStartOp", "AllReduceWaitOp", "LinalgExt", "ScatterAddOp"]
+__all__ = [
+    "AfterOp",
+    "AllGatherStartOp",
+    "AllReduceStartOp",
+    "BroadcastStartOp",
+    "CollectiveStartOp",
+    "CollectiveWaitOp",
+    "LinalgExt",
+    "ReduceScatterStartOp",
+    "ReduceStartOp",
+    "ScatterAddOp",
+]

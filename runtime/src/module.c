@@ -1,4 +1,5 @@
 #include "module.h"
+#include "float_mode.h"
 
 #include <string.h>
 #include <time.h>
@@ -174,7 +175,9 @@ static cellc_status_t run_checked(cellc_module_t *module, void *const *bindings,
     return status;
   pthread_mutex_lock(&module->runtime->lock);
   bind(module, bindings);
+  uint64_t mode = cellci_float_mode_enter();
   status = out_nanoseconds ? profile_commands(module, out_nanoseconds) : run_commands(module);
+  cellci_float_mode_restore(mode);
   pthread_mutex_unlock(&module->runtime->lock);
   return status;
 }

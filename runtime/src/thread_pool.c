@@ -3,6 +3,7 @@
 // caller is done with its own is run by the caller: a worker that the system has not woken yet, or
 // that is gone because the process forked, delays nothing.
 #include "thread_pool.h"
+#include "float_mode.h"
 
 #include <signal.h>
 #include <time.h>
@@ -110,6 +111,7 @@ static void finish(worker_t *worker) {
 
 static void *worker_main(void *argument) {
   worker_t *worker = argument;
+  cellci_float_mode_enter(); // as the caller of a run has it
   for (;;) {
     unsigned state = spin_while(worker->pool, &worker->state, IDLE);
     if (state == QUIT)

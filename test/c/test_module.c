@@ -2,6 +2,7 @@
 #include "check.h"
 #include "sample.h"
 
+#include <fenv.h>
 #include <stdbool.h>
 
 #include "cellc/driver.h"
@@ -76,6 +77,51 @@ static void a_profile_is_a_run_with_times(void) {
   CHECK_FAILS(cellc_module_profile(module, bindings, 4, times, 4), CELLC_INVALID_ARGUMENT, "5 commands");
   CHECK_FAILS(cellc_module_profile(module, bindings, 4, NULL, count), CELLC_INVALID_ARGUMENT, "NULL");
   CHECK_FAILS(cellc_module_profile(module, NULL, 0, times, count), CELLC_INVALID_ARGUMENT, "bindings");
+  close_sample();
+}
+
+// Whether the processor's float mode has a bit for it, that this library sets.
+#if defined(__SSE__) || defined(__aarch64__)
+static const float flushed = 0;
+#else
+static const float flushed = 0x1p-128f;
+#endif
+
+static void denormal_numbers_are_zero(void) {
+  for (uint32_t threads = 1; threads <= 3; threads++) {
+    open_sample(threads);
+    float x[8], w[8], y[8], z[8];
+    for (int i = 0; i < 8; i++) {
+      x[i] = i % 2 ? 0x1p-128f : 0x1.8p-126f; // a denormal operand, a denormal result
+      w[i] = i % 2 ? 0 : -0x1.4p-126f;
+    }
+    CHECK_OK(cellc_module_run(module, (void *[]){x, w, y, z}, 4));
+    for (int i = 0; i < 8; i++)
+      CHECK(w[i] == flushed && y[i] == flushed * (float)(i + 1));
+    CHECK(x[1] == 0x1p-128f); // only read
+    close_sample();
+  }
+}
+
+static void the_callers_float_mode_is_kept(void) {
+  volatile float small = 0x1p-126f, third;
+  float x[8], w[8], y[8], z[8], *values[] = {x, w, y, z};
+  open_sample(3);
+  for (int i = 0; i < 8; i++)
+    x[i] = 1, w[i] = 0x1p-30f; // their sum is rounded
+  fesetround(FE_UPWARD);
+  feclearexcept(FE_ALL_EXCEPT);
+  CHECK_OK(cellc_module_run(module, (void **)values, 4));
+  CHECK(fetestexcept(FE_ALL_EXCEPT) == 0 && fegetround() == FE_UPWARD);
+  fesetround(FE_TONEAREST);
+  for (int i = 0; i < 8; i++)
+    CHECK(w[i] == 1); // to the nearest, whatever the caller's mode
+  third = small / 3;
+  CHECK(third != 0);
+  uint64_t times[5];
+  CHECK_OK(cellc_module_profile(module, (void **)values, 4, times, 5));
+  third = small / 3;
+  CHECK(third != 0);
   close_sample();
 }
 
@@ -271,6 +317,8 @@ int main(void) {
   RUN(a_run_computes);
   RUN(running_allocates_nothing);
   RUN(a_profile_is_a_run_with_times);
+  RUN(denormal_numbers_are_zero);
+  RUN(the_callers_float_mode_is_kept);
   RUN(bindings_are_described);
   RUN(wrong_bindings_are_refused);
   RUN(embedded_weights_stand_in);

@@ -21,8 +21,18 @@ static void slow_block(void *const *buffers, const int64_t *dims, int64_t block,
   count_block(buffers, dims, block, scratch);
 }
 
-static const cellc_kernel_entry_t entries[] = {{"count", count_block}, {"slow", slow_block}};
-static const cellc_kernel_table_t table = {CELLC_MODULE_ABI_VERSION, 2, entries, NULL, 0};
+// Counts the blocks that see a denormal result; slow, so that each thread gets to run its own.
+static void tiny_block(void *const *buffers, const int64_t *dims, int64_t block, void *scratch) {
+  volatile float tiny = 0x1p-126f;
+  (void)dims;
+  (void)scratch;
+  nanosleep(&(struct timespec){0, 3000000}, NULL);
+  ((int32_t *)buffers[0])[block] += tiny / 3 != 0;
+}
+
+static const cellc_kernel_entry_t entries[] = {
+    {"count", count_block}, {"slow", slow_block}, {"tiny", tiny_block}};
+static const cellc_kernel_table_t table = {CELLC_MODULE_ABI_VERSION, 3, entries, NULL, 0};
 
 static cellc_module_t *load(cellc_runtime_t *runtime, const char *kernel, int64_t blocks, int launches) {
   builder_t *builder = malloc(sizeof *builder);
@@ -79,6 +89,16 @@ static void sleepers_wake_up(void) {
     cellc_module_release(module);
     cellc_runtime_release(runtime);
   }
+}
+
+static void every_thread_takes_denormals_for_zero(void) {
+#if defined(__SSE__) || defined(__aarch64__)
+  cellc_runtime_t *runtime = open_runtime(4);
+  cellc_module_t *module = load(runtime, "tiny", 8, 1);
+  check_counts(module, 8, 0);
+  cellc_module_release(module);
+  cellc_runtime_release(runtime);
+#endif
 }
 
 typedef struct {
@@ -140,6 +160,7 @@ static void one_module_may_be_shared(void) {
 int main(void) {
   RUN(every_block_runs_once);
   RUN(sleepers_wake_up);
+  RUN(every_thread_takes_denormals_for_zero);
   RUN(callers_may_share_a_runtime);
   RUN(callers_may_have_their_own);
   RUN(one_module_may_be_shared);

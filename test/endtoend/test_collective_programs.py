@@ -28,8 +28,9 @@ def test_collectives_begin_early_and_are_waited_for_late():
     calls = [line.split("@")[1].split("(")[0].split("_", 2)[2]
              for line in str(Two().lower(x, x).kernels).splitlines() if "func.call" in line]  # fmt: skip
     assert calls.index("exp") + 1 == calls.index("all_reduce_start")
-    assert calls.index("matmul") < calls.index("all_reduce_wait")
-    assert [name for name in calls if "all_reduce" in name] == ["all_reduce_start"] * 2 + ["all_reduce_wait"] * 2
+    assert calls.index("matmul") < calls.index("collective_wait")
+    exchanged = [name for name in calls if name in ("all_reduce_start", "collective_wait")]
+    assert exchanged == ["all_reduce_start"] * 2 + ["collective_wait"] * 2
 
 
 def test_gradients_are_sent_while_others_are_computed(monkeypatch):
@@ -44,7 +45,7 @@ def test_gradients_are_sent_while_others_are_computed(monkeypatch):
     kernels = step.lower(Tensor(np.ones((3, 4), np.float32)), Tensor(np.ones((3, 2), np.float32))).kernels
     calls = [line for line in str(kernels).splitlines() if "func.call" in line]
     starts = [at for at, call in enumerate(calls) if "all_reduce_start" in call]
-    waits = [at for at, call in enumerate(calls) if "all_reduce_wait" in call]
+    waits = [at for at, call in enumerate(calls) if "collective_wait" in call]
     assert len(starts) == len(waits) == 4
     assert any("matmul" in calls[at] for at in range(starts[0], starts[-1]))
     assert max(starts) < min(waits)
@@ -53,14 +54,44 @@ def test_gradients_are_sent_while_others_are_computed(monkeypatch):
 @pytest.mark.parametrize("op", ["sum", "prod", "min", "max"])
 def test_gradients_of_a_process_alone(op):
     assert float(ops.grad(lambda x: ops.all_reduce(x, op) * 3.0)(Tensor(2.0))) == 3.0
+    pair = Tensor([2.0, -1.0])
+    for use in (lambda x: ops.reduce(x, 0, op), lambda x: ops.reduce_scatter(x, op), ops.all_gather, ops.broadcast):
+        np.testing.assert_array_equal(use(pair).asnumpy(), [2, -1])
+        np.testing.assert_array_equal(ops.grad(lambda x, use=use: ops.reduce_sum(use(x) * 3.0))(pair).asnumpy(), [3, 3])
+
+
+def test_a_process_alone_has_one_rank():
+    with pytest.raises(ValueError, match=r"'root_rank' must be in \[0, 0\], but got 1"):
+        ops.broadcast(Tensor([1.0]), 1)
+
+
+def test_shares_begin_early_too():
+    """A sum that is cut is exchanged in a buffer of its own while the product is made."""
+
+    class Net(nn.Cell):
+        def construct(self, x, y):
+            return ops.reduce_scatter(ops.exp(x)), ops.all_gather(ops.sin(y)), ops.matmul(x, y)
+
+    x = np.random.default_rng(0).random((4, 4), np.float32)
+    net = Net()
+    for found, wanted in zip(net(Tensor(x), Tensor(x)), (np.exp(x), np.sin(x), x @ x), strict=True):
+        np.testing.assert_allclose(found.asnumpy(), wanted, rtol=1e-5)
+    calls = [line for line in str(net.lower(Tensor(x), Tensor(x)).kernels).splitlines() if "func.call" in line]
+    found = [next(i for i, call in enumerate(calls) if name in call)
+             for name in ("reduce_scatter_start", "all_gather_start", "matmul", "collective_wait")]  # fmt: skip
+    assert found == sorted(found)
 
 
 def test_a_binary_has_no_collectives(tmp_path):
     from cellc.tools.main import main
 
     class Net(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.w = cellc.Parameter(Tensor([2.0]), name="w")
+
         def construct(self, x):
-            return ops.all_reduce(x)
+            return x * ops.all_reduce(self.w)  # of a weight, but not computed when the binary is made
 
     cellc.export(Net(), Tensor([1.0]), file_name=str(tmp_path / "net.cellir"))
     assert main(["compile", str(tmp_path / "net.cellir"), "-o", str(tmp_path / "net")]) == 2

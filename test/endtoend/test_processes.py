@@ -1,43 +1,10 @@
 """Several processes over MPI: collectives, data parallelism, and what happens when one ends."""
 
-import importlib.util
-import os
-import shutil
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
-
 import numpy as np
 import pytest
+from endtoend.mpi import needs_mpi, run
 
-MPIRUN = shutil.which("mpirun", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-
-pytestmark = pytest.mark.skipif(
-    MPIRUN is None or importlib.util.find_spec("mpi4py") is None, reason="needs mpi4py and mpirun (the extra mpi)"
-)
-
-HEAD = """
-    import sys
-    import numpy as np
-    import cellc
-    from cellc import Model, Tensor, communication, nn, ops, train
-    from cellc import dataset as ds
-    communication.init()
-    rank, size = communication.get_rank(), communication.get_group_size()
-"""
-
-
-def run(tmp_path, processes, body, tool=False, check=True):
-    """Runs a script in some processes; its output."""
-    script = tmp_path / "script.py"
-    script.write_text(textwrap.dedent(HEAD) + textwrap.dedent(body))
-    python = [sys.executable, "-m", "cellc.tools.main", "run"] if tool else [sys.executable]
-    command = [str(MPIRUN), "-n", str(processes), *python, str(script)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=tmp_path, stdin=subprocess.DEVNULL)
-    assert not check or done.returncode == 0, done.stderr
-    return done
-
+pytestmark = needs_mpi
 
 TRAINING = """
     cellc.set_auto_parallel_context(parallel_mode="data_parallel", gradients_mean=True)

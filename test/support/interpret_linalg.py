@@ -359,8 +359,20 @@ OPS: dict[str, Callable[[Operation, Values], list[Any]]] = {
     "tensor.extract_slice": _extract_slice,
     "tensor.insert_slice": _insert_slice,
     "linalg_ext.scatter_add": _scatter_add,
-    "linalg_ext.all_reduce_start": lambda op, values: [values[op.src]],
-    "linalg_ext.all_reduce_wait": lambda op, values: [values[op.src]],
+    **dict.fromkeys(
+        (
+            f"linalg_ext.{name}"
+            for name in (
+                "all_reduce_start",
+                "reduce_start",
+                "reduce_scatter_start",
+                "all_gather_start",
+                "broadcast_start",
+                "collective_wait",
+            )
+        ),
+        lambda op, values: [values[op.src]],  # of a process alone
+    ),
     "linalg_ext.after": _reshape,
     "scf.for": _for,
     "linalg.generic": _generic,

@@ -16,6 +16,7 @@ from cellc.communication.management import get_rank as get_rank
 from cellc.communication.management import init as init
 from cellc.communication.management import is_member as is_member
 from cellc.communication.management import release as release
+from cellc.communication.management import size_of as size_of
 from cellc.communication.management import world_size as world_size
 from cellc.communication.parallel_context import ParallelMode as ParallelMode
 from cellc.communication.parallel_context import get_auto_parallel_context as get_auto_parallel_context

@@ -171,8 +171,17 @@ def is_member(group: str) -> bool:
 
 def world_size() -> int:
     """How many processes there are; 1 before `init`."""
-    world = collectives.groups.get(collectives.WORLD)
-    return 1 if world is None else world.size
+    return size_of(WORLD_GROUP)
+
+
+def size_of(group: str) -> int:
+    """How many processes the group has; 1 before `init`.
+
+    Raises:
+        ValueError: there is no such group.
+    """
+    members = collectives.groups.get(checked_group(group))
+    return 1 if members is None else members.size
 
 
 def broadcast_parameters(parameters: Any, root: int = 0) -> None:

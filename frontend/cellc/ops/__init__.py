@@ -41,9 +41,17 @@ from cellc.ops._arithmetic import sqrt as sqrt
 from cellc.ops._arithmetic import square as square
 from cellc.ops._arithmetic import squared_difference as squared_difference
 from cellc.ops._arithmetic import sub as sub
+from cellc.ops._collective import AllGather as AllGather
 from cellc.ops._collective import AllReduce as AllReduce
+from cellc.ops._collective import Broadcast as Broadcast
+from cellc.ops._collective import Reduce as Reduce
 from cellc.ops._collective import ReduceOp as ReduceOp
+from cellc.ops._collective import ReduceScatter as ReduceScatter
+from cellc.ops._collective import all_gather as all_gather
 from cellc.ops._collective import all_reduce as all_reduce
+from cellc.ops._collective import broadcast as broadcast
+from cellc.ops._collective import reduce as reduce
+from cellc.ops._collective import reduce_scatter as reduce_scatter
 from cellc.ops._comparison import equal as equal
 from cellc.ops._comparison import greater as greater
 from cellc.ops._comparison import greater_equal as greater_equal

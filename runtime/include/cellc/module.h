@@ -35,7 +35,8 @@ CELLC_API void cellc_module_release(cellc_module_t *module);
 
 // Runs all commands and returns when they are done. `bindings` holds one pointer per binding, in
 // order, valid during the call; NULL stands for an embedded weight or a buffer of size 0.
-// Nothing is allocated. Any thread; runs of modules that share a runtime wait for each other.
+// Nothing is allocated. Any thread; runs of modules that share a runtime wait for each other. The thread's
+// float mode is another meanwhile (see cellc_kernel_fn) and its own again afterwards, flags included.
 // Fails with INVALID_ARGUMENT, DEVICE_FAILURE.
 CELLC_API cellc_status_t cellc_module_run(cellc_module_t *module, void *const *bindings, size_t count);
 

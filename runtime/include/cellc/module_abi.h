@@ -19,6 +19,7 @@ extern "C" {
 //   block:   which block, from 0.
 //   scratch: the calling thread's own memory of the size the program asked for, 64-byte aligned,
 //            undefined on entry.
+// Floats are rounded to nearest, and denormal ones count as zero, whatever mode the program's caller has.
 typedef void (*cellc_kernel_fn)(void *const *buffers, const int64_t *dims, int64_t block, void *scratch);
 
 typedef struct cellc_kernel_entry {

@@ -61,12 +61,15 @@ def exp2(b: Builder, x: Value) -> Value:
 
 
 def expm1(b: Builder, x: Value) -> Value:
-    """exp(x) - 1 = 2^n q + (2^n - 1) with q = expm1(r); all halved, so that 2^n cannot overflow."""
+    """exp(x) - 1 = 2^n q + (2^n - 1) with q = expm1(r); all halved, so that 2^n cannot overflow.
+
+    Near 0 it is x, half of which might be denormal.
+    """
     n, r = _reduce(b, b.clamp(x, _MINUS_ONE[b.dtype], _HIGHEST[b.dtype]))
     q = b.fma(r * r, b.polynomial(r, _EXPM1[b.dtype]), r)
     half = b.power_of_two(n - 1)
     result = b.fma(half, q, half - 0.5) * 2.0
-    return b.select(b.compare("oeq", x, 0.0), x, result)
+    return b.select(b.compare("olt", b.abs(x), 2.0 ** -(b.mantissa + 2)), x, result)
 
 
 def _exp_of_twice(b: Builder, x: Value) -> Value:

@@ -83,6 +83,51 @@ func.func @f(%x : tensor<4xf32>) {
 // C1
 func.func @f(%x : tensor<4xf32>) {
   // expected-error {{the result is tensor<4xf64>, the source is tensor<4xf32>}}
-  %p = linalg_ext.all_reduce_wait %x : tensor<4xf32> -> tensor<4xf64>
+  %p = linalg_ext.collective_wait %x : tensor<4xf32> -> tensor<4xf64>
+  func.return
+}
+
+// -----
+
+// C1
+func.func @f(%x : tensor<4xf32>) {
+  // expected-error {{the result is tensor<6xf32>, the source is tensor<4xf32>}}
+  %p = linalg_ext.collective_wait %x : tensor<4xf32> -> tensor<6xf32>
+  func.return
+}
+
+// -----
+
+// C3
+func.func @f(%x : tensor<4xf32>) {
+  // expected-error {{the 3 processes cannot share the rows of tensor<4xf32> evenly}}
+  %p = linalg_ext.reduce_scatter_start "sum" by 3 of "world" %x : tensor<4xf32> -> tensor<4xf32>
+  func.return
+}
+
+// -----
+
+// C1
+func.func @f(%x : tensor<4xf32>) {
+  // expected-error {{2 times tensor<4xf32> cannot be joined as tensor<4xf32>}}
+  %p = linalg_ext.all_gather_start 2 of "world" %x : tensor<4xf32> -> tensor<4xf32>
+  func.return
+}
+
+// -----
+
+// C1
+func.func @f(%x : tensor<4xf32>) {
+  // expected-error {{the result is tensor<8xf32>, the source is tensor<4xf32>}}
+  %p = linalg_ext.broadcast_start from 0 of "world" %x : tensor<4xf32> -> tensor<8xf32>
+  func.return
+}
+
+// -----
+
+// C1
+func.func @f(%x : tensor<4xf32>) {
+  // expected-error {{reduction must be one of sum, prod, min, max, got mean}}
+  %p = linalg_ext.reduce_start "mean" to 0 of "world" %x : tensor<4xf32> -> tensor<4xf32>
   func.return
 }

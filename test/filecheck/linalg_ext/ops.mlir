@@ -21,11 +21,21 @@ func.func @after(%x : tensor<4x3xf32>, %t : tensor<2xf32>) -> tensor<4x3xf32> {
   func.return %0 : tensor<4x3xf32>
 }
 
-// CHECK-LABEL: func.func @all_reduce
-func.func @all_reduce(%x : tensor<4x3xf32>) -> tensor<4x3xf32> {
-  // CHECK: %[[P:.*]] = linalg_ext.all_reduce_start "sum" of "world" %x : tensor<4x3xf32> -> tensor<4x3xf32>
-  %p = linalg_ext.all_reduce_start "sum" of "world" %x : tensor<4x3xf32> -> tensor<4x3xf32>
-  // CHECK: linalg_ext.all_reduce_wait %[[P]] : tensor<4x3xf32> -> tensor<4x3xf32>
-  %r = linalg_ext.all_reduce_wait %p : tensor<4x3xf32> -> tensor<4x3xf32>
-  func.return %r : tensor<4x3xf32>
+// CHECK-LABEL: func.func @collectives
+func.func @collectives(%x : tensor<4x3xf32>) -> (tensor<2x3xf32>, tensor<8x3xf32>) {
+  // CHECK: linalg_ext.all_reduce_start "sum" of "world" %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  %0 = linalg_ext.all_reduce_start "sum" of "world" %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  // CHECK: linalg_ext.reduce_start "max" to 1 of "world" %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  %1 = linalg_ext.reduce_start "max" to 1 of "world" %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  // CHECK: linalg_ext.reduce_scatter_start "sum" by 2 of "world" %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  %2 = linalg_ext.reduce_scatter_start "sum" by 2 of "world" %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  // CHECK: linalg_ext.all_gather_start 2 of "world" %x : tensor<4x3xf32> -> tensor<8x3xf32>
+  %3 = linalg_ext.all_gather_start 2 of "world" %x : tensor<4x3xf32> -> tensor<8x3xf32>
+  // CHECK: linalg_ext.broadcast_start from 1 of "two" %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  %4 = linalg_ext.broadcast_start from 1 of "two" %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  // CHECK: linalg_ext.collective_wait %{{.*}} : tensor<4x3xf32> -> tensor<2x3xf32>
+  %share = linalg_ext.collective_wait %2 : tensor<4x3xf32> -> tensor<2x3xf32>
+  // CHECK: linalg_ext.collective_wait %{{.*}} : tensor<8x3xf32> -> tensor<8x3xf32>
+  %all = linalg_ext.collective_wait %3 : tensor<8x3xf32> -> tensor<8x3xf32>
+  func.return %share, %all : tensor<2x3xf32>, tensor<8x3xf32>
 }

@@ -615,3 +615,75 @@ func.func @all_reduce(%x: tensor<2xf32>) {
   %0 = nn.all_reduce %x {reduction = "sum", group = "a b"} : (tensor<2xf32>) -> tensor<2xf32>
   func.return
 }
+
+// -----
+
+// expected-error {{reduce: reduction must be one of sum, prod, min, max, got 'mean'}}
+func.func @reduce(%x: tensor<2xf32>) {
+  %0 = nn.reduce %x {reduction = "mean", root = 0, group = "world"} : (tensor<2xf32>) -> tensor<2xf32>
+  func.return
+}
+
+// -----
+
+// expected-error {{reduce: x must have f32 or f64 or i32 or i64, got f16[2]}}
+func.func @reduce(%x: tensor<2xf16>) {
+  %0 = nn.reduce %x {reduction = "sum", root = 0, group = "world"} : (tensor<2xf16>) -> tensor<2xf16>
+  func.return
+}
+
+// -----
+
+// expected-error {{reduce: root must be >= 0, got -1}}
+func.func @reduce(%x: tensor<2xf32>) {
+  %0 = nn.reduce %x {reduction = "sum", root = -1, group = "world"} : (tensor<2xf32>) -> tensor<2xf32>
+  func.return
+}
+
+// -----
+
+// expected-error {{reduce_scatter: 2 processes cannot share the 3 rows of x evenly}}
+func.func @reduce_scatter(%x: tensor<3xf32>) {
+  %0 = nn.reduce_scatter %x {reduction = "sum", processes = 2, group = "world"} : (tensor<3xf32>) -> tensor<1xf32>
+  func.return
+}
+
+// -----
+
+// expected-error {{reduce_scatter: x must have a first axis, got f32[]}}
+func.func @reduce_scatter(%x: tensor<f32>) {
+  %0 = nn.reduce_scatter %x {reduction = "sum", processes = 2, group = "world"} : (tensor<f32>) -> tensor<f32>
+  func.return
+}
+
+// -----
+
+// expected-error {{all_gather: x must have a first axis, got f32[]}}
+func.func @all_gather(%x: tensor<f32>) {
+  %0 = nn.all_gather %x {processes = 2, group = "world"} : (tensor<f32>) -> tensor<f32>
+  func.return
+}
+
+// -----
+
+// expected-error {{all_gather: processes must be >= 1, got 0}}
+func.func @all_gather(%x: tensor<2xf32>) {
+  %0 = nn.all_gather %x {processes = 0, group = "world"} : (tensor<2xf32>) -> tensor<0xf32>
+  func.return
+}
+
+// -----
+
+// expected-error {{all_gather: group must be letters, digits and underscores, got ''}}
+func.func @all_gather(%x: tensor<2xf32>) {
+  %0 = nn.all_gather %x {processes = 2, group = ""} : (tensor<2xf32>) -> tensor<4xf32>
+  func.return
+}
+
+// -----
+
+// expected-error {{broadcast: root must be >= 0, got -1}}
+func.func @broadcast(%x: tensor<2xf32>) {
+  %0 = nn.broadcast %x {root = -1, group = "world"} : (tensor<2xf32>) -> tensor<2xf32>
+  func.return
+}

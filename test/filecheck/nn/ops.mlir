@@ -257,5 +257,13 @@ func.func @gradient(%a: tensor<f32>, %b: tensor<f32>, %c: tensor<2xf32>, %d: ten
 func.func @collective(%a: tensor<2x3xf32>) {
   // CHECK: nn.all_reduce %a {reduction = "max", group = "two"} : (tensor<2x3xf32>) -> tensor<2x3xf32>
   %0 = nn.all_reduce %a {reduction = "max", group = "two"} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  // CHECK: nn.reduce %a {reduction = "sum", root = 1, group = "two"} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %1 = nn.reduce %a {reduction = "sum", root = 1, group = "two"} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  // CHECK: nn.reduce_scatter %a {reduction = "min", processes = 2, group = "two"} : (tensor<2x3xf32>) -> tensor<1x3xf32>
+  %2 = nn.reduce_scatter %a {reduction = "min", processes = 2, group = "two"} : (tensor<2x3xf32>) -> tensor<1x3xf32>
+  // CHECK: nn.all_gather %a {processes = 2, group = "two"} : (tensor<2x3xf32>) -> tensor<4x3xf32>
+  %3 = nn.all_gather %a {processes = 2, group = "two"} : (tensor<2x3xf32>) -> tensor<4x3xf32>
+  // CHECK: nn.broadcast %a {root = 1, group = "two"} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %4 = nn.broadcast %a {root = 1, group = "two"} : (tensor<2x3xf32>) -> tensor<2x3xf32>
   func.return
 }

@@ -168,15 +168,15 @@ func.func @main(%x: tensor<512x512xf32>) -> tensor<f32> {
 
 // A reduction over processes begins as early, and is waited for as late, as it can be.
 // CHECK: func.func private @kernel_0_all_reduce_start({{.*}}) -> tensor<4xf32> attributes {cellc.kind = "collective"}
-// CHECK: func.func private @kernel_2_all_reduce_wait({{.*}}) -> tensor<4xf32> attributes {cellc.kind = "collective", cellc.in_place = {{\[\[}}0 : i64, 0 : i64]]}
+// CHECK: func.func private @kernel_2_collective_wait({{.*}}) -> tensor<4xf32> attributes {cellc.kind = "collective", cellc.in_place = {{\[\[}}0 : i64, 0 : i64]]}
 // CHECK: func.func @main
 // CHECK-NEXT: func.call @kernel_0_all_reduce_start
 // CHECK-NEXT: func.call @kernel_1_exp
-// CHECK-NEXT: func.call @kernel_2_all_reduce_wait
+// CHECK-NEXT: func.call @kernel_2_collective_wait
 #line = affine_map<(d0) -> (d0)>
 func.func @main(%x: tensor<4xf32>, %y: tensor<9xf32>) -> (tensor<4xf32>, tensor<9xf32>) {
   %p = linalg_ext.all_reduce_start "sum" of "world" %x : tensor<4xf32> -> tensor<4xf32>
-  %r = linalg_ext.all_reduce_wait %p : tensor<4xf32> -> tensor<4xf32>
+  %r = linalg_ext.collective_wait %p : tensor<4xf32> -> tensor<4xf32>
   %e = tensor.empty() : tensor<9xf32>
   %z = linalg.generic {indexing_maps = [#line, #line], iterator_types = ["parallel"]}
       ins(%y : tensor<9xf32>) outs(%e : tensor<9xf32>) {
@@ -185,4 +185,15 @@ func.func @main(%x: tensor<4xf32>, %y: tensor<9xf32>) -> (tensor<4xf32>, tensor<
     linalg.yield %a : f32
   } -> tensor<9xf32>
   func.return %r, %z : tensor<4xf32>, tensor<9xf32>
+}
+
+// -----
+
+// The result of a reduction that is cut has a buffer of its own: it is smaller than what is exchanged.
+// CHECK: func.func private @kernel_0_reduce_scatter_start({{.*}}) -> tensor<4xf32> attributes {cellc.kind = "collective"}
+// CHECK: func.func private @kernel_1_collective_wait({{.*}}) -> tensor<2xf32> attributes {cellc.kind = "collective"}
+func.func @main(%x: tensor<4xf32>) -> tensor<2xf32> {
+  %p = linalg_ext.reduce_scatter_start "sum" by 2 of "world" %x : tensor<4xf32> -> tensor<4xf32>
+  %r = linalg_ext.collective_wait %p : tensor<4xf32> -> tensor<2xf32>
+  func.return %r : tensor<2xf32>
 }

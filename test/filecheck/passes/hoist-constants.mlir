@@ -51,3 +51,28 @@ func.func @main(%x: tensor<16xf32> {cellc.name = "x", cellc.kind = "input"},
   %r = func.call @shrink(%large, %a, %b) : (tensor<4096xf32>, tensor<16xf32>, tensor<16xf32>) -> tensor<16xf32>
   return %r, %new, %d : tensor<16xf32>, tensor<16xf32>, tensor<16xf32>
 }
+
+// -----
+
+// What processes compute together stays in the program, and what is made of it.
+// CHECK-NOT: @prepare
+// CHECK-LABEL: func.func @main
+// CHECK-NEXT: func.call @start
+// CHECK-NEXT: func.call @wait
+// CHECK-NEXT: func.call @add
+func.func private @start(%x: tensor<16xf32>) -> tensor<16xf32> attributes {cellc.kind = "collective"} {
+  %p = linalg_ext.all_reduce_start "sum" of "world" %x : tensor<16xf32> -> tensor<16xf32>
+  return %p : tensor<16xf32>
+}
+func.func private @wait(%p: tensor<16xf32>) -> tensor<16xf32> attributes {cellc.kind = "collective"} {
+  %r = linalg_ext.collective_wait %p : tensor<16xf32> -> tensor<16xf32>
+  return %r : tensor<16xf32>
+}
+func.func private @add(%x: tensor<16xf32>, %y: tensor<16xf32>) -> tensor<16xf32> { return %x : tensor<16xf32> }
+func.func @main(%x: tensor<16xf32> {cellc.name = "x", cellc.kind = "input"},
+                %w: tensor<16xf32> {cellc.name = "w", cellc.kind = "parameter"}) -> tensor<16xf32> {
+  %p = func.call @start(%w) : (tensor<16xf32>) -> tensor<16xf32>
+  %r = func.call @wait(%p) : (tensor<16xf32>) -> tensor<16xf32>
+  %c = func.call @add(%x, %r) : (tensor<16xf32>, tensor<16xf32>) -> tensor<16xf32>
+  return %c : tensor<16xf32>
+}

@@ -235,7 +235,14 @@ def _recurrent() -> list[Case]:
 
 def _collective() -> list[Case]:
     """Of a process alone; of several, see test/endtoend/test_processes.py."""
-    return [Case("all_reduce", ((3, 2),), {"reduction": reduction, "group": "world"}) for reduction in ("sum", "prod")]
+    world, alone, root = {"group": "world"}, {"processes": 1}, {"root": 0}
+    cases = [Case("all_gather", ((3, 2),), alone | world), Case("broadcast", ((3, 2),), root | world)]
+    for reduction in ("sum", "prod"):
+        attributes = {"reduction": reduction} | world
+        cases.append(Case("all_reduce", ((3, 2),), attributes))
+        cases.append(Case("reduce", ((3, 2),), attributes | root))
+        cases.append(Case("reduce_scatter", ((3, 2),), attributes | alone))
+    return cases
 
 
 CASES = [
