@@ -1,7 +1,8 @@
-// Each thread gets one contiguous range of blocks, cut before the grid starts, so there is no shared
-// counter and no dependence of a result on timing. A range that its worker has not begun when the
-// caller is done with its own is run by the caller: a worker that the system has not woken yet, or
-// that is gone because the process forked, delays nothing.
+// Each thread gets one contiguous range of blocks, the same for the same grid, so that it finds in its caches
+// what it wrote there. It takes blocks off the front; a thread that is done with its own takes blocks off the
+// ends of the others' ranges. So a processor that is slower for a while, or a worker that the system has not
+// woken yet, or that is gone because the process forked, delays little. Blocks do not depend on each other:
+// no result depends on who ran what.
 #include "thread_pool.h"
 #include "float_mode.h"
 
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 // A worker's state. The caller writes IDLE -> POSTED and POSTED -> IDLE (it took the range back), the
-// worker POSTED -> RUNNING -> IDLE. The job and the range change only while the worker is IDLE.
+// worker POSTED -> RUNNING -> IDLE. The job changes only while all workers are IDLE.
 enum { IDLE, POSTED, RUNNING, QUIT };
 
 #define SPIN_NANOSECONDS 50000 // longer than between two kernels, shorter than anybody notices
@@ -19,12 +20,13 @@ typedef struct {
   cellc_kernel_fn kernel;
   void *const *buffers;
   const int64_t *dims;
+  int64_t first; // what block numbers in ranges are counted from
 } job_t;
 
 typedef struct {
   _Alignas(CELLCI_ALIGNMENT) atomic_uint state; // a cache line of its own: the one that is spun on
   _Alignas(CELLCI_ALIGNMENT) atomic_bool asleep;
-  int64_t begin, end;
+  _Alignas(CELLCI_ALIGNMENT) atomic_uint_least64_t range; // see `range_of`
   void *scratch;
   cellci_pool_t *pool;
   pthread_t thread;
@@ -39,7 +41,7 @@ struct cellci_pool {
   bool spin;
   uint64_t scratch_bytes;
   job_t job;
-  worker_t *workers; // [0] is the caller: only its scratch is used
+  worker_t *workers; // [0] is the caller: only its range and its scratch are used
   atomic_bool caller_asleep;
   pthread_mutex_t mutex;
   pthread_cond_t done;
@@ -74,9 +76,33 @@ static unsigned spin_while(const cellci_pool_t *pool, atomic_uint *state, unsign
   return seen;
 }
 
-static void run_range(const job_t *job, int64_t begin, int64_t end, void *scratch) {
-  for (int64_t block = begin; block < end; block++)
-    job->kernel(job->buffers, job->dims, block, scratch);
+#define MOST_BLOCKS INT32_MAX // of a job: both ends of a range are in one atomic integer
+
+static uint64_t range_of(uint64_t begin, uint64_t end) { return begin << 32 | end; }
+
+// Takes the first block of a range, or the last one; false if there is none. Whoever takes a block after an
+// IDLE worker's range was set has read the worker's state or its own since, so the order is relaxed.
+static bool take(atomic_uint_least64_t *range, bool first, int64_t *block) {
+  uint64_t seen = atomic_load_explicit(range, memory_order_relaxed), left;
+  do {
+    uint64_t begin = seen >> 32, end = seen & UINT32_MAX;
+    if (begin >= end)
+      return false;
+    *block = (int64_t)(first ? begin : end - 1);
+    left = first ? range_of(begin + 1, end) : range_of(begin, end - 1);
+  } while (
+      !atomic_compare_exchange_weak_explicit(range, &seen, left, memory_order_relaxed, memory_order_relaxed));
+  return true;
+}
+
+// Runs the blocks of worker `number`'s range, then what is left of the others'.
+static void run_blocks(cellci_pool_t *pool, uint32_t number) {
+  const job_t *job = &pool->job;
+  for (uint32_t i = 0; i < pool->threads; i++) {
+    atomic_uint_least64_t *range = &pool->workers[(number + i) % pool->threads].range;
+    for (int64_t block; take(range, i == 0, &block);)
+      job->kernel(job->buffers, job->dims, job->first + block, pool->workers[number].scratch);
+  }
 }
 
 // Sleeping and waking use the order "write mine, read yours" on both sides (all sequentially
@@ -123,7 +149,7 @@ static void *worker_main(void *argument) {
     unsigned posted = POSTED;
     if (!atomic_compare_exchange_strong(&worker->state, &posted, RUNNING))
       continue;
-    run_range(&worker->pool->job, worker->begin, worker->end, worker->scratch);
+    run_blocks(worker->pool, (uint32_t)(worker - worker->pool->workers));
     finish(worker);
   }
 }
@@ -139,33 +165,46 @@ static void wait_for(cellci_pool_t *pool, worker_t *worker) {
   pthread_mutex_unlock(&pool->mutex);
 }
 
-void cellci_pool_run(cellci_pool_t *pool, cellc_kernel_fn kernel, void *const *buffers, const int64_t *dims,
-                     int64_t blocks) {
-  int64_t ranges = blocks < (int64_t)pool->threads ? blocks : (int64_t)pool->threads;
-  job_t job = {kernel, buffers, dims};
-  void *scratch = pool->workers[0].scratch;
-  if (ranges <= 1) {
-    run_range(&job, 0, blocks, scratch);
+static void run_alone(cellci_pool_t *pool, int64_t count) {
+  const job_t *job = &pool->job;
+  for (int64_t block = 0; block < count; block++)
+    job->kernel(job->buffers, job->dims, job->first + block, pool->workers[0].scratch);
+}
+
+// Cuts blocks 0..count-1 into a range for each of the first `ranges` threads.
+static void set_ranges(cellci_pool_t *pool, uint64_t count, uint32_t ranges) {
+  uint64_t each = count / ranges, longer = count % ranges, begin = 0;
+  for (uint32_t i = 0; i < ranges; i++) {
+    uint64_t end = begin + each + (i < longer); // the first `longer` ranges have one more
+    atomic_store_explicit(&pool->workers[i].range, range_of(begin, end), memory_order_relaxed);
+    begin = end;
+  }
+}
+
+// Runs `count` blocks of the pool's job.
+static void run_job(cellci_pool_t *pool, int64_t count) {
+  uint32_t ranges = count < (int64_t)pool->threads ? (uint32_t)count : pool->threads;
+  if (ranges == 1) {
+    run_alone(pool, count);
     return;
   }
-  pool->job = job;
-  int64_t each = blocks / ranges, longer = blocks % ranges; // the first `longer` ranges have one more
-  int64_t begin = each + (longer > 0);
-  for (int64_t i = 1; i < ranges; i++) {
-    worker_t *worker = &pool->workers[i];
-    worker->begin = begin;
-    worker->end = begin += each + (i < longer);
-    set_state_and_wake(worker, POSTED);
+  set_ranges(pool, (uint64_t)count, ranges);
+  for (uint32_t i = 1; i < ranges; i++)
+    set_state_and_wake(&pool->workers[i], POSTED);
+  run_blocks(pool, 0);
+  for (uint32_t i = 1; i < ranges; i++) {
+    unsigned posted = POSTED; // there is nothing left for a worker that has not begun
+    if (!atomic_compare_exchange_strong(&pool->workers[i].state, &posted, IDLE))
+      wait_for(pool, &pool->workers[i]);
   }
-  run_range(&job, 0, each + (longer > 0), scratch);
-  for (int64_t i = ranges - 1; i > 0; i--) {
-    worker_t *worker = &pool->workers[i];
-    unsigned posted = POSTED;
-    if (atomic_compare_exchange_strong(&worker->state, &posted, IDLE))
-      run_range(&job, worker->begin, worker->end, scratch);
+}
+
+void cellci_pool_run(cellci_pool_t *pool, cellc_kernel_fn kernel, void *const *buffers, const int64_t *dims,
+                     int64_t blocks) {
+  for (int64_t first = 0; first < blocks; first += MOST_BLOCKS) {
+    pool->job = (job_t){kernel, buffers, dims, first};
+    run_job(pool, blocks - first < MOST_BLOCKS ? blocks - first : MOST_BLOCKS);
   }
-  for (int64_t i = 1; i < ranges; i++)
-    wait_for(pool, &pool->workers[i]);
 }
 
 // Signals are for the threads of the program, so workers block them all.

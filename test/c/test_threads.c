@@ -4,6 +4,8 @@
 #include "sample.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <time.h>
 
 #define MAX_BLOCKS 257
@@ -21,6 +23,18 @@ static void slow_block(void *const *buffers, const int64_t *dims, int64_t block,
   count_block(buffers, dims, block, scratch);
 }
 
+// Block 0 ends when block 1, of the same range, has been run by somebody else, or after ten seconds.
+static void waiting_block(void *const *buffers, const int64_t *dims, int64_t block, void *scratch) {
+  static atomic_bool done;
+  if (block == 1)
+    atomic_store(&done, true);
+  for (int i = 0; block == 0 && i < 10000 && !atomic_load(&done); i++)
+    nanosleep(&(struct timespec){0, 1000000}, NULL);
+  ((int32_t *)buffers[0])[block] += block > 0 || atomic_exchange(&done, false);
+  (void)dims;
+  (void)scratch;
+}
+
 // Counts the blocks that see a denormal result; slow, so that each thread gets to run its own.
 static void tiny_block(void *const *buffers, const int64_t *dims, int64_t block, void *scratch) {
   volatile float tiny = 0x1p-126f;
@@ -31,8 +45,8 @@ static void tiny_block(void *const *buffers, const int64_t *dims, int64_t block,
 }
 
 static const cellc_kernel_entry_t entries[] = {
-    {"count", count_block}, {"slow", slow_block}, {"tiny", tiny_block}};
-static const cellc_kernel_table_t table = {CELLC_MODULE_ABI_VERSION, 3, entries, NULL, 0};
+    {"count", count_block}, {"slow", slow_block}, {"tiny", tiny_block}, {"waiting", waiting_block}};
+static const cellc_kernel_table_t table = {CELLC_MODULE_ABI_VERSION, 4, entries, NULL, 0};
 
 static cellc_module_t *load(cellc_runtime_t *runtime, const char *kernel, int64_t blocks, int launches) {
   builder_t *builder = malloc(sizeof *builder);
@@ -89,6 +103,16 @@ static void sleepers_wake_up(void) {
     cellc_module_release(module);
     cellc_runtime_release(runtime);
   }
+}
+
+// A thread that is done takes over blocks of one that is not.
+static void blocks_change_hands(void) {
+  cellc_runtime_t *runtime = open_runtime(2);
+  cellc_module_t *module = load(runtime, "waiting", 6, 1);
+  for (int i = 0; i < 20; i++)
+    check_counts(module, 6, 1);
+  cellc_module_release(module);
+  cellc_runtime_release(runtime);
 }
 
 static void every_thread_takes_denormals_for_zero(void) {
@@ -160,6 +184,7 @@ static void one_module_may_be_shared(void) {
 int main(void) {
   RUN(every_block_runs_once);
   RUN(sleepers_wake_up);
+  RUN(blocks_change_hands);
   RUN(every_thread_takes_denormals_for_zero);
   RUN(callers_may_share_a_runtime);
   RUN(callers_may_have_their_own);
