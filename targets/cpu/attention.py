@@ -22,7 +22,8 @@ from cellc.targets.cpu.nest import Nest, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter
 from cellc.targets.cpu.packing import ResidentPanels
 from cellc.targets.cpu.product import Product, product_of
-from cellc.targets.cpu.tiling import Tiling, choose_resident_tiling, choose_tiling
+from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.tiling import choose_resident_tiling, choose_tiling
 from cellc.targets.target import UnsupportedKernelError
 
 Panels = ResidentPanels | None

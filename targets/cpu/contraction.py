@@ -12,6 +12,7 @@ from math import ceil, prod
 
 from xdsl.dialects.linalg.ops import GenericOp
 
+from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.chain import write_reduction_kernel
 from cellc.targets.cpu.copied_rows import RowCopy, Rows, copied_rows
 from cellc.targets.cpu.finish import Place, TileFinisher
@@ -22,7 +23,8 @@ from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, streamed
 from cellc.targets.cpu.partial_sums import PartialSums
 from cellc.targets.cpu.product import Factor, Product, product_of
-from cellc.targets.cpu.tiling import Tiling, choose_blocking, choose_tiling
+from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.tiling import choose_tiling
 
 Tile = Callable[[int], None]
 

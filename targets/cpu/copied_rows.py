@@ -10,7 +10,8 @@ from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
-from cellc.targets.cpu.tiling import CopiedRows, Tiling
+from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.scratch_copies import CopiedRows
 
 # Runs a function at each register tile of the block, which gets the tile's number of rows.
 Tiles = Callable[[Callable[[int], None]], None]

@@ -10,7 +10,7 @@ from cellc.targets.cpu.body import BodyWriter
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.nest_writer import NestWriter
 from cellc.targets.cpu.product import Product
-from cellc.targets.cpu.tiling import Tiling
+from cellc.targets.cpu.register_tile import Tiling
 
 # Longer epilogues are a loop over the tile's vectors, which then wait in scratch; shorter ones are written for each.
 _SHORT_EPILOGUE = 8

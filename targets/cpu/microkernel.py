@@ -7,7 +7,7 @@ from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
-from cellc.targets.cpu.tiling import Tiling
+from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # The innermost reduction loop is written out where it is this short; with few registers, what is then loaded

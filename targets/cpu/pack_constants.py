@@ -36,11 +36,12 @@ from cellc.passes.linalg_analysis import (
     parallel_count,
 )
 from cellc.passes.rewriting import set_location
+from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.kernel_variants import call_before, erase_uncalled, move_kernel, replace_call
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.product import Product, product_of
-from cellc.targets.cpu.tiling import choose_blocking, choose_panel, choose_tiling
+from cellc.targets.cpu.tiling import choose_panel, choose_tiling
 
 _FEWEST_ROWS, _MOST_ROWS = 5, 1024
 """With more rows the time for packing is lost in that of the product, and a copy of the weights would stay; fewer are

@@ -9,7 +9,7 @@ from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
-from cellc.targets.cpu.tiling import Tiling
+from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.vectors import ITEM_BYTES
 from cellc.targets.cpu.writer import Writer
 

@@ -8,7 +8,7 @@ from cellc.targets.cpu.finish import Place, TileFinisher
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Product
-from cellc.targets.cpu.tiling import Tiling
+from cellc.targets.cpu.register_tile import Tiling
 
 
 class PartialSums:

@@ -13,7 +13,8 @@ from cellc.targets.cpu.kernel import KernelWriter, element_of, scalar_constant
 from cellc.targets.cpu.nest import shape_of
 from cellc.targets.cpu.packing import ResidentPanels
 from cellc.targets.cpu.product import product_of
-from cellc.targets.cpu.tiling import Tiling, choose_resident_tiling
+from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.tiling import choose_resident_tiling
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # Rows that reuse what a block reads: of small weights, and of those that fill a level 2 cache. Twice as many would

@@ -19,12 +19,13 @@ from cellc.passes.generic_rewrites import erase, insert_before
 from cellc.passes.kernel_form import kernels_of
 from cellc.passes.linalg_analysis import main_function
 from cellc.passes.rewriting import set_location
+from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.kernel_variants import call_before, erase_uncalled, move_kernel, replace_call
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.nest import volume
 from cellc.targets.cpu.product import product_of
-from cellc.targets.cpu.tiling import choose_blocking, choose_tiling
+from cellc.targets.cpu.tiling import choose_tiling
 
 # How many times an element must be read for a copy of the whole factor to pay.
 _MANY_READS = 64

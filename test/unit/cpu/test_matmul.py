@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from xdsl.dialects.linalg.ops import GenericOp
 
+from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.level import LEVELS, native_level
 from cellc.targets.cpu.product import product_of
-from cellc.targets.cpu.tiling import CopiedRows, choose_blocking, choose_tiling
+from cellc.targets.cpu.scratch_copies import CopiedRows
+from cellc.targets.cpu.tiling import choose_tiling
 from support.cpu_kernels import compile_text, parse_kernel
 from support.matmul_kernels import Matmul
 

@@ -1,0 +1,129 @@
+"""How a product is cut into blocks: enough work in each to pay for packing, enough of them for many threads."""
+
+from dataclasses import dataclass
+from math import ceil, gcd, lcm, prod
+
+from cellc.targets.cpu.nest import volume
+from cellc.targets.cpu.product import Product
+from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.scratch_copies import CopiedRows, pays_to_pack, pieces_of, rows_to_copy
+
+# Bytes of the broadcast factor that a block reads again for each panel; rows that share the packing of a panel, and
+# how few they may be for the sake of more blocks.
+_ROWS_BYTES, _MANY_ROWS, FEWEST_ROWS, _SOME_BLOCKS = 1 << 19, 512, 256, 8
+BLOCK_STEPS, _ENOUGH_BLOCKS, MOST_PANELS = 1 << 18, 32, 8
+# Columns for which copied rows pay.
+_MANY_COLUMNS = 64
+FEW = 4
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """`chunks[d]` iterations of loop d per block, counted in panels for the lane loop.
+
+    `packed`: panels are copied to scratch. `pieces`: steps of the outermost reduction loop at a time, or None
+    where it runs as a whole. `turned`: loops that the results walk as one, along which they are stored; the sums
+    of a panel wait in scratch for that. None where they are stored tile by tile. `rows`: how the block's rows of the
+    broadcast factor are copied to scratch, for all its panels, or None.
+    """
+
+    chunks: dict[int, int]
+    packed: bool
+    pieces: int | None
+    turned: list[int]
+    rows: CopiedRows | None
+
+
+def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
+    """Blocks with enough work to pay for packing, of which there are enough for many threads."""
+    nest, lane = product.nest, tiling.lane_dim
+    steps = prod(nest.extents[d] for d in nest.reduced)
+    same = product.shared(tiling.vector_factor, lane)
+    shared = [d for d in nest.parallel if d in (*same, tiling.tile_dim, tiling.second_dim)]
+    chunks, rows = _row_chunks(product, tiling, shared, _MANY_ROWS)
+    if _count(product, tiling, chunks) < _SOME_BLOCKS:
+        chunks, rows = _row_chunks(product, tiling, shared, FEWEST_ROWS)
+    blocks = _count(product, tiling, chunks)
+    if blocks < FEW and shared and volume(nest) > FEW * BLOCK_STEPS:
+        rows = _split_rows(product, tiling, chunks, shared, max(32, rows * blocks // FEW))
+        blocks = _count(product, tiling, chunks)
+    per_block = rows * tiling.width * steps
+    panels = ceil(nest.extents[lane] / tiling.width)
+    fewest = ceil(_MANY_COLUMNS / tiling.width)
+    wide = min(panels, MOST_PANELS, max(fewest, blocks // FEW))
+    copied = rows_to_copy(product, tiling)
+    if copied is CopiedRows.BY_STEP and wide < fewest and product.factors[1 - tiling.vector_factor].extension is None:
+        copied = None
+    chunks[lane] = wide if copied is not None else max(1, min(panels, MOST_PANELS, blocks // _ENOUGH_BLOCKS))
+    if per_block * chunks[lane] < BLOCK_STEPS:
+        chunks[lane] = min(panels, ceil(BLOCK_STEPS / max(1, per_block)))
+    per_block *= chunks[lane]
+    for d in reversed(nest.parallel):
+        if d not in shared and d != lane and per_block < BLOCK_STEPS:
+            chunks[d] = min(nest.extents[d], ceil(BLOCK_STEPS / max(1, per_block)))
+            per_block *= chunks[d]
+    packed = {tiling.tile_dim, tiling.second_dim} <= {None, *same} and pays_to_pack(product, tiling, rows)
+    turned = _turned(product, tiling, shared, chunks)
+    return Blocking(chunks, packed, pieces_of(product, tiling, steps), turned, copied)
+
+
+def _row_chunks(product: Product, tiling: Tiling, shared: list[int], fewest: int) -> tuple[dict[int, int], int]:
+    """Chunks of at least about `fewest` rows, the loops `shared`, and the rows of one."""
+    nest = product.nest
+    steps = prod(nest.extents[d] for d in nest.reduced)
+    chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel}
+    rows, most = prod(nest.extents[d] for d in shared), max(fewest, _ROWS_BYTES // (4 * max(1, steps)))
+    if shared and rows > most:
+        rows = _split_rows(product, tiling, chunks, shared, most)
+    return chunks, rows
+
+
+def _turned(product: Product, tiling: Tiling, shared: list[int], chunks: dict[int, int]) -> list[int]:
+    """The inner loops of a block's rows to store along; the first one's chunk is made whole vectors of them."""
+    nest, dims = product.nest, contiguous_rows(product, shared)
+    while dims and any(chunks[d] < nest.extents[d] for d in dims[1:]):
+        dims = dims[1:]
+    if not dims or tiling.dot_dim is not None or nest.outputs[0].strides[tiling.lane_dim] == 1:
+        return []
+    first, inner = dims[0], prod(nest.extents[d] for d in dims[1:])
+    if nest.extents[first] * inner < tiling.lanes // FEW:
+        return []
+    if chunks[first] < nest.extents[first]:
+        unit = {tiling.tile_dim: tiling.tile, tiling.second_dim: tiling.second}.get(first, 1)
+        unit = lcm(unit, tiling.lanes // gcd(tiling.lanes, inner))
+        chunks[first] = min(nest.extents[first], ceil(chunks[first] / unit) * unit)
+    return dims
+
+
+def contiguous_rows(product: Product, shared: list[int]) -> list[int]:
+    """The last of the loops `shared` that the first result walks as contiguous memory, and everything the epilogue
+    reads or writes as one loop."""
+    nest, dims = product.nest, list[int]()
+    if product.uses_index or not shared or nest.outputs[0].strides[shared[-1]] != 1:
+        return dims
+    for dim in reversed(shared):
+        accesses = product.around
+        if dims and any(a.strides[dim] != a.strides[dims[0]] * nest.extents[dims[0]] for a in accesses):
+            break
+        dims.insert(0, dim)
+    return dims
+
+
+def _split_rows(product: Product, tiling: Tiling, chunks: dict[int, int], shared: list[int], most: int) -> int:
+    """Cuts the first loop whose inner loops are few enough, in whole tiles; returns the rows left."""
+    extents, outer = product.nest.extents, 1
+    for position, dim in enumerate(shared):
+        inner = outer * prod(extents[d] for d in shared[position + 1 :])
+        unit = {tiling.tile_dim: tiling.tile, tiling.second_dim: tiling.second}.get(dim, 1)
+        if inner * unit <= most or position == len(shared) - 1:
+            parts = ceil(extents[dim] * inner / most)
+            chunks[dim] = min(extents[dim], ceil(ceil(extents[dim] / parts) / unit) * unit)
+            return chunks[dim] * inner
+        chunks[dim] = min(extents[dim], unit)
+        outer *= chunks[dim]
+    raise AssertionError("no loop to cut")
+
+
+def _count(product: Product, tiling: Tiling, chunks: dict[int, int]) -> int:
+    unit = {tiling.lane_dim: tiling.width}
+    return prod(ceil(ceil(product.nest.extents[d] / unit.get(d, 1)) / chunk) for d, chunk in chunks.items())

@@ -1,0 +1,73 @@
+"""What a product copies to scratch before it multiplies: panels, rows, and how long a piece of a sum is."""
+
+from enum import Enum, auto
+from math import prod
+
+from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.footprint import LINE
+from cellc.targets.cpu.product import Product
+from cellc.targets.cpu.register_tile import Tiling
+
+# Reductions longer than KC_LIMIT run in pieces of about KC steps, whose panel stays in the L1 and L2 caches.
+KC, KC_LIMIT = 512, 1024
+# So many rows that copying a panel that they share pays, though it lies along lanes, and where each step is in a page.
+_MANY_USES, _MANY_USES_OF_PAGES = 100, 32
+# Elements of a page of memory, about; pages whose places are at hand, those of other factors aside.
+_PAGE, _KNOWN_PAGES = 1024, 256
+
+
+class CopiedRows(Enum):
+    """How rows of the broadcast factor lie in scratch: [tile][reduction step][row], or [row][reduction step]."""
+
+    BY_STEP = auto()
+    BY_ROW = auto()
+
+
+def steps_are_apart(product: Product, scalar: Access) -> bool:
+    """Whether each reduction step reads other cache lines, in more pages than the processor knows the places of."""
+    nest = product.nest
+    nearest = min((abs(scalar.strides[d]) for d in nest.reduced), default=0)
+    return nearest >= LINE and nearest * prod(nest.extents[d] for d in nest.reduced) > _KNOWN_PAGES * _PAGE
+
+
+def rows_to_copy(product: Product, tiling: Tiling) -> CopiedRows | None:
+    """How to copy the rows of a tile: where each reduction step is in other pages, or where they are widened."""
+    factor, dim = product.factors[1 - tiling.vector_factor], tiling.tile_dim
+    strides, reduced = factor.access.strides, product.nest.reduced
+    if dim is None or tiling.second_dim is not None or tiling.dot_dim is not None or not reduced:
+        return None
+    if dim not in product.shared(tiling.vector_factor, tiling.lane_dim) or strides[tiling.lane_dim] != 0:
+        return None
+    far = steps_are_apart(product, factor.access)
+    if strides[dim] == 1 < tiling.tile <= tiling.lanes and (far or factor.extension is not None):
+        return CopiedRows.BY_STEP if all(abs(strides[d]) >= LINE for d in reduced) else None
+    if factor.extension is None or strides[reduced[-1]] != 1:
+        return None
+    length = product.nest.extents[reduced[-1]]
+    overlap = any(0 < abs(strides[d]) < length for d in product.shared(tiling.vector_factor, tiling.lane_dim))
+    return None if overlap or length < tiling.lanes else CopiedRows.BY_ROW
+
+
+def pays_to_pack(product: Product, tiling: Tiling, rows: int) -> bool:
+    """Whether copying panels pays."""
+    factor = product.factors[tiling.vector_factor]
+    if tiling.dot_dim is not None or factor.panel is not None:
+        return False
+    if factor.extension is not None:
+        return rows > tiling.tile
+    tiles = rows / (tiling.tile * tiling.second)
+    if factor.access.strides[tiling.lane_dim] == 1:
+        pages = all(abs(factor.access.strides[d]) >= _PAGE for d in product.nest.reduced)
+        return rows >= (_MANY_USES_OF_PAGES if pages else _MANY_USES)
+    # Blocks turned in registers cost less than gathers, even for one use.
+    turned = any(abs(factor.access.strides[d]) == 1 for d in product.nest.reduced)
+    return tiles >= 2 or (turned and rows > 1)
+
+
+def pieces_of(product: Product, tiling: Tiling, steps: int) -> int | None:
+    nest = product.nest
+    if tiling.dot_dim is not None or steps <= KC_LIMIT:
+        return None
+    inner = steps // nest.extents[nest.reduced[0]]
+    pieces = max(1, KC // inner)
+    return pieces if pieces < nest.extents[nest.reduced[0]] else None

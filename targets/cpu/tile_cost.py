@@ -1,0 +1,136 @@
+"""What a register tile costs: useful multiply-adds a cycle, estimated from a product's strides and extents alone."""
+
+from math import ceil, prod
+
+from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.blocking import BLOCK_STEPS, FEW, FEWEST_ROWS, MOST_PANELS, contiguous_rows
+from cellc.targets.cpu.footprint import LINE, cache_lines
+from cellc.targets.cpu.nest import Nest, volume
+from cellc.targets.cpu.product import Product
+from cellc.targets.cpu.register_tile import Tiling, loads_of, rows_of, written_out
+from cellc.targets.cpu.scratch_copies import CopiedRows, pays_to_pack, pieces_of, rows_to_copy, steps_are_apart
+from cellc.targets.cpu.vectors import ITEM_BYTES, WOVEN
+
+# Cycles until a sum can be added to again, with one to spare.
+FMA_LATENCY, FMAS_PER_CYCLE = 5, 2
+_PANEL_BYTES_PER_CYCLE = 256
+# Cycles to load a line of which the next ones are not known ahead; to copy a vector to where its neighbours went, from
+# turned blocks, to where they did not go; how many times longer lines in pages of their own take.
+_CYCLES_PER_LINE, _CYCLES_PER_COPY, _CYCLES_PER_TURN, _CYCLES_PER_FAR_COPY, _FAR = 1.6, 2, 7, 8, 5
+# Lines of the L1 cache, 48 KiB; of so many reduction steps it holds a panel, and a line of the other factor for each.
+_L1_LINES, _L1_STEPS = 768, 128
+
+
+def tile_score(product: Product, tiling: Tiling) -> float:
+    """Useful multiply-adds per cycle, about; ties go to fewer loads, then to smaller tiles."""
+    nest, work, (broadcast, vectors) = product.nest, tiling.sums, loads_of(product, tiling)
+    loads, scalar = broadcast + vectors, product.factors[1 - tiling.vector_factor].access
+    cycles = max(work / FMAS_PER_CYCLE, loads / FMAS_PER_CYCLE, FMA_LATENCY)
+    if product.factors[1 - tiling.vector_factor].extension is not None and rows_to_copy(product, tiling) is None:
+        cycles += broadcast  # each element is widened where it is read
+    if {tiling.tile_dim, tiling.second_dim} <= {None, *product.shared(tiling.vector_factor, tiling.lane_dim)}:
+        cycles += _memory_cycles(product, tiling)
+    score = _used(nest, tiling) * work / cycles
+    output, vector = nest.outputs[0], product.factors[tiling.vector_factor].access
+    turned = tiling.tile_dim is not None and output.strides[tiling.tile_dim] == 1
+    if output.strides[tiling.lane_dim] != 1:
+        # Tiles along the loop to store along read what their neighbours read too.
+        score *= 0.97 if turned else 0.969 if _turnable(product, tiling) else 0.7
+    if vector.strides[tiling.lane_dim] != 1:
+        rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
+        woven = 1 < vector.strides[tiling.lane_dim] <= WOVEN
+        score *= 0.95 if rows > 16 else 0.5 if woven else 0.2
+    if scalar.strides[tiling.lane_dim] not in (0, 1):
+        score *= 0.2
+    if not _rows_are_near(nest, scalar, tiling) or _read_again_from_l2(product, tiling):
+        score *= 0.95
+    if _few_blocks(product, tiling):
+        score *= 0.9
+    return score - 0.05 * loads / work - 1e-3 * work
+
+
+def _memory_cycles(product: Product, tiling: Tiling) -> float:
+    """Cycles a reduction step of a tile waits for memory, about, with its part of copies that other tiles read too."""
+    nest, factor = product.nest, product.factors[tiling.vector_factor]
+    rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
+    steps = max(1, prod(nest.extents[d] for d in nest.reduced))
+    packed = pays_to_pack(product, tiling, rows)
+    once = min(1, tiling.tile * tiling.second / max(1, rows))
+    if packed or factor.panel:
+        # Panels are read again and again from the L2 cache.
+        cycles = tiling.width * ITEM_BYTES[product.element] / _PANEL_BYTES_PER_CYCLE
+    else:
+        cycles = tiling.vectors * _CYCLES_PER_LINE * (1 if steps * tiling.vectors > _L1_LINES // 2 else once)
+    if packed and rows > FEW:  # fewer become dot products
+        copied = _CYCLES_PER_COPY if factor.access.strides[tiling.lane_dim] == 1 else _CYCLES_PER_TURN
+        cycles += tiling.vectors * copied * once
+    if nest.outputs[0].strides[tiling.lane_dim] != 1:
+        cycles += _CYCLES_PER_TURN * tiling.sums / steps
+    if rows_to_copy(product, tiling) is CopiedRows.BY_STEP:
+        columns = min(nest.extents[tiling.lane_dim], MOST_PANELS * tiling.width)
+        return cycles + _CYCLES_PER_FAR_COPY * tiling.width / columns
+    if rows * steps <= _L1_LINES // 2 * LINE:
+        return cycles  # all rows stay in the L1 cache
+    return cycles + _rows_read(product, tiling) * _CYCLES_PER_LINE
+
+
+def _rows_read(product: Product, tiling: Tiling) -> float:
+    """Cache lines of the broadcast factor that a reduction step of the tile begins, about, where its rows lie apart."""
+    nest, scalar = product.nest, product.factors[1 - tiling.vector_factor].access
+    dims = [(dim, size) for dim, size in rows_of(tiling) if dim is not None]
+    apart = prod(size for dim, size in dims if abs(scalar.strides[dim]) >= LINE)
+    begun = apart * prod(1 + size / LINE for dim, size in dims if 0 < abs(scalar.strides[dim]) < LINE)
+    if steps_are_apart(product, scalar):
+        return _FAR * begun
+    steps = min(abs(scalar.strides[d]) for d in nest.reduced) if nest.reduced else LINE
+    if steps >= LINE and prod(nest.extents[d] for d in nest.reduced) > _L1_STEPS:
+        return begun
+    return apart * min(steps, LINE) / LINE if apart > 1 else 0.0
+
+
+def _rows_are_near(nest: Nest, scalar: Access, tiling: Tiling) -> bool:
+    """Whether the tile's rows lie in the same cache lines, or a reduction loop runs along lines."""
+    if any(abs(scalar.strides[d]) < LINE for d in nest.reduced):
+        return True
+    return all(scalar.strides[d] < LINE for d in (tiling.tile_dim, tiling.second_dim) if d is not None)
+
+
+def _read_again_from_l2(product: Product, tiling: Tiling) -> bool:
+    """Whether a tile of windows reads more than the L1 cache holds, which the next tile reads again."""
+    nest = product.nest
+    if not written_out(nest, tiling.registers):
+        return False
+    sizes = {d: nest.extents[d] for d in nest.reduced}
+    pieces = pieces_of(product, tiling, prod(sizes.values()))
+    if pieces is not None:
+        sizes[nest.reduced[0]] = pieces
+    rows = ((tiling.tile_dim, tiling.tile), (tiling.second_dim, tiling.second))
+    sizes |= {d: size for d, size in rows if d is not None}
+    return cache_lines(product.factors[1 - tiling.vector_factor].access, sizes) > _L1_LINES
+
+
+def _turnable(product: Product, tiling: Tiling) -> bool:
+    """Whether results can be stored along their own loops, whatever loop the tile runs along."""
+    nest = product.nest
+    same = product.shared(tiling.vector_factor, tiling.lane_dim)
+    shared = [d for d in nest.parallel if d in (*same, tiling.tile_dim, tiling.second_dim)]
+    return prod(nest.extents[d] for d in contiguous_rows(product, shared)) >= tiling.lanes // FEW
+
+
+def _used(nest: Nest, tiling: Tiling) -> float:
+    """The part of the tiles' lanes and rows that are results."""
+    extent = nest.extents[tiling.lane_dim]
+    full, rest = divmod(extent, tiling.width)
+    vectors = full * tiling.vectors + ceil(rest / tiling.lanes)
+    rows = nest.extents[tiling.tile_dim] if tiling.tile_dim is not None else 1
+    return extent / (vectors * tiling.lanes) * rows / (ceil(rows / tiling.tile) * tiling.tile)
+
+
+def _few_blocks(product: Product, tiling: Tiling) -> bool:
+    """Whether a long product has too few panels for several threads."""
+    nest = product.nest
+    shared = product.shared(tiling.vector_factor, tiling.lane_dim)
+    rows = prod(nest.extents[d] for d in shared)
+    panels = ceil(nest.extents[tiling.lane_dim] / tiling.width) * ceil(rows / FEWEST_ROWS)
+    panels *= prod(nest.extents[d] for d in nest.parallel if d not in (*shared, tiling.lane_dim))
+    return panels < FEW and volume(nest) > FEW * BLOCK_STEPS
