@@ -15,6 +15,8 @@ from cellc.targets.cpu.vectors import ITEM_BYTES
 _UNROLLED, _MANY_REGISTERS = 4, 32
 # What does not stay in the L1 cache is asked for so many bytes before it is read.
 _AHEAD_BYTES = 2048
+# Where prefetched lines go: into the L2 cache, if they must not drive others out of the L1 cache.
+_TO_L1, _TO_L2 = 3, 2
 # Multiply-adds of a step behind which the address of another row is free.
 _MANY_SUMS = 16
 
@@ -76,7 +78,9 @@ class MicroKernel:
         count = len(sums) // (rows * self._tiling.second)
         for factor, size in ((vector, width), (scalar, rows)):
             if factor.streamed:
-                self._ask_panel_ahead(self._nest_writer.located(factor.access), size)
+                self._ask_lines(self._nest_writer.located(factor.access), size, _AHEAD_BYTES)
+        if vector.following is not None:
+            self._ask_lines(self._nest_writer.located(vector.following), width, 0, _TO_L2)
         if not scalar.streamed:
             self._ask_next_tile(scalar.access)
         following: list[str] = []
@@ -106,16 +110,16 @@ class MicroKernel:
         further = self._nest_writer.located(rows).moved((row, rows.strides[dim]), (number, -1))
         self.ask_ahead(further, tile.tile * rows.strides[dim] * ITEM_BYTES[rows.buffer.element])
 
-    def _ask_panel_ahead(self, panel: Access, width: int) -> None:
-        """Prefetches the cache lines of a panel that lie `_AHEAD_BYTES` further on."""
-        for start in range(0, width * ITEM_BYTES[panel.buffer.element], LINE * ITEM_BYTES["f32"]):
-            self.ask_ahead(panel, _AHEAD_BYTES + start)
+    def _ask_lines(self, access: Access, count: int, ahead: int, level: int = _TO_L1) -> None:
+        """Prefetches the cache lines of `count` elements that lie `ahead` bytes further on."""
+        for start in range(0, count * ITEM_BYTES[access.buffer.element], LINE * ITEM_BYTES["f32"]):
+            self.ask_ahead(access, ahead + start, level)
 
-    def ask_ahead(self, access: Access, ahead: int) -> None:
+    def ask_ahead(self, access: Access, ahead: int, level: int = _TO_L1) -> None:
         """Prefetches the cache line that lies so many bytes further on."""
         buffer = access.buffer
         base = self._writer.linear(access.offset + ahead // ITEM_BYTES[buffer.element], access.terms)
-        self._writer.line(f"memref.prefetch {buffer.name}[{base}], read, locality<3>, data : {buffer.type}")
+        self._writer.line(f"memref.prefetch {buffer.name}[{base}], read, locality<{level}>, data : {buffer.type}")
 
     def _row_of(self, factor: Factor, loaded: Loaded, place: Place, count: int, width: int) -> list[str]:
         """The vectors of a factor in one row of a tile, each loaded once."""

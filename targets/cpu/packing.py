@@ -4,6 +4,7 @@ from dataclasses import replace
 from math import ceil, prod
 
 from cellc.targets.cpu.access import Access, row_major
+from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest import Nest
@@ -15,6 +16,8 @@ from cellc.targets.cpu.writer import Writer
 
 # Bytes of a panel that stay in the L1 cache while a tile of sums reads it.
 _STAYS_BYTES = 1 << 15
+# Rows that use a panel for which asking for the next one pays; elements of a page of memory, about.
+_FEW_ROWS, _PAGE = 128, 1024
 
 
 def streamed(product: Product, size: int) -> bool:
@@ -47,7 +50,21 @@ class PanelPacker:
         for dim, (lower, _) in ranges.items():
             panel = replace(panel, terms=(*panel.terms, (lower, -panel.strides[dim])))
         _PanelCopy(outer, self._product, self._tiling, factor, panel, width, ranges).write()
-        return Factor(panel, None, streamed=self._streamed)
+        return Factor(panel, None, streamed=self._streamed, following=self._following(factor))
+
+    def _following(self, factor: Factor) -> Access | None:
+        """Where the columns behind the panel come from, if each reduction step has them in lines of its own.
+
+        All tiles ask for them while they multiply, which many tiles would do in vain; lines whole pages apart would
+        take each other's place in the cache.
+        """
+        nest, strides, dim = self._product.nest, factor.access.strides, self._tiling.lane_dim
+        rows = prod(nest.extents[d] for d in self._product.shared(self._tiling.vector_factor, dim))
+        if strides[dim] != 1 or rows > _FEW_ROWS or not nest.reduced:
+            return None
+        if not all(abs(strides[d]) >= LINE and strides[d] % _PAGE for d in nest.reduced):
+            return None
+        return factor.access.shifted(dim, self._tiling.width)
 
 
 class ResidentPanels:
