@@ -25,11 +25,11 @@ from xdsl.passes import ModulePass
 from cellc.passes.attention_form import parts_of, problem_of
 from cellc.passes.generic_rewrites import erase, insert_before
 from cellc.passes.hoist_constants import is_constant
-from cellc.passes.kernel_form import kernels_of, verify_kernel_form
-from cellc.passes.linalg_analysis import main_function
+from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.outline_kernels import in_place
 from cellc.passes.rewriting import location_of
 from cellc.targets.cpu.attention import can_write
+from cellc.targets.cpu.kernel_variants import ProgramKernels
 
 Calls = tuple[func.CallOp, func.CallOp, func.CallOp]
 
@@ -41,16 +41,13 @@ class FuseAttentionPass(ModulePass):
     name = "fuse-attention"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        main = main_function(op)
-        fusion = _Fusion(main, {kernel.sym_name.data: kernel for kernel in kernels_of(op)})
-        for call in [inner for inner in main.body.block.ops if isinstance(inner, func.CallOp)]:
+        kernels = ProgramKernels(op)
+        fusion = _Fusion(kernels)
+        for call in kernels.calls():
             calls = fusion.calls_before(call)
             if calls is not None:
                 fusion.replace(calls)
-        called = {inner.callee.root_reference.data for inner in main.walk() if isinstance(inner, func.CallOp)}
-        for kernel in kernels_of(op):
-            if kernel.sym_name.data not in called:
-                erase(kernel)
+        kernels.erase_uncalled()
 
 
 @dataclass(frozen=True)
@@ -63,10 +60,9 @@ class _Joined:
 
 @dataclass
 class _Fusion:
-    """The kernels by name, and the kernel that joins three that are called with these operands (or None)."""
+    """The kernels, and the kernel that joins three that are called with these operands (or None)."""
 
-    main: func.FuncOp
-    kernels: dict[str, func.FuncOp]
+    kernels: ProgramKernels
     joined: dict[tuple[tuple[str, ...], tuple[int, ...]], _Joined | None] = field(default_factory=dict)
 
     def calls_before(self, last: func.CallOp) -> Calls | None:
@@ -78,7 +74,7 @@ class _Fusion:
         return None if chain is None or first is None else (first, chain, last)
 
     def _kind(self, call: func.CallOp) -> str:
-        kind = self.kernels[call.callee.root_reference.data].attributes["cellc.kind"]
+        kind = self.kernels.called(call).attributes["cellc.kind"]
         assert isinstance(kind, StringAttr)
         return kind.data
 
@@ -97,7 +93,7 @@ class _Fusion:
             self.joined[key] = self._join(calls, operands, f"attention_{len(self.joined)}")
         joined, last = self.joined[key], calls[-1]
         # A constant factor is packed once for all runs, which is worth more.
-        if joined is None or any(is_constant(self.main, operands[i]) for i in joined.factors):
+        if joined is None or any(is_constant(self.kernels.main, operands[i]) for i in joined.factors):
             return
         call = func.CallOp(joined.name, operands, [result.type for result in last.results])
         call.location = location_of(*calls)
@@ -110,7 +106,7 @@ class _Fusion:
 
     def _join(self, calls: Calls, operands: list[SSAValue], name: str) -> _Joined | None:
         """Makes the kernel that computes what the three compute; None where its form or its size forbids it."""
-        kernels = [self.kernels[call.callee.root_reference.data] for call in calls]
+        kernels = [self.kernels.called(call) for call in calls]
         kernel = _inlined(calls, kernels, operands, name)
         block, outer = kernel.body.block, kernel.attributes["cellc.outer"]
         assert block.last_op is not None
@@ -119,8 +115,7 @@ class _Fusion:
         if parts is None or problem_of(parts, block.last_op.operands) or not can_write(kernel, parts):
             return None
         verify_kernel_form(kernel)
-        self.kernels[name] = kernel
-        insert_before(kernel, kernels[-1])
+        self.kernels.add(kernel, kernels[-1])
         factors = (parts.first[0].inputs[parts.keys], parts.second[0].inputs[1 - parts.factor])
         return _Joined(name, (block.args.index(factors[0]), block.args.index(factors[1])))
 

@@ -23,9 +23,9 @@ from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 
 from cellc.passes.generic_rewrites import erase, insert_before, yielded_again
-from cellc.passes.kernel_form import kernels_of, verify_kernel_form
-from cellc.passes.linalg_analysis import is_all_parallel, main_function, result_index, shape_of
-from cellc.targets.cpu.kernel_variants import call_before, erase_uncalled
+from cellc.passes.kernel_form import verify_kernel_form
+from cellc.passes.linalg_analysis import is_all_parallel, result_index, shape_of
+from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before
 
 # Elements that a row must have. An elementwise kernel walks a result that is not padded as one long row, and so does a
 # chain the rows of a channel, several times: no chain has been seen to gain.
@@ -39,23 +39,23 @@ class FusePadsPass(ModulePass):
     name = "fuse-pads"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        main = main_function(op)
-        fusion = _Fusion({kernel.sym_name.data: kernel for kernel in kernels_of(op)})
-        for call in [inner for inner in main.body.block.ops if isinstance(inner, func.CallOp)]:
+        kernels = ProgramKernels(op)
+        fusion = _Fusion(kernels)
+        for call in kernels.calls():
             fusion.visit(call)
-        erase_uncalled(op, main)
+        kernels.erase_uncalled()
 
 
 @dataclass
 class _Fusion:
-    """The kernels by name, and the variant with (kernel, result, pad, whether the result stays); None where none is."""
+    """The kernels, and the variant with (kernel, result, pad, whether the result stays); None where none is."""
 
-    kernels: dict[str, func.FuncOp]
+    kernels: ProgramKernels
     variants: dict[tuple[str, int, str, bool], str | None] = field(default_factory=dict)
 
     def visit(self, pad: func.CallOp) -> None:
         """Joins a call with the one whose result it pads, if it is a pad."""
-        kernel = self.kernels[pad.callee.root_reference.data]
+        kernel = self.kernels.called(pad)
         if not is_pad(kernel) or not isinstance(pad.arguments[0].owner, func.CallOp):
             return
         value = pad.arguments[0]
@@ -82,8 +82,7 @@ class _Fusion:
             self.variants[key] = None if variant is None else variant.sym_name.data
             if variant is not None:
                 verify_kernel_form(variant)
-                self.kernels[variant.sym_name.data] = variant
-                insert_before(variant, kernel)
+                self.kernels.add(variant, kernel)
         return self.variants[key]
 
 

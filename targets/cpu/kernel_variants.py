@@ -11,7 +11,41 @@ from xdsl.ir.affine import AffineMap
 
 from cellc.passes.generic_rewrites import erase, insert_before
 from cellc.passes.kernel_form import kernels_of
-from cellc.passes.linalg_analysis import iterator_attributes, map_attributes
+from cellc.passes.linalg_analysis import iterator_attributes, main_function, map_attributes
+from cellc.passes.rewriting import set_location
+
+
+class ProgramKernels:
+    """The kernels of a module by name, while a pass replaces calls in `main`."""
+
+    def __init__(self, module: ModuleOp) -> None:
+        self.main = main_function(module)
+        self._module = module
+        self._by_name = {kernel.sym_name.data: kernel for kernel in kernels_of(module)}
+
+    def __getitem__(self, name: str) -> func.FuncOp:
+        return self._by_name[name]
+
+    def calls(self) -> list[func.CallOp]:
+        """The calls that `main` holds now, in order."""
+        return [op for op in self.main.body.block.ops if isinstance(op, func.CallOp)]
+
+    def called(self, call: func.CallOp) -> func.FuncOp:
+        """The kernel that is called."""
+        return self._by_name[call.callee.root_reference.data]
+
+    def add(self, kernel: func.FuncOp, like: func.FuncOp) -> None:
+        """Puts a kernel made from `like`, or for it, before that."""
+        set_location(kernel, like.location)
+        self._by_name[kernel.sym_name.data] = kernel
+        insert_before(kernel, like)
+
+    def erase_uncalled(self) -> None:
+        """Erases the kernels that nothing calls any more."""
+        called = {op.callee.root_reference.data for op in self.main.walk() if isinstance(op, func.CallOp)}
+        for kernel in kernels_of(self._module):
+            if kernel.sym_name.data not in called:
+                erase(kernel)
 
 
 def call_before(op: func.CallOp, name: str, operands: Sequence[SSAValue], kernel: func.FuncOp) -> func.CallOp:
@@ -28,14 +62,6 @@ def replace_call(before: func.CallOp, after: func.CallOp) -> None:
         old.replace_all_uses_with(new)
         new.name_hint = old.name_hint
     erase(before)
-
-
-def erase_uncalled(module: ModuleOp, main: func.FuncOp) -> None:
-    """Erases the kernels that nothing calls any more."""
-    called = {inner.callee.root_reference.data for inner in main.walk() if isinstance(inner, func.CallOp)}
-    for kernel in kernels_of(module):
-        if kernel.sym_name.data not in called:
-            erase(kernel)
 
 
 def move_kernel(name: str, source: TensorType, target: TensorType, moved: AffineMap) -> func.FuncOp:

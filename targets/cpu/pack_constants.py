@@ -23,22 +23,18 @@ from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 
-from cellc.passes.generic_rewrites import insert_before
 from cellc.passes.hoist_constants import is_constant
-from cellc.passes.kernel_form import kernels_of
 from cellc.passes.linalg_analysis import (
     bare_dims,
     input_maps,
     loop_extents,
-    main_function,
     map_attributes,
     maps_of,
     parallel_count,
 )
-from cellc.passes.rewriting import set_location
 from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.kernel import KernelWriter
-from cellc.targets.cpu.kernel_variants import call_before, erase_uncalled, move_kernel, replace_call
+from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, move_kernel, replace_call
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.tiling import choose_panel, choose_tiling
@@ -69,19 +65,18 @@ class PackConstantsPass(ModulePass):
     level: str = "v4"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        main = main_function(op)
-        packing = _Packing(main, {kernel.sym_name.data: kernel for kernel in kernels_of(op)}, level_named(self.level))
-        for call in [inner for inner in main.body.block.ops if isinstance(inner, func.CallOp)]:
+        kernels = ProgramKernels(op)
+        packing = _Packing(kernels, level_named(self.level))
+        for call in kernels.calls():
             packing.visit(call)
-        erase_uncalled(op, main)
+        kernels.erase_uncalled()
 
 
 @dataclass
 class _Packing:
-    """What has been packed so far: kernels by name, the panels each wants for which constants, the values in panels."""
+    """What has been packed so far: the kernels, the panels each wants for which constants, the values in panels."""
 
-    main: func.FuncOp
-    kernels: dict[str, func.FuncOp]
+    kernels: ProgramKernels
     level: CpuLevel
     wanted: dict[tuple[str, tuple[int, ...]], Panels | None] = field(default_factory=dict)
     readers: dict[tuple[str, Panels], str] = field(default_factory=dict)
@@ -89,7 +84,7 @@ class _Packing:
     packed: dict[tuple[SSAValue, str], SSAValue] = field(default_factory=dict)
 
     def visit(self, call: func.CallOp) -> None:
-        constants = tuple(i for i, value in enumerate(call.arguments) if is_constant(self.main, value))
+        constants = tuple(i for i, value in enumerate(call.arguments) if is_constant(self.kernels.main, value))
         name = call.callee.root_reference.data
         key = (name, constants)
         if constants and key not in self.wanted:
@@ -118,7 +113,7 @@ class _Packing:
         key = (str((source, shape)), moved)
         if key not in self.packers:
             self.packers[key] = name = f"pack_{len(self.packers)}"
-            self._add(move_kernel(name, source, TensorType(source.element_type, shape), moved), kernel)
+            self.kernels.add(move_kernel(name, source, TensorType(source.element_type, shape), moved), kernel)
         return self.packers[key]
 
     def _reader(self, kernel: func.FuncOp, panels: Panels) -> str:
@@ -129,13 +124,8 @@ class _Packing:
             reader = kernel.clone()
             reader.properties["sym_name"] = StringAttr(name)
             _read_panels(reader, panels)
-            self._add(reader, kernel)
+            self.kernels.add(reader, kernel)
         return self.readers[key]
-
-    def _add(self, kernel: func.FuncOp, like: func.FuncOp) -> None:
-        set_location(kernel, like.location)
-        self.kernels[kernel.sym_name.data] = kernel
-        insert_before(kernel, like)
 
 
 def wanted_panels(kernel: func.FuncOp, level: CpuLevel, constants: Container[int]) -> Panels | None:

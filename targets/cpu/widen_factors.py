@@ -15,13 +15,10 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
-from cellc.passes.generic_rewrites import erase, insert_before
-from cellc.passes.kernel_form import kernels_of
-from cellc.passes.linalg_analysis import main_function
-from cellc.passes.rewriting import set_location
+from cellc.passes.generic_rewrites import erase
 from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.kernel import KernelWriter
-from cellc.targets.cpu.kernel_variants import call_before, erase_uncalled, move_kernel, replace_call
+from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, move_kernel, replace_call
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.nest import volume
 from cellc.targets.cpu.product import product_of
@@ -40,19 +37,18 @@ class WidenFactorsPass(ModulePass):
     level: str = "v4"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        main = main_function(op)
-        kernels = {kernel.sym_name.data: kernel for kernel in kernels_of(op)}
+        kernels = ProgramKernels(op)
         widening = _Widening(kernels, level_named(self.level))
-        for call in [inner for inner in main.body.block.ops if isinstance(inner, func.CallOp)]:
+        for call in kernels.calls():
             widening.visit(call)
-        erase_uncalled(op, main)
+        kernels.erase_uncalled()
 
 
 @dataclass
 class _Widening:
-    """What has been widened so far: kernels by name, the argument each has too narrow, its variant, and the values."""
+    """What has been widened so far: the kernels, the argument each has too narrow, its variant, and the values."""
 
-    kernels: dict[str, func.FuncOp]
+    kernels: ProgramKernels
     level: CpuLevel
     narrow: dict[str, int | None] = field(default_factory=dict)
     readers: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -78,7 +74,7 @@ class _Widening:
         """The value in f32, made before `call`."""
         if value not in self.widened:
             assert isinstance(value.type, TensorType)
-            name = self._widener(value.type, self.kernels[call.callee.root_reference.data])
+            name = self._widener(value.type, self.kernels.called(call))
             self.widened[value] = call_before(call, name, [value], self.kernels[name]).results[0]
         return self.widened[value]
 
@@ -86,7 +82,7 @@ class _Widening:
         if source not in self.wideners:
             self.wideners[source] = name = f"widen_{len(self.wideners)}"
             target = TensorType(f32, source.get_shape())
-            self._add(move_kernel(name, source, target, AffineMap.identity(source.get_num_dims())), like)
+            self.kernels.add(move_kernel(name, source, target, AffineMap.identity(source.get_num_dims())), like)
         return self.wideners[source]
 
     def _reader(self, name: str, argument: int) -> str:
@@ -95,13 +91,8 @@ class _Widening:
             kernel = self.kernels[name].clone()
             kernel.properties["sym_name"] = StringAttr(reader)
             _read_wide(kernel, argument)
-            self._add(kernel, self.kernels[name])
+            self.kernels.add(kernel, self.kernels[name])
         return self.readers[name, argument]
-
-    def _add(self, kernel: func.FuncOp, like: func.FuncOp) -> None:
-        set_location(kernel, like.location)
-        self.kernels[kernel.sym_name.data] = kernel
-        insert_before(kernel, like)
 
 
 def narrow_argument(kernel: func.FuncOp, level: CpuLevel) -> int | None:
