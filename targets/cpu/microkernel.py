@@ -8,6 +8,7 @@ from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.sliding_rows import at_tap, lines_of, slides, taps_of
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # The innermost reduction loop is written out where it is this short; with few registers, what is then loaded
@@ -49,10 +50,32 @@ class MicroKernel:
         `rows` are those of `tile_dim`, fewer in the last tile.
         """
 
+        if slides(self._product, self._tiling):
+            return self._sliding_sums(vector, scalar, rows, width, initial)
+
         def step(carried: list[str]) -> list[str]:
             return self._multiply_add(vector, scalar, rows, width, carried)
 
         return self._loops(self._product.nest.reduced, ranges, initial, step)
+
+    def _sliding_sums(self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str]) -> list[str]:
+        """All taps of windows that slide over an image, line by line (`sliding_rows.py`)."""
+        reduced, dim = self._product.nest.reduced, self._tiling.tile_dim
+        sums, count = list(initial), len(initial) // rows
+        assert dim is not None
+        taps = {
+            tap: self.broadcast(replace(scalar, access=at_tap(scalar.access, reduced, tap)))
+            for tap in taps_of(self._product)
+        }
+        for readers in lines_of(self._product, self._tiling, rows):
+            row, tap = readers[0]
+            place = replace(vector, access=at_tap(vector.access.shifted(dim, row), reduced, tap))
+            loaded = [self._lanes_of(place, j, width) for j in range(count)]
+            for row, tap in readers:
+                for j in range(count):
+                    number = row * count + j
+                    sums[number] = self.multiply_add(taps[tap], loaded[j], sums[number])
+        return sums
 
     def _loops(
         self, dims: Sequence[int], ranges: dict[int, Range], carried: list[str], inner: Callable[[list[str]], list[str]]

@@ -6,7 +6,7 @@ import pytest
 from cellc.targets.cpu.level import LEVELS, native_level
 from cellc.targets.cpu.target import CpuTarget
 from support.convolution_kernels import Convolution, Depthwise, windows
-from support.cpu_kernels import compile_text, parse_kernel
+from support.cpu_kernels import assembly, compile_text, parse_kernel
 
 CASES = [
     Convolution(2, 3, 9, 11, 5, 3, 3),
@@ -104,6 +104,15 @@ def test_depthwise(case: Depthwise, level: str) -> None:
     compare(result, np.einsum("ncijrs,crs->ncij", views, w.astype(np.float64)), case.r * case.s)
     gradient = compile_text(case.weight_gradient(), LEVELS[level])(x, g)[0]
     compare(gradient, np.einsum("ncijrs,ncij->crs", views, g.astype(np.float64)), case.n * case.y[2] * case.y[3])
+
+
+def test_vectors_that_rows_share_are_loaded_once() -> None:
+    """Of nine products with a vector eight find it in a register (lines of the last tile's end aside)."""
+    lines = assembly(Depthwise(1, 16, 58, 66, 3, 3).forward(), LEVELS["v4"]).splitlines()
+    products = [line for line in lines if "vfmadd" in line]
+    from_memory = [line for line in products if "(" in line and "{1to16}" not in line]
+    assert len(products) >= 144
+    assert len(from_memory) < len(products) / 4
 
 
 def test_depthwise_kernels_gather_nothing() -> None:
