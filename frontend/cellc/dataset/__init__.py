@@ -3,9 +3,9 @@
 from cellc.dataset import config as config
 from cellc.dataset import transforms as transforms
 from cellc.dataset import vision as vision
-from cellc.dataset.dataset import BatchInfo as BatchInfo
+from cellc.dataset._batched import BatchInfo as BatchInfo
+from cellc.dataset._combined import zip as zip
 from cellc.dataset.dataset import Dataset as Dataset
-from cellc.dataset.dataset import zip as zip
 from cellc.dataset.image_sources import Cifar10Dataset as Cifar10Dataset
 from cellc.dataset.image_sources import ImageFolderDataset as ImageFolderDataset
 from cellc.dataset.image_sources import MnistDataset as MnistDataset

@@ -13,6 +13,7 @@ import numpy as np
 from cellc.data_queue import WIDER
 from cellc.dataset import config
 from cellc.dataset._random import fresh_seed
+from cellc.dataset._rows import Pass
 from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.tensor import Tensor
@@ -123,8 +124,6 @@ def _read(
     dataset: Any, first: int, epochs: int, seed: int, rows: _Channel, given: Callable[[tuple[np.ndarray, ...]], Any]
 ) -> None:
     """Puts rows, and an end after each time over the dataset, until somebody stops it."""
-    from cellc.dataset.dataset import Pass
-
     try:
         epoch = 0
         while epoch != epochs and not rows.stopped.is_set():

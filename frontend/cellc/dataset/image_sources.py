@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cellc.dataset.dataset import Gather, Row
+from cellc.dataset._rows import Gather, Row
 from cellc.dataset.sources import Source, no_sampler
 from cellc.dataset.vision import Decode
 from cellc.errors import bad_argument

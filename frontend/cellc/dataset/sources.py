@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from cellc.dataset.dataset import Dataset, Gather, Pass, Row, names_of
+from cellc.dataset._columns import names_of
+from cellc.dataset._rows import Gather, Pass, Row
+from cellc.dataset.dataset import Dataset
 from cellc.dtype import DType
 from cellc.errors import bad_argument
 from cellc.ops import _validate
