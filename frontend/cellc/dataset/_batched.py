@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cellc.dataset._by_row import stacked
 from cellc.dataset._columns import names_of, positions_of, replaced
 from cellc.dataset._parallel import in_order
 from cellc.dataset._rows import Gather, Pass, Row
@@ -73,7 +74,7 @@ class Batched(Dataset):
             columns = [list(column) for column in zip(*numbered[1], strict=True)]
             if self._function is not None:
                 columns = self._mapped(columns, BatchInfo(time.epoch, numbered[0]))
-            return tuple(_stacked(values, name) for values, name in zip(columns, self._columns, strict=True))
+            return tuple(_column(values, name) for values, name in zip(columns, self._columns, strict=True))
 
         rows = itertools.islice(self._inputs[0].rows(time), first * self._size, None)
         return in_order(one, enumerate(self._groups(rows)), self._workers)
@@ -92,9 +93,9 @@ class Batched(Dataset):
         return replaced(columns, self._taken, values)
 
 
-def _stacked(values: list[Any], name: str) -> np.ndarray:
+def _column(values: list[Any], name: str) -> np.ndarray:
     arrays = [np.asarray(value) for value in values]
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise ValueError(f"For 'batch', rows of one batch must have one shape, but column {name!r} has {shapes}.")
-    return np.stack(arrays)
+    return stacked(arrays)

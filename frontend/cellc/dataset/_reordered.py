@@ -35,17 +35,16 @@ class Shuffled(Dataset):
     def gather(self) -> Gather | None:
         return self._inputs[0].gather()
 
-    def numbers(self, time: Pass) -> Iterator[int]:
-        numbers = list(self._inputs[0].numbers(time))
+    def numbers(self, time: Pass) -> Iterator[Any]:
         random = self._random(time)
         # The same as one by one, where each draw would take longer than the gathering of its row.
-        draws = random.integers(self._size, size=max(0, len(numbers) - self._size)).tolist()
-        return self._drawn(iter(numbers), iter(draws), random)
+        draws = random.integers(self._size, size=max(0, self.get_dataset_size() - self._size)).tolist()
+        return self._drawn(self._inputs[0].numbers(time), iter(draws), random)
 
     def _random(self, time: Pass) -> np.random.Generator:
         return np.random.default_rng([time.seed, self._number, time.epoch])
 
-    def _drawn(self, items: Iterator[_Item], draws: Iterator[int], random: np.random.Generator) -> Iterator[_Item]:
+    def _drawn(self, items: Iterator[_Item], draws: Iterator[Any], random: np.random.Generator) -> Iterator[_Item]:
         buffer = list(itertools.islice(items, self._size))
         for item in items:
             at = next(draws)
@@ -89,7 +88,7 @@ class Sliced(Dataset):
     def gather(self) -> Gather | None:
         return self._inputs[0].gather()
 
-    def numbers(self, time: Pass) -> Iterator[int]:
+    def numbers(self, time: Pass) -> Iterator[Any]:
         return self._cut(self._inputs[0].numbers(time))
 
     def _cut(self, items: Iterator[_Item]) -> Iterator[_Item]:
@@ -131,7 +130,7 @@ class Projected(Dataset):
         rows = self._inputs[0].gather()
         return None if rows is None else lambda numbers: self._chosen(rows(numbers))
 
-    def numbers(self, time: Pass) -> Iterator[int]:
+    def numbers(self, time: Pass) -> Iterator[Any]:
         return self._inputs[0].numbers(time)
 
     def _chosen(self, row: Row) -> Row:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cellc.errors import bad_argument
 
 Row = tuple[np.ndarray, ...]
-Gather = Callable[[list[int]], Row]
+Gather = Callable[[list[Any]], Row]
 
 
 class Pass(NamedTuple):
@@ -45,8 +45,8 @@ class Rows(ABC):
         """
         return None
 
-    def numbers(self, time: Pass) -> Iterator[int]:
-        """The numbers for `gather` of the rows that `rows` gives, in the same order."""
+    def numbers(self, time: Pass) -> Iterator[Any]:
+        """What `gather` knows the rows by that `rows` gives, in the same order: numbers, or more, each step's own."""
         raise NotImplementedError(f"{type(self).__name__} has no numbers of rows")
 
     def get_col_names(self) -> list[str]:
