@@ -599,3 +599,25 @@ BAD = [
 def test_wrong_arguments(use, error, said):
     with pytest.raises(error, match=said):
         use()
+
+
+@pytest.mark.parametrize("places", [1, 2, 3, 4, 7])
+def test_rows_are_read_ahead_as_far_as_there_are_places(places):
+    made = []
+
+    def rows():
+        for number in range(25):
+            made.append(number)
+            yield np.int32(number)
+
+    old = ds.config.get_prefetch_size()
+    ds.config.set_prefetch_size(places)
+    try:
+        iterator = ds.GeneratorDataset(rows, ["x"]).create_tuple_iterator(num_epochs=1, output_numpy=True)
+        given = []
+        for (number,) in iterator:
+            given.append(int(number))
+            assert len(made) <= len(given) + places + 1  # one more is made before it needs a place
+    finally:
+        ds.config.set_prefetch_size(old)
+    assert given == list(range(25))
