@@ -29,8 +29,7 @@ class Shuffled(Dataset):
 
     def rows(self, time: Pass) -> Iterator[Row]:
         random = self._random(time)
-        draws = iter(lambda: int(random.integers(self._size)), None)
-        return self._drawn(self._inputs[0].rows(time), draws, random)
+        return self._drawn(self._inputs[0].rows(time), self._draws(random), random)
 
     def gather(self) -> Gather | None:
         return self._inputs[0].gather()
@@ -39,7 +38,11 @@ class Shuffled(Dataset):
         random = self._random(time)
         # The same as one by one, where each draw would take longer than the gathering of its row.
         draws = random.integers(self._size, size=max(0, self.get_dataset_size() - self._size)).tolist()
-        return self._drawn(self._inputs[0].numbers(time), iter(draws), random)
+        # A sampler of the user's may give more numbers than it did when they were counted.
+        return self._drawn(self._inputs[0].numbers(time), itertools.chain(draws, self._draws(random)), random)
+
+    def _draws(self, random: np.random.Generator) -> Iterator[int]:
+        return iter(lambda: int(random.integers(self._size)), None)
 
     def _random(self, time: Pass) -> np.random.Generator:
         return np.random.default_rng([time.seed, self._number, time.epoch])

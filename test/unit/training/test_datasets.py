@@ -549,7 +549,6 @@ BAD = [
     (lambda: ds.NumpySlicesDataset([1], ["a", "b"]), ValueError, "column_names"),
     (lambda: ds.NumpySlicesDataset([1], num_shards=2), ValueError, "shard_id"),
     (lambda: ds.NumpySlicesDataset([1], num_shards=2, shard_id=2), ValueError, "shard_id"),
-    (lambda: ds.NumpySlicesDataset([1], sampler=3), NotImplementedError, "sampler"),
     (lambda: ds.GeneratorDataset(3, ["x"]), TypeError, "source"),
     (lambda: ds.GeneratorDataset([1]), ValueError, "column_names"),
     (lambda: ds.GeneratorDataset(lambda: iter([]), ["x"], shuffle=True), ValueError, "shuffle"),
