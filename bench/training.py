@@ -59,7 +59,7 @@ def bare(workload: Workload) -> Callable[[], object]:
 
 
 def own_functions(workload: Workload) -> ds.Dataset:
-    """The pipeline with a function of the user's, for which rows are made one by one."""
+    """The pipeline with a function of the user's, which gets the rows of a batch one after another."""
     rows = ds.NumpySlicesDataset(pictures(workload.shape[0]), ["image", "label"])
     rows = rows.map([ds.vision.Rescale(1 / 255, 0.0), lambda image: image.reshape(workload.shape[1:])], "image")
     rows = rows.map(ds.transforms.TypeCast(cellc.int32), "label")

@@ -112,12 +112,14 @@ class TensorBase:
         self._take_data(input_data, None if dtype is None else dtype_of(dtype))
 
     def _take_data(self, data: Any, dtype: DType | None) -> None:
-        if isinstance(data, TensorBase):
+        if isinstance(data, np.ndarray):
+            array = data
+        elif isinstance(data, TensorBase):
             data._materialize()
             array = data._elements()
         elif isinstance(data, list | tuple) and any(isinstance(item, TensorBase) for item in data):
             array = np.stack([item.asnumpy() if isinstance(item, TensorBase) else np.asarray(item) for item in data])
-        elif isinstance(data, np.ndarray | np.generic | bool | int | float | list | tuple):
+        elif isinstance(data, np.generic | bool | int | float | list | tuple):
             array = np.asarray(data)
         else:
             raise TypeError(

@@ -44,6 +44,8 @@ class Trace:
         self.inputs: list[Input] = []
         self.nodes: list[Node] = []
         self.boundaries: list[Boundary] = []
+        self.lookups: list[Node] = []  # the `take` nodes whose gradients have rows (`cellc.lookups`)
+        self.lookup_counts: dict[int, Tensor] = {}
         self.region = 0  # the recomputed region that nodes are recorded in, or 0
         self.random_streams = 0
         self.reads: dict[tuple[int, str], Any] = {}

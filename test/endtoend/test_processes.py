@@ -21,6 +21,29 @@ TRAINING = """
 """
 
 
+ROWS_OF_A_TABLE = """
+    cellc.set_auto_parallel_context(parallel_mode="data_parallel", gradients_mean=True)
+    cellc.set_seed(1)
+    net = nn.SequentialCell([nn.EmbeddingLookup(9, 4), nn.Flatten(), nn.Dense(8, 3)])
+    step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.MSELoss()), nn.LazyAdam(net.trainable_params(), 0.1))
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        x, y = rng.integers(0, 9, (4, 2), np.int32), rng.random((4, 3), np.float32)
+        rows = slice(rank * 4 // size, (rank + 1) * 4 // size)
+        step(Tensor(x[rows]), Tensor(y[rows]))
+    np.savez(f"{sys.argv[0]}.{size}.{rank}.npz", **{p.name: p.asnumpy() for p in net.get_parameters()})
+"""
+
+
+def test_rows_that_some_process_looks_up_are_updated_in_all(tmp_path):
+    for processes in (1, 2):
+        run(tmp_path, processes, ROWS_OF_A_TABLE)
+    one, first, second = (np.load(tmp_path / f"script.py.{name}.npz") for name in ("1.0", "2.0", "2.1"))
+    for name in one.files:
+        assert np.array_equal(first[name], second[name])
+        np.testing.assert_allclose(first[name], one[name], rtol=1e-4, atol=1e-6)
+
+
 def test_data_parallel_training_gives_the_weights_of_one_process(tmp_path):
     found = {}
     for processes in (1, 2, 4):

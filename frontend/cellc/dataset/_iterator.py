@@ -13,6 +13,7 @@ import numpy as np
 from cellc.data_queue import WIDER
 from cellc.dataset import config
 from cellc.dataset._random import fresh_seed
+from cellc.dataset._rows import Pass
 from cellc.errors import bad_argument
 from cellc.ops import _validate
 from cellc.tensor import Tensor
@@ -86,23 +87,27 @@ class DictIterator(TupleIterator):
 class _Channel:
     """A queue of some places between two threads.
 
-    Both ways are queues of C code: `queue.Queue` takes ten times as long, which the training would wait for.
+    Both ways are queues of C code: `queue.Queue` takes ten times as long, which the training would wait for. Places are
+    given back by halves: each time that it wakes the other thread costs the training more than the reading does.
     """
 
     def __init__(self, places: int) -> None:
         self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._free: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(places):
-            self._free.put(None)
+        self._given_back: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._free = places  # known to who puts
+        self._taken = 0  # known to who gets
+        self._half = max(1, places // 2)
         self.stopped = threading.Event()
 
     def put(self, item: Any) -> None:
         """Puts an item as soon as there is a place; nothing once it is stopped."""
         while not self.stopped.is_set():
-            try:
-                self._free.get(timeout=0.1)
-            except queue.Empty:
-                continue
+            if self._free == 0:
+                try:
+                    self._free = self._given_back.get(timeout=0.1)
+                except queue.Empty:
+                    continue
+            self._free -= 1
             self._items.put(item)
             return
 
@@ -115,7 +120,10 @@ class _Channel:
                 if self.stopped.is_set():
                     return _END
                 continue
-            self._free.put(None)
+            self._taken += 1
+            if self._taken == self._half:
+                self._given_back.put(self._taken)
+                self._taken = 0
             return item
 
 
@@ -123,8 +131,6 @@ def _read(
     dataset: Any, first: int, epochs: int, seed: int, rows: _Channel, given: Callable[[tuple[np.ndarray, ...]], Any]
 ) -> None:
     """Puts rows, and an end after each time over the dataset, until somebody stops it."""
-    from cellc.dataset.dataset import Pass
-
     try:
         epoch = 0
         while epoch != epochs and not rows.stopped.is_set():

@@ -17,11 +17,16 @@ class _Row:
         self._key = key
         self._generator: np.random.Generator | None = None
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _Row:
         self._token = _row.set(self)
+        return self
 
     def __exit__(self, *error: object) -> None:
         _row.reset(self._token)
+
+    def begin(self, key: tuple[int, ...]) -> None:
+        """From here on the block is that of another key."""
+        self._key, self._generator = key, None
 
     def generator(self) -> np.random.Generator:
         """The same one each time."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from cellc.dataset.dataset import Gather, Row
-from cellc.dataset.sources import Source, no_sampler
+from cellc.dataset._rows import Gather, Row
+from cellc.dataset.sources import Source
 from cellc.dataset.vision import Decode
 from cellc.errors import bad_argument
 from cellc.ops import _validate
@@ -21,10 +21,10 @@ class _Images(Source):
 
     def __init__(
         self, images: np.ndarray, labels: np.ndarray, samples: int | None, shuffle: bool | None, shards: int | None,
-        shard: int | None,
+        shard: int | None, sampler: Any,
     ) -> None:  # fmt: skip
         self._images, self._labels = images, labels
-        super().__init__(["image", "label"], samples, shuffle, shards, shard)
+        super().__init__(["image", "label"], samples, shuffle, shards, shard, sampler)
 
     def _length(self) -> int:
         return len(self._images)
@@ -58,12 +58,11 @@ class MnistDataset(_Images):
         num_samples: int | None = None,
         num_parallel_workers: int | None = None,
         shuffle: bool | None = None,
-        sampler: None = None,
+        sampler: Any = None,
         num_shards: int | None = None,
         shard_id: int | None = None,
         cache: None = None,
     ) -> None:
-        no_sampler(sampler, "MnistDataset")
         parts = {"train": ["train"], "test": ["t10k"], "all": ["train", "t10k"]}
         chosen = parts[_validate.one_of("usage", usage or "all", parts, "MnistDataset")]
         folder = _folder(dataset_dir, "MnistDataset")
@@ -73,7 +72,9 @@ class MnistDataset(_Images):
         labels = np.concatenate([_idx(folder / f"{part}-labels-idx1-ubyte", 1) for part in chosen])
         if len(images) != len(labels):
             raise ValueError(f"{folder}: there are {len(images)} images, but {len(labels)} labels")
-        super().__init__(images[..., None], labels.astype(np.uint32), num_samples, shuffle, num_shards, shard_id)
+        super().__init__(
+            images[..., None], labels.astype(np.uint32), num_samples, shuffle, num_shards, shard_id, sampler
+        )
 
 
 class Cifar10Dataset(_Images):
@@ -97,12 +98,11 @@ class Cifar10Dataset(_Images):
         num_samples: int | None = None,
         num_parallel_workers: int | None = None,
         shuffle: bool | None = None,
-        sampler: None = None,
+        sampler: Any = None,
         num_shards: int | None = None,
         shard_id: int | None = None,
         cache: None = None,
     ) -> None:
-        no_sampler(sampler, "Cifar10Dataset")
         folder = _folder(dataset_dir, "Cifar10Dataset")
         train, test = [f"data_batch_{number}.bin" for number in range(1, 6)], ["test_batch.bin"]
         parts = {"train": train, "test": test, "all": train + test}
@@ -111,7 +111,7 @@ class Cifar10Dataset(_Images):
             chosen = _present(folder, chosen, "{}")
         records = np.concatenate([_cifar_records(folder / name) for name in chosen])
         images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-        super().__init__(images, records[:, 0].astype(np.uint32), num_samples, shuffle, num_shards, shard_id)
+        super().__init__(images, records[:, 0].astype(np.uint32), num_samples, shuffle, num_shards, shard_id, sampler)
 
 
 class ImageFolderDataset(Source):
@@ -139,7 +139,7 @@ class ImageFolderDataset(Source):
         num_samples: int | None = None,
         num_parallel_workers: int | None = None,
         shuffle: bool | None = None,
-        sampler: None = None,
+        sampler: Any = None,
         extensions: Sequence[str] | None = None,
         class_indexing: dict[str, int] | None = None,
         decode: bool = False,
@@ -149,7 +149,6 @@ class ImageFolderDataset(Source):
         decrypt: None = None,
     ) -> None:
         owner = type(self).__name__
-        no_sampler(sampler, owner)
         if decrypt is not None:
             raise NotImplementedError(f"For '{owner}', 'decrypt' is not supported: decrypt the files before.")
         folder = _folder(dataset_dir, owner)
@@ -160,7 +159,7 @@ class ImageFolderDataset(Source):
         if not self._files:
             raise bad_argument(ValueError, f"For '{owner}', there is no image in {folder}/{'|'.join(labels)}.")
         self._decode = Decode() if _validate.boolean("decode", decode, owner) else None
-        super().__init__(["image", "label"], num_samples, shuffle, num_shards, shard_id)
+        super().__init__(["image", "label"], num_samples, shuffle, num_shards, shard_id, sampler)
 
     def _length(self) -> int:
         return len(self._files)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from cellc.dataset.dataset import Dataset, Gather, Pass, Row, names_of
+from cellc.dataset._columns import names_of
+from cellc.dataset._rows import Gather, Pass, Row
+from cellc.dataset.dataset import Dataset
+from cellc.dataset.samplers import numbers_of, sampler_of
 from cellc.dtype import DType
 from cellc.errors import bad_argument
 from cellc.ops import _validate
@@ -23,6 +27,7 @@ class Source(Dataset):
         shuffle: whether each time over them has another order; None for True.
         num_shards, shard_id: gives every `num_shards`-th row, beginning with `shard_id`. All shards have as many rows:
             the last ones begin again where rows do not suffice.
+        sampler: which rows, in place of `shuffle` and shards: a Sampler or an iterable of row numbers.
     """
 
     def __init__(
@@ -32,9 +37,11 @@ class Source(Dataset):
         shuffle: bool | None,
         num_shards: int | None,
         shard_id: int | None,
+        sampler: Any = None,
     ) -> None:
         super().__init__(columns)
         owner = type(self).__name__
+        self._sampler = sampler_of(sampler, owner, {"shuffle": shuffle, "num_shards": num_shards})
         self._samples = None if num_samples is None else _validate.positive_int("num_samples", num_samples, owner)
         self._shuffles = True if shuffle is None else _validate.boolean("shuffle", shuffle, owner)
         if (num_shards is None) != (shard_id is None):
@@ -52,6 +59,9 @@ class Source(Dataset):
 
     def get_dataset_size(self) -> int:
         size = math.ceil(self._length() / self._shards)
+        if self._sampler is not None:
+            size = self._sampler.size(self._length())
+            size = min(size, self._sampler.num_samples or size)
         return size if self._samples is None else min(size, self._samples)
 
     def rows(self, time: Pass) -> Iterator[Row]:
@@ -60,6 +70,9 @@ class Source(Dataset):
 
     def numbers(self, time: Pass) -> Iterator[int]:
         length = self._length()
+        if self._sampler is not None:
+            random = np.random.default_rng([time.seed, time.epoch])
+            return itertools.islice(numbers_of(self._sampler, length, random, type(self).__name__), self._samples)
         order = np.arange(length)
         if self._shuffles:
             # The same on every shard, or two would give the same row.
@@ -77,7 +90,7 @@ class NumpySlicesDataset(Source):
         num_samples: how many rows at most.
         num_parallel_workers: accepted for MindSpore's sake; slices need no threads.
         shuffle: whether each time over the rows has another order; None for True.
-        sampler: not supported.
+        sampler: a Sampler or an iterable of row numbers, in place of `shuffle` and shards.
         num_shards, shard_id: every `num_shards`-th row, beginning with `shard_id`.
 
     Raises:
@@ -96,12 +109,11 @@ class NumpySlicesDataset(Source):
         num_samples: int | None = None,
         num_parallel_workers: int | None = 1,
         shuffle: bool | None = None,
-        sampler: None = None,
+        sampler: Any = None,
         num_shards: int | None = None,
         shard_id: int | None = None,
     ) -> None:
         owner = "NumpySlicesDataset"
-        no_sampler(sampler, owner)
         parts = list(data.values()) if isinstance(data, dict) else list(data) if isinstance(data, tuple) else [data]
         self._arrays = [np.asarray(part) for part in parts]
         default = list(data) if isinstance(data, dict) else [f"column_{at}" for at in range(len(parts))]
@@ -113,7 +125,7 @@ class NumpySlicesDataset(Source):
         if len(lengths) > 1 or -1 in lengths:
             shapes = [array.shape for array in self._arrays]
             raise bad_argument(ValueError, f"For '{owner}', 'data' must have one length, but has shapes {shapes}.")
-        super().__init__(names, num_samples, shuffle, num_shards, shard_id)
+        super().__init__(names, num_samples, shuffle, num_shards, shard_id, sampler)
 
     def _length(self) -> int:
         return len(self._arrays[0])
@@ -137,7 +149,7 @@ class GeneratorDataset(Source):
         num_samples: how many rows at most.
         num_parallel_workers: accepted for MindSpore's sake; rows are read in one thread, ahead of the user's.
         shuffle: whether each time over the rows has another order; needs `__getitem__`, where None stands for True.
-        sampler: not supported.
+        sampler: a Sampler or an iterable of row numbers, in place of `shuffle` and shards; needs `__getitem__`.
         num_shards, shard_id: every `num_shards`-th row, beginning with `shard_id`; needs `__getitem__`.
         python_multiprocessing, max_rowsize: accepted for MindSpore's sake.
 
@@ -155,14 +167,13 @@ class GeneratorDataset(Source):
         num_samples: int | None = None,
         num_parallel_workers: int = 1,
         shuffle: bool | None = None,
-        sampler: None = None,
+        sampler: Any = None,
         num_shards: int | None = None,
         shard_id: int | None = None,
         python_multiprocessing: bool = True,
         max_rowsize: int = 6,
     ) -> None:
         owner = "GeneratorDataset"
-        no_sampler(sampler, owner)
         if schema is not None or column_names is None:
             raise bad_argument(ValueError, f"For '{owner}', 'column_names' must be given; a 'schema' is not supported.")
         names = names_of("column_names", column_names)
@@ -171,8 +182,9 @@ class GeneratorDataset(Source):
             kind = type(source).__name__
             message = f"For '{owner}', 'source' must be indexable, iterable or a function, but got {kind}."
             raise bad_argument(TypeError, message)
-        if not self._by_number and (shuffle or num_shards is not None):
-            message = f"For '{owner}', 'shuffle' and 'num_shards' need a 'source' with __getitem__ and __len__."
+        if not self._by_number and (shuffle or num_shards is not None or sampler is not None):
+            wanted = "need a 'source' with __getitem__ and __len__"
+            message = f"For '{owner}', 'shuffle', 'num_shards' and 'sampler' {wanted}."
             raise bad_argument(ValueError, message)
         self._types = None if column_types is None else [_numpy_type(one, owner) for one in column_types]
         if self._types is not None and len(self._types) != len(names):
@@ -180,7 +192,7 @@ class GeneratorDataset(Source):
             raise bad_argument(ValueError, message)
         self._source: Any = source
         self._counted: int | None = None
-        super().__init__(names, num_samples, shuffle, num_shards, shard_id)
+        super().__init__(names, num_samples, shuffle, num_shards, shard_id, sampler)
 
     def _length(self) -> int:
         return len(self._source)
@@ -216,16 +228,6 @@ class GeneratorDataset(Source):
             raise ValueError(message)
         types = self._types or [None] * len(values)
         return tuple(np.asarray(value, dtype) for value, dtype in zip(values, types, strict=True))
-
-
-def no_sampler(sampler: Any, owner: str) -> None:
-    """Refuses samplers.
-
-    Raises:
-        NotImplementedError: there is one.
-    """
-    if sampler is not None:
-        raise NotImplementedError(f"For '{owner}', 'sampler' is not supported: use 'shuffle', 'num_shards' and 'take'.")
 
 
 def _numpy_type(value: Any, owner: str) -> np.dtype:

@@ -8,6 +8,7 @@ from typing import Any
 from cellc import ops
 from cellc.nn._cell import Cell
 from cellc.nn._optimizer import Optimizer
+from cellc.nn._row_updates import rows_alone
 from cellc.ops import _validate
 from cellc.parameter import Parameter
 from cellc.tensor import Tensor
@@ -65,7 +66,8 @@ class Adagrad(Optimizer):
 class ProximalAdagrad(Optimizer):
     """a = a + g^2; r = lr / sqrt(a); p = w - r * g; w = sign(p) * max(|p| - r * l1, 0) / (1 + r * l2).
 
-    Duchi and Singer, Efficient Learning using Forward-Backward Splitting (2009).
+    Duchi and Singer, Efficient Learning using Forward-Backward Splitting (2009). Of a table only the rows that a step
+    looked up are updated, as by LazyAdam.
 
     Args:
         params, learning_rate, loss_scale, weight_decay: see Optimizer.
@@ -86,6 +88,8 @@ class ProximalAdagrad(Optimizer):
         ValueError: `accum`, `l1` or `l2` is negative, and see Optimizer.
     """
 
+    _takes_rows = True
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -105,9 +109,11 @@ class ProximalAdagrad(Optimizer):
         self.accum = self.parameters.clone(prefix="accum", init=accum)
 
     def construct(self, gradients: tuple[Tensor, ...]) -> tuple[bool, ...]:
+        assigning = [rows_alone(gradient) for gradient in self._checked_gradients(gradients)]
         prepared = self.prepared(gradients)
-        for gradient, parameter, accum, lr in zip(prepared, self.parameters, self.accum, self.rates(), strict=True):
-            self._step(gradient, parameter, accum, lr)
+        for at, (gradient, lr) in enumerate(zip(prepared, self.rates(), strict=True)):
+            with assigning[at]:
+                self._step(gradient, self.parameters[at], self.accum[at], lr)
         return (True,) * len(prepared)
 
     def _step(self, gradient: Tensor, parameter: Parameter, accum: Parameter, lr: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ class Adam(Optimizer):
     With lr_t = lr sqrt(1 - beta2^t) / (1 - beta1^t) at step t = 1, 2, ... Kingma and Ba, Adam
     (https://arxiv.org/abs/1412.6980), in the form of the end of its section 2: eps is not corrected for bias. With
     Nesterov beta1 m + (1 - beta1) g stands for m in the update; with AMSGrad (https://arxiv.org/abs/1904.09237) the
-    greatest v so far for v.
+    greatest v so far for v. Rows of a table that a step did not look up (`ops.SparseGatherV2`, `nn.EmbeddingLookup`)
+    have gradient 0 and move on with their averages; only weight decay leaves them alone.
 
     Args:
         params, learning_rate, weight_decay, loss_scale: see Optimizer.
@@ -53,6 +55,8 @@ class Adam(Optimizer):
     beta1_power: Parameter
     beta2_power: Parameter
 
+    _takes_rows = True
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -81,12 +85,18 @@ class Adam(Optimizer):
         self.vhat = self.parameters.clone(prefix="vhat", init="zeros") if use_amsgrad else ParameterTuple(())
 
     def construct(self, gradients: tuple[Tensor, ...]) -> tuple[bool, ...]:
+        assigning = [self._assigning(gradient) for gradient in self._checked_gradients(gradients)]
         prepared = self.prepared(gradients)
         correction = self._bias_correction()
         for at, (gradient, lr) in enumerate(zip(prepared, self.rates(), strict=True)):
-            direction = self._direction(at, gradient)
-            ops.assign_sub(self.parameters[at], ops.mul(direction, ops.mul(lr, correction)))
+            with assigning[at]:
+                direction = self._direction(at, gradient)
+                ops.assign_sub(self.parameters[at], ops.mul(direction, ops.mul(lr, correction)))
         return (True,) * len(prepared)
+
+    def _assigning(self, gradient: Tensor) -> AbstractContextManager[None]:
+        """Around the update of one parameter: which of its elements are assigned."""
+        return nullcontext()
 
     def _bias_correction(self) -> Tensor:
         """sqrt(1 - beta2^t) / (1 - beta1^t), a Tensor of rank 0; counts t in the powers."""

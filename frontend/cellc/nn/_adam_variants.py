@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from cellc import ops
 from cellc.nn._adam import Adam, average, single
 from cellc.nn._cell import Cell
 from cellc.nn._optimizer import Optimizer, widened
+from cellc.nn._row_updates import rows_alone
 from cellc.ops import _validate
 from cellc.tensor import Tensor
 
 
-class LazyAdam(Adam):
-    """Adam. Gradients are dense here, and for those MindSpore's LazyAdam is Adam too.
-
-    In MindSpore rows of an embedding that a batch does not use keep their averages. Here they decay, as in Adam.
-
-    Args, inputs, outputs, parameters and errors: as for Adam, without `use_amsgrad`.
-    """
+class _WithoutAMSGrad(Adam):
+    """Adam without the argument `use_amsgrad`."""
 
     def __init__(
         self,
@@ -36,11 +33,29 @@ class LazyAdam(Adam):
         super().__init__(params, learning_rate, beta1, beta2, eps, use_locking, use_nesterov, weight_decay, loss_scale)
 
 
-class AdamOffload(LazyAdam):
+class LazyAdam(_WithoutAMSGrad):
+    """Adam that leaves the rows of a table that a step does not look up as they are, averages and parameter.
+
+    So it is where a network reads the table by `nn.EmbeddingLookup(sparse=True)`, `nn.MultiFieldEmbeddingLookup`,
+    `ops.SparseGatherV2` or `ops.EmbeddingLookup` alone, and gradients are computed in the program that updates (as in
+    TrainOneStepCell), scaled or reduced over processes at most. All other gradients are dense, and it is Adam. As in
+    MindSpore, weight decay is added to the gradient of a row once for each time it was looked up.
+
+    Args, inputs, outputs, parameters and errors: as for Adam, without `use_amsgrad`.
+    """
+
+    def _assigning(self, gradient: Tensor) -> AbstractContextManager[None]:
+        return rows_alone(gradient)
+
+
+class AdamOffload(_WithoutAMSGrad):
     """Adam, whose averages MindSpore keeps in the host's memory; here they are where the parameters are.
 
-    As in MindSpore, gradients are not centralized. Args, inputs, outputs, parameters and errors: as for LazyAdam.
+    As in MindSpore, gradients are not centralized and all are dense. Args, inputs, outputs, parameters and errors: as
+    for LazyAdam.
     """
+
+    _takes_rows = False
 
     def gradients_centralization(self, gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return gradients

@@ -18,8 +18,9 @@ from cellc.trace import apply
 class EmbeddingLookup(Cell):
     """One row of a table for each index, cut to a greatest norm on request.
 
-    Each process of cellc holds the whole table, on one device, so that `target`, `slice_mode`, `manual_shapes` and
-    `sparse` are checked and change nothing. The gradient of the table is dense.
+    Each process of cellc holds the whole table, on one device, so that `target`, `slice_mode` and `manual_shapes` are
+    checked and change nothing. With `sparse` LazyAdam, FTRL and ProximalAdagrad update the rows that a step looked up
+    alone (see `nn.LazyAdam`).
 
     Args:
         vocab_size: V, rows of the table.
@@ -90,7 +91,7 @@ class EmbeddingLookup(Cell):
         )  # fmt: skip
 
     def construct(self, indices: Tensor) -> Tensor:
-        rows = ops.gather(self.embedding_table, indices, 0)
+        rows = (ops.SparseGatherV2() if self.sparse else ops.Gather())(self.embedding_table, indices, 0)
         return rows if self.max_norm is None else _with_norm_at_most(rows, self.max_norm)
 
 

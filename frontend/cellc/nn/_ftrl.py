@@ -9,6 +9,7 @@ from cellc import ops
 from cellc.errors import bad_argument
 from cellc.nn._cell import Cell
 from cellc.nn._optimizer import Optimizer
+from cellc.nn._row_updates import rows_alone
 from cellc.ops import _validate
 from cellc.parameter import Parameter
 from cellc.tensor import Tensor
@@ -18,7 +19,7 @@ class FTRL(Optimizer):
     """n' = n + g^2; u = u + g - (n'^-p - n^-p) / lr * w; w = (sign(u) l1 - u) / (n'^-p / lr + 2 l2), 0 if |u| <= l1.
 
     p is `lr_power`. McMahan et al., Ad Click Prediction: a View from the Trenches (2013). Without groups all
-    parameters decay, whatever their names.
+    parameters decay, whatever their names. Of a table only the rows that a step looked up are updated, as by LazyAdam.
 
     Args:
         params, loss_scale, weight_decay: see Optimizer.
@@ -40,6 +41,8 @@ class FTRL(Optimizer):
         TypeError: an argument has another type, and see Optimizer.
         ValueError: an argument is out of range, the learning rate depends on the step or a group, and see Optimizer.
     """
+
+    _takes_rows = True
 
     def __init__(
         self,
@@ -72,12 +75,12 @@ class FTRL(Optimizer):
         self.linear = self.parameters.clone(prefix="linear", init="zeros")
 
     def construct(self, gradients: tuple[Tensor, ...]) -> tuple[bool, ...]:
+        assigning = [rows_alone(gradient) for gradient in self._checked_gradients(gradients)]
         prepared = self.prepared(gradients)
         lr = self.get_lr()
-        for gradient, parameter, moment, linear in zip(
-            prepared, self.parameters, self.moments, self.linear, strict=True
-        ):
-            self._step(gradient, parameter, moment, linear, lr)
+        for at, gradient in enumerate(prepared):
+            with assigning[at]:
+                self._step(gradient, self.parameters[at], self.moments[at], self.linear[at], lr)
         return (True,) * len(prepared)
 
     def _step(self, gradient: Tensor, parameter: Parameter, moment: Parameter, linear: Parameter, lr: Tensor) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cellc import communication, ops
 from cellc.errors import bad_argument
+from cellc.lookups import lookup_counts, note_lookup_counts
 from cellc.nn._cell import Cell
 from cellc.nn._optimizer import widened
 from cellc.ops import _validate
@@ -75,7 +76,14 @@ class DistributedGradReducer(Cell):
         for bucket in self._buckets(grads):
             for at, reduced in zip(bucket, self._reduce([grads[at] for at in bucket]), strict=True):
                 found[at] = reduced
+                self._keep_lookups(grads[at], reduced)
         return tuple(found)
+
+    def _keep_lookups(self, grad: Tensor, reduced: Tensor) -> None:
+        """Rows that any process looked up are rows of the reduced gradient."""
+        counts = lookup_counts(grad)
+        if counts is not None:
+            note_lookup_counts(reduced, ops.all_reduce(counts, group=self.group))
 
     def _buckets(self, grads: tuple[Tensor, ...]) -> list[list[int]]:
         """The numbers of the gradients that travel together, in the order in which they are complete."""

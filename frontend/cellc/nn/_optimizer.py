@@ -19,6 +19,7 @@ from cellc.nn._learning_rate import (
     stored_rate,
 )
 from cellc.nn._optimizer_groups import Setting, settings_of_groups, weight_decay_of
+from cellc.nn._row_updates import decay_of_rows
 from cellc.ops import _validate
 from cellc.parameter import Parameter, ParameterTuple
 from cellc.tensor import Tensor
@@ -50,6 +51,8 @@ class Optimizer(Cell):
     global_step: Parameter
     learning_rate: Any  # a Parameter or schedule; with a rate for each group a ParameterTuple or CellList
     weight_decay: Any  # a number or Cell; a tuple of them in groups
+
+    _takes_rows = False  # whether only the rows that a step looked up decay, see `_row_updates`
 
     def __init__(
         self,
@@ -128,9 +131,13 @@ class Optimizer(Cell):
         """Adds weight decay times parameter to the gradients of parameters that decay."""
         if not any(self.decay_flags):
             return gradients
-        rows = zip(gradients, self.parameters, self.decays(), self.decay_flags, strict=True)
-        return tuple(ops.add(gradient, ops.mul(parameter, _in_dtype_of(decay, parameter))) if flag else gradient
-                     for gradient, parameter, decay, flag in rows)  # fmt: skip
+        each = zip(gradients, self.parameters, self.decays(), self.decay_flags, strict=True)
+        return tuple(self._decayed(gradient, parameter, decay) if flag else gradient
+                     for gradient, parameter, decay, flag in each)  # fmt: skip
+
+    def _decayed(self, gradient: Tensor, parameter: Parameter, decay: float | Tensor) -> Tensor:
+        pull = ops.mul(parameter, _in_dtype_of(decay, parameter))
+        return ops.add(gradient, decay_of_rows(pull, gradient) if self._takes_rows else pull)
 
     def gradients_centralization(self, gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Takes the mean over all axes but the first off, in groups that ask for it.

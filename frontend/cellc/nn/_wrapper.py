@@ -13,7 +13,7 @@ from cellc.nn._optimizer import Optimizer
 from cellc.ops import _validate
 from cellc.parameter import Parameter
 from cellc.tensor import Tensor
-from cellc.trace import gradient, snapshot
+from cellc.trace import current, gradient, snapshot
 
 
 class WithLossCell(Cell):
@@ -119,6 +119,12 @@ class TrainOneStepCell(Cell):
         # For subclasses that write construct anew, as MindSpore's tutorials do.
         self.grad = ops.GradOperation(get_by_list=True, sens_param=True)
         self.grad_reducer = data_parallel_reducer(self.weights)
+
+    def _inline(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        # In PYNATIVE mode: the gradients go through all that the network computed, so none of it may have run.
+        __tracebackhide__ = True
+        with current().keeping():
+            return super()._inline(args, kwargs)
 
     def construct(self, *inputs: Any) -> Tensor:
         weights = [snapshot(weight) for weight in self.weights]

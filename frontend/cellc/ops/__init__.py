@@ -196,6 +196,7 @@ from cellc.ops._shape_classes import BroadcastTo as BroadcastTo
 from cellc.ops._shape_classes import Concat as Concat
 from cellc.ops._shape_classes import Depend as Depend
 from cellc.ops._shape_classes import DType as DType
+from cellc.ops._shape_classes import EmbeddingLookup as EmbeddingLookup
 from cellc.ops._shape_classes import ExpandDims as ExpandDims
 from cellc.ops._shape_classes import Fill as Fill
 from cellc.ops._shape_classes import Flatten as Flatten
@@ -212,6 +213,7 @@ from cellc.ops._shape_classes import ReverseV2 as ReverseV2
 from cellc.ops._shape_classes import Shape as Shape
 from cellc.ops._shape_classes import Size as Size
 from cellc.ops._shape_classes import Slice as Slice
+from cellc.ops._shape_classes import SparseGatherV2 as SparseGatherV2
 from cellc.ops._shape_classes import Split as Split
 from cellc.ops._shape_classes import Squeeze as Squeeze
 from cellc.ops._shape_classes import Stack as Stack

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cellc import arithmetic
+from cellc import arithmetic, lookups
 from cellc.arithmetic import as_tensor
 from cellc.dtype import int32
 from cellc.errors import bad_argument
@@ -24,6 +24,38 @@ def gather(input_params: Operand, input_indices: Operand, axis: int = 0) -> Tens
     if not indices.dtype.is_integer:
         raise bad_argument(TypeError, f"For 'gather', 'input_indices' must hold integers, but got {indices.dtype}.")
     return table.take(indices, axis)
+
+
+def sparse_gather(input_params: Operand, input_indices: Operand, axis: int = 0) -> Tensor:
+    """`gather` along axis 0; optimizers may update the rows that it read alone.
+
+    LazyAdam, FTRL and ProximalAdagrad do, where a step reads a Parameter in no other way and is one program.
+
+    Raises:
+        TypeError: `input_indices` does not hold integers.
+        ValueError: `axis` is not 0.
+    """
+    table, indices = as_tensor(input_params), as_tensor(input_indices)
+    if not indices.dtype.is_integer:
+        message = f"For 'SparseGatherV2', 'input_indices' must hold integers, but got {indices.dtype}."
+        raise bad_argument(TypeError, message)
+    if table.ndim == 0 or axis not in (0, -table.ndim):
+        message = f"For 'SparseGatherV2', 'axis' must be 0, but got {axis} with 'input_params' of shape {table.shape}."
+        raise bad_argument(ValueError, message)
+    return lookups.lookup(table, indices)
+
+
+def embedding_lookup(input_params: Operand, input_indices: Operand, offset: int = 0) -> Tensor:
+    """The rows of `input_params` that `input_indices - offset` names, as `sparse_gather` reads them.
+
+    Raises:
+        TypeError: `input_indices` does not hold integers, or `offset` is not an int.
+    """
+    indices = as_tensor(input_indices)
+    first = _validate.integer("offset", offset, "EmbeddingLookup")
+    if first and indices.dtype.is_integer:
+        indices = arithmetic.binary("sub", indices, first)
+    return sparse_gather(input_params, indices)
 
 
 def one_hot(indices: Operand, depth: int, on_value: Operand = 1.0, off_value: Operand = 0.0, axis: int = -1) -> Tensor:

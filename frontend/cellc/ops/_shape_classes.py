@@ -29,6 +29,22 @@ Depend = class_form("Depend", _state.depend)
 Identity = class_form("Identity", _state.identity)
 
 
+class SparseGatherV2(Primitive):
+    """`Gather` along axis 0 whose gradient has rows, see `nn.LazyAdam`: `SparseGatherV2()(params, indices, 0)`."""
+
+    def __call__(self, input_params: Tensor, input_indices: Tensor, axis: int = 0) -> Tensor:
+        """The rows of `input_params` that `input_indices` names; an index outside reads zeros."""
+        return _indexing.sparse_gather(input_params, input_indices, axis)
+
+
+class EmbeddingLookup(Primitive):
+    """`SparseGatherV2` of the indices less an offset: `EmbeddingLookup()(params, indices, offset)`."""
+
+    def __call__(self, input_params: Tensor, input_indices: Tensor, offset: int = 0) -> Tensor:
+        """The rows of `input_params` that `input_indices - offset` names; an index outside reads zeros."""
+        return _indexing.embedding_lookup(input_params, input_indices, offset)
+
+
 class _Axis(Primitive):
     """A class form with one argument, `axis`."""
 

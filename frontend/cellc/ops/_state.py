@@ -46,9 +46,10 @@ def assign(variable: Parameter, value: Operand) -> Tensor:
 
 @contextmanager
 def assigning_where(condition: Tensor) -> Iterator[None]:
-    """Inside the block parameters take new values where `condition`, a bool Tensor of rank 0, is True only.
+    """Inside the block parameters take new values where `condition`, a bool Tensor, is True only.
 
-    The new values are computed in any case: a program has no branches.
+    The condition broadcasts to the shape of each parameter that is assigned. The new values are computed in any case:
+    a program has no branches.
     """
     token = _conditions.set((*_conditions.get(), condition))
     try:

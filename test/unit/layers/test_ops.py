@@ -164,6 +164,8 @@ CLASSES = {
     "Transpose": (lambda x: ops.Transpose()(x, (1, 0, 2)), lambda x: x.transpose(1, 0, 2), X),
     "Squeeze": (ops.Squeeze(0), lambda x: x[0], X[:1]),
     "Gather": (lambda x, i: ops.Gather()(x, i, 2), lambda x, i: np.take(x, i, 2), X, IDS),
+    "SparseGatherV2": (lambda x, i: ops.SparseGatherV2()(x, i, 0), lambda x, i: x[i], MATRIX, IDS % 2),
+    "EmbeddingLookup": (lambda x, i: ops.EmbeddingLookup()(x, i + 5, 5), lambda x, i: x[i], MATRIX, IDS % 2),
     "Pad": (ops.Pad(((1, 0), (0, 2))), lambda x: np.pad(x, ((1, 0), (0, 2))), MATRIX),
     "BroadcastTo": (ops.BroadcastTo((2, 3, 4)), lambda y: np.broadcast_to(y, (2, 3, 4)), Y),
     "Argmax": (ops.Argmax(axis=1), lambda x: x.argmax(1), X),

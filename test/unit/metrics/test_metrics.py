@@ -226,7 +226,7 @@ def test_names_make_metrics():
 
 BAD = [
     (lambda: nn.Accuracy("other"), TypeError, "eval_type"),
-    (lambda: nn.Accuracy().set_indexes([0.5]), ValueError, "indexes"),
+    (lambda: nn.Accuracy().set_indexes([0.5]), ValueError, r"'set_indexes', the argument 'indexes' .*: got \[0\.5\]\."),
     (lambda: nn.Accuracy().eval(), RuntimeError, "'update' must be called before"),
     (lambda: nn.Accuracy()(SCORES), ValueError, "2 inputs"),
     (lambda: nn.Accuracy()(SCORES, LABELS[:10]), ValueError, r"\(50,\)"),

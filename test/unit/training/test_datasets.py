@@ -11,6 +11,7 @@ import pytest
 import cellc
 from cellc import dataset as ds
 from cellc.dataset import transforms, vision
+from cellc.dataset._rows import Pass
 
 
 def numbers(count=10, **others):
@@ -125,7 +126,7 @@ def test_batches_taken_at_once_are_those_of_rows_one_by_one(steps, source):
     cellc.set_seed(9)
     rows = steps(numbers(20, **source))
     assert rows.gather() is not None
-    one_by_one = rows.map(lambda x: x)
+    one_by_one = rows_one_by_one(rows)
     assert one_by_one.gather() is None
     assert values(rows.batch(4)) == values(one_by_one.batch(4))
     assert values(rows.batch(4, True)) == values(one_by_one.batch(4, True))
@@ -144,12 +145,13 @@ AT_ONCE = [
     [vision.HWC2CHW(), vision.Normalize([0.1, 0.2, 0.7], [0.3, 1.5, 7], is_hwc=False)],
     [vision.ToTensor(), transforms.TypeCast(cellc.float16)],
     [transforms.TypeCast(cellc.int32), vision.Rescale(0.1, 0.1)],
+    [transforms.Compose([vision.Rescale(1 / 3, 0), transforms.Compose([vision.HWC2CHW()])]), transforms.Fill(7)],
 ]
 
 
 def rows_one_by_one(rows):
     """The same without `gather`, and so by another way."""
-    return rows.map(lambda x: x, "x")
+    return rows.filter(lambda *row: True)
 
 
 def assert_same_bits(some, others):
@@ -168,7 +170,7 @@ def test_transforms_of_batches_have_the_bits_of_transforms_of_rows(operations, k
     rows = images(kind).map(operations, "x").map(transforms.OneHot(7), "label", "class").shuffle(6)
     rows = rows.skip(2).take(17).rename("x", "image").project(["class", "image"])
     assert len(rows.gather()([2, 0, 1])[1]) == 3
-    by_rows = rows.map(lambda one: one, "image")
+    by_rows = rows_one_by_one(rows)
     assert by_rows.gather() is None
     assert_same_bits(rows.batch(4), by_rows.batch(4))
 
@@ -177,7 +179,9 @@ def test_transforms_of_batches_have_the_bits_of_transforms_of_rows(operations, k
 @pytest.mark.parametrize(
     "operation", [vision.Rescale(2, 1), vision.Normalize([1], [2]), vision.Normalize([1], [2], is_hwc=False),
                   vision.Normalize([1, 2, 3], [2, 3, 4]), vision.Normalize([1, 2, 3], [2, 3, 4], is_hwc=False),
-                  vision.HWC2CHW(), vision.ToTensor(), transforms.OneHot(200), transforms.OneHot(190)],
+                  vision.HWC2CHW(), vision.ToTensor(), transforms.OneHot(200), transforms.OneHot(190),
+                  transforms.Fill(300), transforms.Fill(np.arange(3)), transforms.Fill(np.zeros((4, 1))),
+                  transforms.Compose([vision.HWC2CHW()])],
     ids=lambda one: type(one).__name__)  # fmt: skip
 def test_rows_of_any_rank_are_transformed_or_refused_alike(shape, operation):
     cellc.set_seed(5)
@@ -202,7 +206,68 @@ def test_an_error_in_a_later_batch_comes_after_the_batches_before():
         next(iterator)
 
 
-def test_batches_are_transformed_at_once_only_by_transforms_that_are_known():
+def add(image, label):
+    return image + label, image.dtype.itemsize, label
+
+
+def crop(image):
+    """A function of the user's that draws numbers as the transforms do."""
+    return vision.RandomCrop(3)(image)
+
+
+BY_ROW = {
+    "of the user's": [lambda image: image[::2], np.negative],
+    "drawing": [vision.RandomHorizontalFlip(), crop],
+    "between others": [vision.Rescale(2, 1), lambda image: image.T, vision.Rescale(1, 1), vision.RandomVerticalFlip()],
+    "in a Compose": [transforms.Compose([vision.RandomCrop(4), vision.HWC2CHW(), np.square]), vision.Rescale(1, 1)],
+    "in RandomApply": [transforms.RandomApply([vision.Rescale(2, 1), transforms.TypeCast(cellc.uint8)])],
+    "that give lists": [lambda image: image[0].tolist(), np.float32],
+    "that give numbers": [np.mean, vision.Rescale(2, 1)],
+}
+
+
+@pytest.mark.parametrize("operations", BY_ROW.values(), ids=list(BY_ROW))
+def test_operations_on_rows_of_a_batch_have_the_bits_of_rows_one_by_one(operations):
+    cellc.set_seed(5)
+    rows = images().map(transforms.TypeCast(cellc.int64), "label").shuffle(5).map(operations, "x").shuffle(6)
+    rows = rows.skip(2).take(17).map(add, ["x", "label"], ["sum", "size", "label"])
+    assert len(rows.gather()(list(itertools.islice(rows.numbers(Pass(0, 0)), 3)))[1]) == 3
+    assert_same_bits(rows.batch(4), rows_one_by_one(rows).batch(4))
+
+
+def test_rows_that_differ_are_made_one_by_one():
+    rows = numbers(7).map(lambda x: x * (0.5 if x > 4 else 2))
+    assert values(rows.batch(3)) == [[0, 2, 4], [6, 8, 2.5], [3]]
+    with pytest.raises(ValueError, match="must have one shape, but column 'x' has"):
+        list(numbers(4).map(lambda x: np.zeros(x)).batch(2))
+    with pytest.raises(ZeroDivisionError):
+        list(numbers(4).map(lambda x: 1 // int(x - 3)).batch(2))
+    with pytest.raises(ValueError, match="gave 2 columns, but 'output_columns' are"):
+        list(numbers(4).map(lambda x: (x, x)).batch(2))
+
+
+def test_functions_see_arrays_of_their_own():
+    seen = []
+
+    def spoil(x):
+        seen.append((type(x), x.shape, x.dtype))
+        x[...] = 0
+        return x
+
+    images_, labels = np.ones((4, 2), np.float32), np.ones(4, np.int32)
+    rows = ds.NumpySlicesDataset((images_, labels), ["x", "label"], shuffle=False)
+    list(rows.map(spoil, "x").map(spoil, "label").batch(4))
+    assert set(seen) == {(np.ndarray, (2,), np.dtype(np.float32)), (np.ndarray, (), np.dtype(np.int32))}
+    assert images_.all()
+    assert labels.all()
+
+
+def test_threads_of_a_map_take_rows_one_by_one():
+    assert numbers(3).map(np.negative, num_parallel_workers=2).gather() is None
+    assert numbers(3).map(transforms.TypeCast(cellc.int8), num_parallel_workers=2).gather() is not None
+
+
+def test_subclasses_that_do_something_else_with_a_row():
     class Twice(vision.Rescale):
         def __call__(self, image):
             return 2 * super().__call__(image)
@@ -210,10 +275,14 @@ def test_batches_are_transformed_at_once_only_by_transforms_that_are_known():
     class Same(vision.Rescale):
         """Changes nothing."""
 
-    assert images().map(Same(1, 0), "x").gather() is not None
-    for other in (Twice(1, 0), vision.RandomHorizontalFlip(), np.negative):
-        assert images().map([vision.Rescale(1, 0), other], "x").gather() is None
+    class Reversed(transforms.Compose):
+        def __call__(self, image):
+            return super().__call__(image)[::-1]
+
+    assert_same_bits(images().map(Same(2, 0), "x").batch(4), images().map(vision.Rescale(2, 0), "x").batch(4))
     assert_same_bits(images().map(Twice(1, 0), "x").batch(4), images().map(vision.Rescale(2, 0), "x").batch(4))
+    rows = images().map(Reversed([vision.Rescale(2, 0)]), "x")
+    assert_same_bits(rows.batch(4), rows_one_by_one(rows).batch(4))
 
 
 def test_other_steps():
@@ -480,7 +549,6 @@ BAD = [
     (lambda: ds.NumpySlicesDataset([1], ["a", "b"]), ValueError, "column_names"),
     (lambda: ds.NumpySlicesDataset([1], num_shards=2), ValueError, "shard_id"),
     (lambda: ds.NumpySlicesDataset([1], num_shards=2, shard_id=2), ValueError, "shard_id"),
-    (lambda: ds.NumpySlicesDataset([1], sampler=3), NotImplementedError, "sampler"),
     (lambda: ds.GeneratorDataset(3, ["x"]), TypeError, "source"),
     (lambda: ds.GeneratorDataset([1]), ValueError, "column_names"),
     (lambda: ds.GeneratorDataset(lambda: iter([]), ["x"], shuffle=True), ValueError, "shuffle"),
@@ -530,3 +598,25 @@ BAD = [
 def test_wrong_arguments(use, error, said):
     with pytest.raises(error, match=said):
         use()
+
+
+@pytest.mark.parametrize("places", [1, 2, 3, 4, 7])
+def test_rows_are_read_ahead_as_far_as_there_are_places(places):
+    made = []
+
+    def rows():
+        for number in range(25):
+            made.append(number)
+            yield np.int32(number)
+
+    old = ds.config.get_prefetch_size()
+    ds.config.set_prefetch_size(places)
+    try:
+        iterator = ds.GeneratorDataset(rows, ["x"]).create_tuple_iterator(num_epochs=1, output_numpy=True)
+        given = []
+        for (number,) in iterator:
+            given.append(int(number))
+            assert len(made) <= len(given) + places + 1  # one more is made before it needs a place
+    finally:
+        ds.config.set_prefetch_size(old)
+    assert given == list(range(25))

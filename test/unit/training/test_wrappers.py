@@ -154,3 +154,21 @@ BAD = [
 def test_wrong_arguments(use, error, said):
     with pytest.raises(error, match=said):
         use()
+
+
+def test_steps_of_a_deep_network_line_by_line():
+    """In PYNATIVE mode what is pending runs once it is long, but not between a network and its gradients."""
+
+    def weights(mode):
+        cellc.context.set_context(mode=mode)
+        net = nn.SequentialCell([nn.Dense(16, 3, weight_init="ones"), *[nn.Tanh() for _ in range(40)]])
+        step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.MSELoss()), nn.SGD(net.trainable_params(), 0.5))
+        for x, y in batches()[:30]:
+            step(Tensor(x.astype(np.float32)), Tensor(y.astype(np.float32)))
+        return net[0].weight.asnumpy()
+
+    try:
+        found = weights(cellc.context.PYNATIVE_MODE)
+    finally:
+        cellc.context.set_context(mode=cellc.context.GRAPH_MODE)
+    np.testing.assert_allclose(found, weights(cellc.context.GRAPH_MODE), rtol=1e-5)

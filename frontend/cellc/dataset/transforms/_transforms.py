@@ -58,7 +58,7 @@ class OneHot(RowWise):
         return self(rows)
 
 
-class Fill:
+class Fill(RowWise):
     """Gives an array of the same shape and dtype with one value.
 
     Args:
@@ -70,6 +70,10 @@ class Fill:
 
     def __call__(self, data: Any) -> np.ndarray:
         return np.full_like(np.asarray(data), self._value)
+
+    def of_rows(self, rows: np.ndarray) -> np.ndarray:
+        # Of one row: a value that is an array is to fit a row, and not all of them.
+        return np.broadcast_to(self(rows[0]), rows.shape).copy()
 
 
 class Compose:
@@ -83,10 +87,10 @@ class Compose:
     """
 
     def __init__(self, transforms: Sequence[Callable[..., Any]]) -> None:
-        self._transforms = functions(transforms, "Compose")
+        self.transforms = functions(transforms, "Compose")
 
     def __call__(self, *data: Any) -> Any:
-        for transform in self._transforms:
+        for transform in self.transforms:
             result = transform(*data)
             data = result if isinstance(result, tuple) else (result,)
         return data[0] if len(data) == 1 else data

@@ -50,8 +50,9 @@ class Metric(ABC):
             ValueError: `indexes` is not a list of ints.
         """
         if not isinstance(indexes, list) or not all(isinstance(at, int) for at in indexes):
-            message = f"For 'set_indexes', 'indexes' must be a list of ints, but got {indexes!r}."
-            raise bad_argument(ValueError, message)
+            wanted = "should be a list and all its elements should be int"  # MindSpore's words, which tests look for
+            message = f"For 'set_indexes', the argument 'indexes' {wanted}, please check whether it is correct: got "
+            raise bad_argument(ValueError, f"{message}{indexes!r}.")
         self._indexes = indexes
         return self
 

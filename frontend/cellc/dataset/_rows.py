@@ -1,0 +1,76 @@
+"""What a dataset and each of its steps is: rows, made one by one or taken by their numbers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cellc.errors import bad_argument
+
+Row = tuple[np.ndarray, ...]
+Gather = Callable[[list[Any]], Row]
+
+
+class Pass(NamedTuple):
+    """One time over a dataset: the seed of all its random numbers, and which time it is."""
+
+    seed: int
+    epoch: int
+
+
+class Rows(ABC):
+    """What every dataset has: rows of NumPy arrays, one for each column, from those of its inputs."""
+
+    def __init__(self, columns: Sequence[str], *inputs: Rows) -> None:
+        self._columns = list(columns)
+        self._inputs = inputs
+        self._number = 1 + max((step._number for step in inputs), default=0)
+
+    @abstractmethod
+    def rows(self, time: Pass) -> Iterator[Row]:
+        """The rows of one time over the dataset."""
+
+    @abstractmethod
+    def get_dataset_size(self) -> int:
+        """How many rows, or batches, one time over the dataset gives."""
+
+    def gather(self) -> Gather | None:
+        """What gives rows by their numbers, stacked; None where rows are made one by one.
+
+        A dataset that has it also says which rows it gives: `batch` then takes all rows of a batch at once. An
+        exception says that the rows must be made one by one.
+        """
+        return None
+
+    def numbers(self, time: Pass) -> Iterator[Any]:
+        """What `gather` knows the rows by that `rows` gives, in the same order: numbers, or more, each step's own."""
+        raise NotImplementedError(f"{type(self).__name__} has no numbers of rows")
+
+    def get_col_names(self) -> list[str]:
+        """The names of the columns."""
+        return list(self._columns)
+
+    def get_batch_size(self) -> int:
+        """The rows of a batch; 1 before `batch`."""
+        return self._inputs[0].get_batch_size() if self._inputs else 1
+
+    def get_repeat_count(self) -> int:
+        """How often `repeat` gives the rows."""
+        return self._inputs[0].get_repeat_count() if self._inputs else 1
+
+    def output_shapes(self) -> list[list[int]]:
+        """The shapes of the first row's columns."""
+        return [list(value.shape) for value in self._first()]
+
+    def output_types(self) -> list[np.dtype]:
+        """The NumPy types of the first row's columns."""
+        return [value.dtype for value in self._first()]
+
+    def _first(self) -> Row:
+        row = next(iter(self.rows(Pass(0, 0))), None)
+        if row is None:
+            raise bad_argument(ValueError, f"{type(self).__name__} is empty.")
+        return row
