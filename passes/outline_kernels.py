@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAt
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from cellc.dialects.linalg_ext import CollectiveWaitOp
+from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp
 from cellc.passes.dispatch_clusters import Cluster, is_material
 from cellc.passes.linalg_analysis import captured_values, input_maps, output_maps, result_index, values_read
 from cellc.passes.rewriting import location_of
@@ -76,7 +76,8 @@ def in_place(
 
     Only when one all-parallel generic alone reads the argument, at the index
     where it writes the result: then each element is read only by the iteration
-    that writes it. The result of a collective is where it was begun, if it is as large.
+    that writes it. A collective needs no other memory than that of its operand
+    if the result is as large.
     """
     readers: dict[SSAValue, list[Operation]] = {}
     for op in ops:
@@ -85,7 +86,7 @@ def in_place(
     pairs: list[tuple[int, int]] = []
     for number, result in enumerate(results):
         op = result.owner
-        if isinstance(op, CollectiveWaitOp) and op.result.type == op.src.type:
+        if isinstance(op, CollectiveStartOp | CollectiveWaitOp) and op.result.type == op.src.type:
             pairs.append((number, arguments.index(op.src)))
         if not isinstance(op, GenericOp) or any(kind.data != "parallel" for kind in op.iterator_types):
             continue

@@ -1,7 +1,8 @@
 """Collectives of compiled programs: commands that exchange data with the other processes, over MPI.
 
 A program launches a collective as it launches a kernel. What it calls is a function made here, of the kernels' ABI: it
-copies the data to where the result will be, begins a non-blocking operation there, and a second one waits for it.
+copies the data to where the result will be, if it is not there, and begins a non-blocking operation there; a second one
+waits for it.
 mpi4py moves the data; it is imported when a process joins a group, and a process alone needs none.
 """
 
@@ -93,9 +94,10 @@ def _started(what: Collective, source: int, target: int) -> None:
     rank, size = (0, 1) if group is None else (group.rank, group.size)
     _check_size(what, size)
     own = rank * _bytes(what) if what.kind == "all_gather" else 0
-    ctypes.memmove(target + own, source, _bytes(what))
+    if source != target + own:
+        ctypes.memmove(target + own, source, _bytes(what))
     if size > 1 and what.count:
-        _pending[target] = _BEGIN[what.kind](what, group, target)
+        _pending[target] = BEGIN[what.kind](what, group, target)
 
 
 def _check_size(what: Collective, size: int) -> None:
@@ -128,13 +130,14 @@ def _broadcast(what: Collective, group: Any, target: int) -> Pending:
     return Pending(group.Ibcast(_memory(target, _bytes(what), "BYTE", _bytes(what)), what.root))
 
 
-_BEGIN: dict[str, Callable[[Collective, Any, int], Pending]] = {
+BEGIN: dict[str, Callable[[Collective, Any, int], Pending]] = {
     "all_reduce": _all_reduce,
     "reduce": _reduce,
     "reduce_scatter": _reduce_scatter,
     "all_gather": _all_gather,
     "broadcast": _broadcast,
 }
+"""What begins each kind of operation. Looked up in every run: a measurement may leave something out."""
 
 
 def _finished(what: Collective, source: int, target: int) -> None:

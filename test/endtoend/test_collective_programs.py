@@ -51,6 +51,40 @@ def test_gradients_are_sent_while_others_are_computed(monkeypatch):
     assert max(starts) < min(waits)
 
 
+def test_large_gradients_travel_alone_and_small_ones_together(monkeypatch):
+    monkeypatch.setattr(_grad_reducer, "ALONE_BYTES", 64)
+    monkeypatch.setattr(_grad_reducer, "BUCKET_BYTES", 40)
+    grads = tuple(ops.zeros((size,), cellc.float32) for size in (16, 4, 20, 4, 4, 6))
+    weights = [cellc.Parameter(grad, name=f"w{number}") for number, grad in enumerate(grads)]
+    # In the order in which they are complete, the last parameter's gradient being the first.
+    assert nn.DistributedGradReducer(weights)._buckets(grads) == [[5, 4], [2], [3, 1], [0]]
+
+
+def test_a_large_gradient_is_reduced_where_it_was_made(monkeypatch):
+    """Nothing is joined, cut or copied."""
+    monkeypatch.setattr(_grad_reducer, "ALONE_BYTES", 1)
+    cellc.set_auto_parallel_context(parallel_mode="data_parallel")
+    try:
+        net = nn.SequentialCell([nn.Dense(4, 8, has_bias=False), nn.ReLU(), nn.Dense(8, 2, has_bias=False)])
+        step = nn.TrainOneStepCell(nn.WithLossCell(net, nn.MSELoss()), nn.SGD(net.trainable_params(), 0.1))
+    finally:
+        cellc.reset_auto_parallel_context()
+    lowered = step.lower(Tensor(np.ones((3, 4), np.float32)), Tensor(np.ones((3, 2), np.float32)))
+    launches = [line for line in str(lowered.host).splitlines() if "host.launch" in line or "host.copy" in line]
+    assert not any("concat" in line or "move" in line or "copy" in line for line in launches)
+    exchanges = [line for line in launches if "all_reduce_start" in line or "collective_wait" in line]
+    assert len(exchanges) == 4
+    for line in exchanges:
+        source, target = line[line.index("(") + 1 : line.index(")")].split(", ")
+        assert _place(lowered.host, source) == _place(lowered.host, target)
+
+
+def _place(host, name):
+    """Where a buffer lies: its text but for the name and the shape."""
+    (line,) = (line for line in str(host).splitlines() if line.strip().startswith(f"{name} = host.buffer"))
+    return line[line.index("{") : line.index("}")]
+
+
 @pytest.mark.parametrize("op", ["sum", "prod", "min", "max"])
 def test_gradients_of_a_process_alone(op):
     assert float(ops.grad(lambda x: ops.all_reduce(x, op) * 3.0)(Tensor(2.0))) == 3.0

@@ -15,15 +15,18 @@ from cellc.ops import _validate
 from cellc.parameter import Parameter
 from cellc.tensor import Tensor
 
-BUCKET_BYTES = 8 << 20
-"""Gradients travel together up to this size: few messages, and the first leave while others are computed."""
+BUCKET_BYTES = 1 << 20
+"""Small gradients travel together up to this size: few messages, and the first leave while others are computed."""
+
+ALONE_BYTES = 1 << 18
+"""From this size on a gradient travels alone: joining gradients copies them twice, and a message costs less."""
 
 
 class DistributedGradReducer(Cell):
     """The mean of each gradient over the processes of a group.
 
-    Gradients are joined into buckets from the last parameter on, since its gradient is there first, and each bucket is
-    sent as soon as it is complete. Gradients narrower than float32 travel in float32.
+    Small gradients are joined into buckets from the last parameter on, since its gradient is there first. Each bucket or
+    large gradient is sent as soon as it is complete. Gradients narrower than float32 travel in float32.
 
     Args:
         parameters: the parameters, in the order of their gradients. Gradients of those with `layerwise_parallel` stay
@@ -88,17 +91,21 @@ class DistributedGradReducer(Cell):
     def _buckets(self, grads: tuple[Tensor, ...]) -> list[list[int]]:
         """The numbers of the gradients that travel together, in the order in which they are complete."""
         buckets: list[list[int]] = []
+        small: list[int] = []
         room, dtype = 0, None
         for at in reversed(range(len(grads))):
             if not self._reduced[at]:
                 continue
             size = grads[at].size * max(4, grads[at].dtype.itemsize)
+            if size >= ALONE_BYTES:
+                buckets.append([at])
+                continue
             if size > room or widened(grads[at]).dtype is not dtype:
-                buckets.append([])
-                room, dtype = max(BUCKET_BYTES, size), widened(grads[at]).dtype
-            buckets[-1].append(at)
+                buckets.append(small := [])
+                room, dtype = BUCKET_BYTES, widened(grads[at]).dtype
+            small.append(at)
             room -= size
-        return buckets
+        return sorted(buckets, key=min, reverse=True)
 
     def _reduce(self, grads: list[Tensor]) -> list[Tensor]:
         """The gradients of one bucket over the group."""

@@ -167,7 +167,7 @@ func.func @main(%x: tensor<512x512xf32>) -> tensor<f32> {
 // -----
 
 // A reduction over processes begins as early, and is waited for as late, as it can be.
-// CHECK: func.func private @kernel_0_all_reduce_start({{.*}}) -> tensor<4xf32> attributes {cellc.kind = "collective"}
+// CHECK: func.func private @kernel_0_all_reduce_start({{.*}}) -> tensor<4xf32> attributes {cellc.kind = "collective", cellc.in_place = {{\[\[}}0 : i64, 0 : i64]]}
 // CHECK: func.func private @kernel_2_collective_wait({{.*}}) -> tensor<4xf32> attributes {cellc.kind = "collective", cellc.in_place = {{\[\[}}0 : i64, 0 : i64]]}
 // CHECK: func.func @main
 // CHECK-NEXT: func.call @kernel_0_all_reduce_start
@@ -190,7 +190,7 @@ func.func @main(%x: tensor<4xf32>, %y: tensor<9xf32>) -> (tensor<4xf32>, tensor<
 // -----
 
 // The result of a reduction that is cut has a buffer of its own: it is smaller than what is exchanged.
-// CHECK: func.func private @kernel_0_reduce_scatter_start({{.*}}) -> tensor<4xf32> attributes {cellc.kind = "collective"}
+// CHECK: func.func private @kernel_0_reduce_scatter_start({{.*}}) -> tensor<4xf32> attributes {cellc.kind = "collective", cellc.in_place = {{\[\[}}0 : i64, 0 : i64]]}
 // CHECK: func.func private @kernel_1_collective_wait({{.*}}) -> tensor<2xf32> attributes {cellc.kind = "collective"}
 func.func @main(%x: tensor<4xf32>) -> tensor<2xf32> {
   %p = linalg_ext.reduce_scatter_start "sum" by 2 of "world" %x : tensor<4xf32> -> tensor<4xf32>
