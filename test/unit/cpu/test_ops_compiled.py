@@ -49,7 +49,10 @@ CASES = [
     case("concat", values((5, 7)), values((5, 30), seed=1), axis=1),
     case("reverse", values((5, 37)), axes=(1,)),
     case("reverse_sequence", values((9, 4, 5)), np.array([0, 9, 3, 1], np.int32), time_axis=0, batch_axis=1),
-    case("random_uniform", np.array([7, 3], np.int64), shape=(33, 5), dtype="f32", stream=2),
+    *[pytest.param("random_uniform", (np.array([7, 3]),), {"shape": shape, "dtype": dtype, "stream": 2},
+                   id=f"random_uniform-{'-'.join(map(str, shape))}-{dtype}")
+      for dtype, shape in [("f32", (33, 5)), ("f32", (3, 7, 96)), ("f32", (1000,)), ("f32", (32,)), ("f32", (70000,)),
+                           ("bf16", (9, 64)), ("f16", (9, 65)), ("f64", (9, 64)), ("f32", (2, 2, 8))]],
 ]  # fmt: skip
 
 
