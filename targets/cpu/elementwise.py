@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from cellc.targets.cpu.grid import make_grid
 from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.streaming import FENCE, apart_and_aligned, streamed_results
 from cellc.targets.cpu.transposed import TileWriter, crossing_loop, tile_blocks
 
 
@@ -22,9 +23,27 @@ def write_parallel(nest_writer: NestWriter, ranges: dict[int, Range]) -> None:
         else:
             if dim is not None:
                 nest_writer.compute_before(dim)
-            _vectors(nest_writer, dim, one_vector, ranges.get(dim) if dim is not None else None)
+            _streamed_vectors(nest_writer, dim, one_vector, ranges.get(dim) if dim is not None else None)
 
     nest_writer.loops(outer, ranges, inner)
+
+
+def _streamed_vectors(
+    nest_writer: NestWriter, dim: int | None, one_vector: Callable[[], None], bounds: Range | None
+) -> None:
+    """`one_vector` for every vector of a loop; large results are stored past the cache where they lie right for it."""
+    results = [] if dim is None else streamed_results(nest_writer, dim)
+    if not results:
+        _vectors(nest_writer, dim, one_vector, bounds)
+        return
+    writer, vectors = nest_writer.writer, nest_writer.vectors
+    right = apart_and_aligned(nest_writer, results)
+    wrong = writer.pure(f"arith.xori {right}, {writer.pure('arith.constant true')} : i1")
+    vectors.streamed = frozenset(access.buffer.name for access in results)
+    writer.branch(right, lambda: _vectors(nest_writer, dim, one_vector, bounds))
+    vectors.streamed = frozenset()
+    writer.branch(wrong, lambda: _vectors(nest_writer, dim, one_vector, bounds))
+    writer.at_end = {FENCE: None}
 
 
 def _vectors(nest_writer: NestWriter, dim: int | None, one_vector: Callable[[], None], bounds: Range | None) -> None:

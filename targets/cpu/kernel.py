@@ -28,7 +28,7 @@ class KernelWriter:
     def __init__(self, kernel: func.FuncOp, level: CpuLevel) -> None:
         self.name = kernel.sym_name.data
         self.level = level
-        self.writer = Writer()
+        self.writer = Writer(may_stream=level.is_x86)
         self.views: dict[SSAValue, View] = {}
         self.scalars: dict[SSAValue, str] = {}
         self._kernel = kernel
