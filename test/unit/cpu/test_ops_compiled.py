@@ -8,7 +8,7 @@ import pytest
 from cellc.dialects.nn import definition_of
 from cellc.targets.cpu.level import LEVELS, native_level
 from support.check_lowering import values
-from support.compiled_op import check_compiled
+from support.compiled_op import check_compiled, run_compiled
 
 LEVEL_NAMES = [name for name in LEVELS if name in ("v2", "v3", native_level().name)]
 WINDOW = {"kernel": (2, 2), "strides": (2, 2), "padding": (0, 0, 0, 0)}
@@ -89,3 +89,14 @@ def test_pooling_gradients(attributes: dict[str, Any], width: int, level: str) -
     gradient, common = values(result.shape, seed=1), {**attributes, "level": LEVELS[level], "input_shape": x.shape}
     check_compiled("max_pool2d_gradient", gradient, index, **common)
     check_compiled("avg_pool2d_gradient", gradient, **common, count_include_pad=True)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("width", [40, 130, 400, 700])
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 66, 4099])
+def test_rows_that_are_written_together(rows: int, width: int, level: str) -> None:
+    """Any number of rows, and a row has the same bits wherever it stands among them."""
+    x = np.broadcast_to(values((3, 1, width)), (3, rows, width))
+    check_compiled("softmax", x, axis=2, level=LEVELS[level])
+    (found,) = run_compiled("softmax", (x,), {"axis": 2}, LEVELS[level])
+    np.testing.assert_array_equal(found, np.broadcast_to(found[:, :1], found.shape))
