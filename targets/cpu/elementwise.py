@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from cellc.targets.cpu.grid import make_grid
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.streaming import FENCE, apart_and_aligned, streamed_results
+from cellc.targets.cpu.streaming import FENCE, LINE, apart_and_aligned, streamed_results
 from cellc.targets.cpu.transposed import TileWriter, crossing_loop, tile_blocks
 
 
@@ -19,30 +19,29 @@ def write_parallel(nest_writer: NestWriter, ranges: dict[int, Range]) -> None:
 
     def inner() -> None:
         if dim is not None and crossing is not None:
-            TileWriter(nest_writer, dim, crossing).write(ranges)
+            _past_cache(nest_writer, dim, lambda: TileWriter(nest_writer, dim, crossing).write(ranges), LINE)
         else:
             if dim is not None:
                 nest_writer.compute_before(dim)
-            _streamed_vectors(nest_writer, dim, one_vector, ranges.get(dim) if dim is not None else None)
+            bounds = ranges.get(dim) if dim is not None else None
+            _past_cache(nest_writer, dim, lambda: _vectors(nest_writer, dim, one_vector, bounds))
 
     nest_writer.loops(outer, ranges, inner)
 
 
-def _streamed_vectors(
-    nest_writer: NestWriter, dim: int | None, one_vector: Callable[[], None], bounds: Range | None
-) -> None:
-    """`one_vector` for every vector of a loop; large results are stored past the cache where they lie right for it."""
-    results = [] if dim is None else streamed_results(nest_writer, dim)
+def _past_cache(nest_writer: NestWriter, dim: int | None, write: Callable[[], None], least: int = 0) -> None:
+    """Runs `write`, lanes along loop `dim`; vectors of `least` bytes of large results go past the cache where right."""
+    results = [] if dim is None else streamed_results(nest_writer, dim, least)
     if not results:
-        _vectors(nest_writer, dim, one_vector, bounds)
+        write()
         return
     writer, vectors = nest_writer.writer, nest_writer.vectors
     right = apart_and_aligned(nest_writer, results)
     wrong = writer.pure(f"arith.xori {right}, {writer.pure('arith.constant true')} : i1")
     vectors.streamed = frozenset(access.buffer.name for access in results)
-    writer.branch(right, lambda: _vectors(nest_writer, dim, one_vector, bounds))
+    writer.branch(right, write)
     vectors.streamed = frozenset()
-    writer.branch(wrong, lambda: _vectors(nest_writer, dim, one_vector, bounds))
+    writer.branch(wrong, write)
     writer.at_end = {FENCE: None}
 
 

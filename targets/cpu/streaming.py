@@ -18,11 +18,24 @@ FENCE = 'llvm.call_intrinsic "llvm.x86.sse.sfence"() : () -> ()'
 """Ends a block: streaming stores are not ordered with what tells other threads that the block is done."""
 
 
-def streamed_results(nest_writer: NestWriter, dim: int) -> list[Access]:
-    """The results that are large and stored in whole vectors at multiples of their size, lanes along loop `dim`."""
+LINE = 64
+"""Bytes of a line: parts of it that are not stored one after the other each go to memory on their own."""
+
+
+def streamed_results(nest_writer: NestWriter, dim: int, least: int) -> list[Access]:
+    """The results that are large and stored in whole vectors at multiples of their size, lanes along loop `dim`.
+
+    Vectors have `least` bytes at least.
+    """
     if not nest_writer.writer.may_stream:
         return []
-    return [access for access in nest_writer.nest.outputs if _is_large(access) and _in_step(nest_writer, access, dim)]
+    wide = (access for access in nest_writer.nest.outputs if _vector(nest_writer, access) >= least)
+    return [access for access in wide if _is_large(access) and _in_step(nest_writer, access, dim)]
+
+
+def _vector(nest_writer: NestWriter, access: Access) -> int:
+    """Bytes of a vector."""
+    return nest_writer.vectors.lanes * ITEM_BYTES[access.buffer.storage]
 
 
 def _is_large(access: Access) -> bool:
@@ -41,8 +54,8 @@ def apart_and_aligned(nest_writer: NestWriter, results: list[Access]) -> str:
     writer, conditions = nest_writer.writer, list[str]()
     addresses = {a.buffer: _address(nest_writer, a) for a in (*results, *nest_writer.nest.inputs) if a is not None}
     for access in results:
-        size = nest_writer.vectors.lanes * ITEM_BYTES[access.buffer.storage]
-        low = writer.pure(f"arith.andi {addresses[access.buffer]}, {writer.index(size - 1)} : index")
+        mask = writer.index(_vector(nest_writer, access) - 1)
+        low = writer.pure(f"arith.andi {addresses[access.buffer]}, {mask} : index")
         conditions.append(writer.pure(f"arith.cmpi eq, {low}, {writer.index(0)} : index"))
         for source in nest_writer.nest.inputs:
             if source is not None and source.buffer.size == access.buffer.size:

@@ -53,3 +53,27 @@ def test_results_that_lie_anywhere(shape: tuple[int, int], level: str) -> None:
     in_place[...] = x
     run(compiled, in_place, y, in_place)
     np.testing.assert_array_equal(in_place, expected)
+
+
+def transposed(shape: tuple[int, int]) -> str:
+    source, result = Operand("%x", shape[::-1], "f32", "d1, d0"), Operand("%e", shape, "f32", "d0, d1")
+    ops = [empty("%e", shape, "f32"), generic("%r", "pp", [source], [result], "linalg.yield %i0 : f32")]
+    return kernel("elementwise", [("%x", shape[::-1], "f32")], ops, [("%r", shape, "f32")])
+
+
+@pytest.mark.parametrize(("level", "streams"), [("v4", True), ("v3", False)])
+def test_tiles_are_streamed_in_whole_lines(level: str, streams: bool) -> None:
+    text = assembly(transposed((4100, 1040)), LEVELS[level])
+    assert bool(count(r"vmovnt|sfence", text.splitlines())) == streams
+
+
+@pytest.mark.parametrize("level", LEVELS_HERE)
+@pytest.mark.parametrize("shape", [(4100, 1040), (4101, 1027)])
+def test_tiles_that_lie_anywhere(shape: tuple[int, int], level: str) -> None:
+    compiled = compile_text(transposed(shape), LEVELS[level])
+    x = np.random.default_rng(0).standard_normal(shape[::-1]).astype(np.float32)
+    for offset in (0, 4):
+        result = memory(x.size, offset)
+        for block in range(compiled.code.blocks):
+            call(compiled.address, [x, result], block, np.empty(0, np.uint8))
+        np.testing.assert_array_equal(result.reshape(shape), x.T)
