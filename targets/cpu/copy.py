@@ -37,7 +37,10 @@ def write_copy_kernel(kernel: KernelWriter) -> None:
             raise UnsupportedKernelError(f"kernel {kernel.name}: copies of different shapes")
         kernel.blocks = grid.blocks
         ranges = dict(zip(outer, grid.ranges(kernel.writer, BLOCK), strict=False))
-        for piece in woven(_pieces(kernel, value, target), target.shape):
+        pieces = woven(_pieces(kernel, value, target), target.shape)
+        if sum(prod(piece.extents) * max(1, len(piece.sources)) for piece in pieces) > target.buffer.size:
+            kernel.writer.past_cache = frozenset()  # some are written again
+        for piece in pieces:
             _write_ranges(kernel, piece, ranges, {})
 
 

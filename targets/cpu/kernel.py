@@ -28,7 +28,7 @@ class KernelWriter:
     def __init__(self, kernel: func.FuncOp, level: CpuLevel) -> None:
         self.name = kernel.sym_name.data
         self.level = level
-        self.writer = Writer(may_stream=level.is_x86)
+        self.writer = Writer()
         self.views: dict[SSAValue, View] = {}
         self.scalars: dict[SSAValue, str] = {}
         self._kernel = kernel
@@ -41,6 +41,9 @@ class KernelWriter:
         results = block.last_op.operands if block.last_op is not None else ()
         for value in (*block.args, *results):
             self._add_buffer(value)
+        if level.is_x86 and self.attribute("kind") in ("elementwise", "reduction", "copy"):
+            alone = (value for value in results if len(list(value.uses)) == 1)  # no op of the kernel reads it again
+            self.writer.past_cache = frozenset(self.views[value].buffer.name for value in alone)
 
     def _add_buffer(self, value: SSAValue) -> None:
         if not isinstance(value.type, TensorType):

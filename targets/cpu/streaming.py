@@ -27,10 +27,8 @@ def streamed_results(nest_writer: NestWriter, dim: int, least: int) -> list[Acce
 
     Vectors have `least` bytes at least.
     """
-    if not nest_writer.writer.may_stream:
-        return []
-    wide = (access for access in nest_writer.nest.outputs if _vector(nest_writer, access) >= least)
-    return [access for access in wide if _is_large(access) and _in_step(nest_writer, access, dim)]
+    found = [a for a in nest_writer.nest.outputs if a.buffer.name in nest_writer.writer.past_cache and _is_large(a)]
+    return [a for a in found if _vector(nest_writer, a) >= least and _in_step(nest_writer, a, dim)]
 
 
 def _vector(nest_writer: NestWriter, access: Access) -> int:

@@ -15,11 +15,11 @@ class Writer:
     Attributes:
         functions: the text of private functions that are called, by name.
         at_end: lines that end the body.
-        may_stream: whether the level has the fence that streaming stores need.
+        past_cache: the names of buffers that may be stored past the cache (`streaming.py`).
     """
 
-    def __init__(self, may_stream: bool = False) -> None:
-        self.may_stream = may_stream
+    def __init__(self) -> None:
+        self.past_cache: frozenset[str] = frozenset()
         self._lines: list[str] = []
         self._available: list[dict[str, str]] = [{}]
         self._names = 0

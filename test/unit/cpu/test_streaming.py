@@ -5,11 +5,23 @@ import pytest
 
 from cellc.targets.cpu.level import LEVELS, native_level
 from support.assembly import count
-from support.cpu_kernels import CompiledKernel, Operand, assembly, compile_text, empty, generic, kernel
+from support.cpu_kernels import (
+    CompiledKernel,
+    Operand,
+    assembly,
+    compile_text,
+    empty,
+    filled,
+    generic,
+    kernel,
+    tensor_type,
+)
 from support.kernel_calls import call
 
 LARGE, SMALL = (4099, 1024), (4095, 1024)
 LEVELS_HERE = ["v3", native_level().name]
+SQUARE = "%s = arith.mulf %i0, %i0 : f32\nlinalg.yield %s : f32"
+SUM = "%s = arith.addf %o0, %i0 : f32\nlinalg.yield %s : f32"
 BODY = "%s = arith.addf %i0, %i1 : f32\nlinalg.yield %s : f32"
 
 
@@ -53,6 +65,35 @@ def test_results_that_lie_anywhere(shape: tuple[int, int], level: str) -> None:
     in_place[...] = x
     run(compiled, in_place, y, in_place)
     np.testing.assert_array_equal(in_place, expected)
+
+
+@pytest.mark.parametrize("level", LEVELS_HERE)
+def test_what_the_kernel_touches_again_is_not_streamed(level: str) -> None:
+    """A fill under a slice, and a result that another op of a chain reads."""
+    whole, part = (4099, 1024), (4099, 1008)
+
+    def matrix(name: str) -> Operand:
+        return Operand(name, whole, "f32", "d0, d1")
+
+    slices = f"{tensor_type(part, 'f32')} into {tensor_type(whole, 'f32')}"
+    insert = f"%r = tensor.insert_slice %x into %f[0, 16] [4099, 1008] [1, 1] : {slices}"
+    padded = kernel("copy", [("%x", part, "f32")], [filled("%f", whole, "f32", "1.5"), insert], [("%r", whole, "f32")])
+    chain = kernel(
+        "reduction",
+        [("%x", whole, "f32")],
+        [
+            empty("%e", whole, "f32"),
+            generic(
+                "%r", "pp", [Operand("%x", whole, "f32", "d0, d1")], [Operand("%e", whole, "f32", "d0, d1")], SQUARE
+            ),
+            filled("%f", whole[:1], "f32", "0.0"),
+            generic("%s", "pr", [Operand("%r", whole, "f32", "d0, d1")], [Operand("%f", whole[:1], "f32", "d0")], SUM),
+        ],
+        [("%r", whole, "f32"), ("%s", whole[:1], "f32")],
+        outer=1,
+    )
+    for text in (padded, chain):
+        assert not count(r"vmovnt|sfence", assembly(text, LEVELS[level]).splitlines())
 
 
 def transposed(shape: tuple[int, int]) -> str:
