@@ -137,11 +137,12 @@ def _write_at(kernel: KernelWriter, piece: Piece, fixed: Mapping[int, str]) -> N
         long = [d for d, extent in enumerate(nest.extents) if extent != 1]
         loops = dict(zip((d for d, extent in enumerate(piece.extents) if extent != 1), long, strict=True))
         fixed = {loops[d]: index for d, index in fixed.items() if d in loops}
-    elif len(piece.sources) > 1:
-        write_woven(kernel, piece, fixed)
-        return
     else:
-        nest = copy_nest(piece.extents, piece.sources[0], piece.target)
+        source, *others = piece.sources
+        if others:
+            write_woven(kernel, piece, fixed)
+            return
+        nest = copy_nest(piece.extents, source, piece.target)
     write_parallel(open_nest(kernel.writer, nest, kernel.lanes(nest), fixed), {})
 
 

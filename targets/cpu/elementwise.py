@@ -19,7 +19,8 @@ def write_parallel(nest_writer: NestWriter, ranges: dict[int, Range]) -> None:
 
     def inner() -> None:
         if dim is not None and crossing is not None:
-            _past_cache(nest_writer, dim, lambda: TileWriter(nest_writer, dim, crossing).write(ranges), LINE)
+            tiles = TileWriter(nest_writer, dim, crossing)
+            _past_cache(nest_writer, dim, lambda: tiles.write(ranges), LINE)
         else:
             if dim is not None:
                 nest_writer.compute_before(dim)
