@@ -221,7 +221,7 @@ def torch_work(row: Row) -> Callable[[], object] | None:
     import torch
 
     function = row.torch(torch)
-    tensors = [torch.from_numpy(array) for array in row.arrays]
+    tensors = [torch.from_numpy(array.copy()) for array in row.arrays]  # rows may name one array twice
     if row.seeded is None:
         return lambda: function(*tensors)
     x, *rest = tensors

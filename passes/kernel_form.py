@@ -6,8 +6,8 @@ Rules, by `cellc.kind`:
      identity;
   3. reduction: generics whose first `cellc.outer` loops are parallel and of equal extents, and every tensor passed
      between them is indexed by those loops first;
-  4. copy: insert_slices; scatter: a scatter_add; recurrent: an scf.for; collective: the start or the wait of
-     one;
+  4. copy: insert_slices, and all-parallel generics (reshaped or not) that one of them alone reads; scatter: a
+     scatter_add; recurrent: an scf.for; collective: the start or the wait of one;
   5. material (tensor.empty, linalg.fill, constants) and one return, and nothing else, stand beside those;
   6. `cellc.in_place` pairs name a result and an argument of one type;
   7. elementwise kernels and contractions may end in pads: fills into each of which they insert a result as a whole,
@@ -28,6 +28,7 @@ from xdsl.utils.exceptions import VerifyException
 from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp
 from cellc.passes.attention_form import parts_of, problem_of
 from cellc.passes.linalg_analysis import (
+    Reshape,
     bare_dim,
     captured_values,
     input_maps,
@@ -72,7 +73,7 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
             _check_reduction(kernel, generics)
         case "attention":
             _check_attention(kernel, generics)
-        case "copy" if all(isinstance(op, tensor.InsertSliceOp) for op in work):
+        case "copy" if all(isinstance(op, tensor.InsertSliceOp) or _is_inserted(op) for op in work):
             pass
         case "scatter" if [op.name for op in work] == ["linalg_ext.scatter_add"]:
             pass
@@ -83,6 +84,16 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
         case _:
             _fail(kernel, 4, f"is of kind {kind.data}, with {', '.join(op.name for op in work)}")
     _check_in_place(kernel)
+
+
+def _is_inserted(op: Operation) -> bool:
+    """Whether the op makes nothing but the source of an insert_slice."""
+    while isinstance(op, Reshape) or is_all_parallel(op):
+        uses = [use for result in op.results for use in result.uses]
+        if len(uses) != 1 or uses[0].index:
+            return False
+        op = uses[0].operation
+    return isinstance(op, tensor.InsertSliceOp)
 
 
 def _is_material(op: Operation) -> bool:

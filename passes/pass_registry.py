@@ -15,6 +15,7 @@ PASSES: dict[str, str] = {
     "form-dispatches": "cellc.passes.form_dispatches:FormDispatchesPass",
     "hoist-constants": "cellc.passes.hoist_constants:HoistConstantsPass",
     "plan-buffers": "cellc.passes.plan_buffers:PlanBuffersPass",
+    "fuse-copies": "cellc.targets.cpu.fuse_copies:FuseCopiesPass",
     "fuse-attention": "cellc.targets.cpu.fuse_attention:FuseAttentionPass",
     "fuse-pads": "cellc.targets.cpu.fuse_pads:FusePadsPass",
     "widen-factors": "cellc.targets.cpu.widen_factors:WidenFactorsPass",

@@ -14,6 +14,10 @@ from cellc.dialects.nn.definition import FLOATS, InferenceError, OpDefinition, T
 PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 PHILOX_KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
 PHILOX_ROUNDS = 10
+# Up to 32 bits a number is one word. Elements that lie RUN apart, four of them, have the words of one counter: so all
+# four words are used, and vectors of RUN elements each are whole words of RUN counters.
+RUN_BITS = 3
+RUN = 1 << RUN_BITS
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
@@ -37,8 +41,8 @@ class RandomUniform(OpDefinition):
     """Uniform numbers in [0, 1): multiples of 2^-11, 2^-8, 2^-24, 2^-53 for f16, bf16, f32, f64.
 
     The state is (seed, step). Philox's key is the seed (low word, high word), its counter
-    (element, step's low word, step's high word, stream), element counting in row-major order.
-    The number is made of the leading bits of the first word, for f64 of the first two.
+    (number, step's low word, step's high word, stream). With e the element's place in row-major order, the result is
+    the leading bits of word (e / 8) % 4 of number e / 32 * 8 + e % 8; for f64 of the first two words of number e.
     Streams keep apart the random ops of one step.
     `%r = nn.random_uniform %s {shape = [2, 3], dtype = f32, stream = 0}
     : (tensor<2xi64>) -> tensor<2x3xf32>`
@@ -65,8 +69,12 @@ class RandomUniform(OpDefinition):
     def evaluate(state: np.ndarray, *, shape: tuple[int, ...], dtype: str, stream: int) -> np.ndarray:
         seed, step = (int(word) % 2**64 for word in state)
         element = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.uint64)
-        words = [np.full_like(element, word) for word in (step % 2**32, step >> 32, stream)]
-        first, second, *_ = philox([element, *words], (seed % 2**32, seed >> 32))
         bits = FRACTION_BITS[dtype]
-        fraction = ((first << _32) | second) >> np.uint64(64 - bits)
+        number = element if bits > 32 else element // np.uint64(4 * RUN) * np.uint64(RUN) + element % np.uint64(RUN)
+        rest = [np.full_like(element, word) for word in (step % 2**32, step >> 32, stream)]
+        words = philox([number, *rest], (seed % 2**32, seed >> 32))
+        if bits > 32:
+            fraction = ((words[0] << _32) | words[1]) >> np.uint64(64 - bits)
+        else:
+            fraction = np.choose((element // np.uint64(RUN)).astype(np.intp) % 4, words) >> np.uint64(32 - bits)
         return (fraction.astype(np.float64) * 2.0**-bits).astype(numpy_dtype(dtype)).reshape(shape)

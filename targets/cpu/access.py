@@ -41,6 +41,11 @@ class View:
         """The row-major tensor that fills `buffer`."""
         return View(buffer, tuple(shape), row_major(shape))
 
+    @staticmethod
+    def of(access: "Access", shape: Sequence[int]) -> "View":
+        """The tensor whose `identity` is the access."""
+        return View(access.buffer, tuple(shape), access.strides, access.offset, access.terms)
+
     def access(self, indexing: AffineMap) -> "Access":
         """This tensor read or written at `indexing` of the loop indices."""
         zero = indexing.eval([0] * indexing.num_dims, [])

@@ -10,6 +10,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from cellc.targets.cpu import vector_math
 from cellc.targets.cpu.access import Access, View
+from cellc.targets.cpu.lane_numbers import LaneNumber, LaneNumbers
 from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 from cellc.targets.target import UnsupportedKernelError
 
@@ -68,7 +69,7 @@ class BodyWriter:
 
     `index_of(dim)` gives the vector of values of loop `dim`; `captured` has the tensors that
     `tensor.extract` reads, `scalars` the names of other values from outside the body; `lane_loop` the loop that
-    the lanes run along and where it is.
+    the lanes run along and where it is, `numbers` what is known of the bits of its index.
     """
 
     def __init__(
@@ -78,8 +79,11 @@ class BodyWriter:
         captured: Mapping[SSAValue, View] = {},
         scalars: Mapping[SSAValue, str] = {},
         lane_loop: tuple[int, str] | None = None,
+        numbers: LaneNumbers | None = None,
     ) -> None:
         self.vectors = vectors
+        self._numbers = numbers
+        self._lane_numbers: dict[SSAValue, LaneNumber] = {}
         self._lane_loop = lane_loop
         self._known: Mapping[SSAValue, str] = {}
         self._index_of = index_of
@@ -95,9 +99,16 @@ class BodyWriter:
         for op in block.ops:
             if isinstance(op, linalg.YieldOp):
                 return [self._operand(v) for v in op.operands]
-            if op.results[0] not in self._values:
+            if op.results[0] not in self._values and not self._is_lane_number(op):
                 self._values[op.results[0]] = self._write_op(op)
         raise UnsupportedKernelError("a body without linalg.yield")
+
+    def _is_lane_number(self, op: Operation) -> bool:
+        """Whether the op's result is known lane by lane; it is written where it is used."""
+        number = None if self._numbers is None else self._numbers.of(op, self._lane_numbers, self._operand)
+        if number is not None:
+            self._lane_numbers[op.results[0]] = number
+        return number is not None
 
     def write_known(self, block: Block, arguments: Mapping[SSAValue, str]) -> dict[SSAValue, str]:
         """Writes the ops of `block` that depend on some of its arguments alone; returns what is then known."""
@@ -116,6 +127,9 @@ class BodyWriter:
         return value in known or isinstance(value.owner, arith.ConstantOp)
 
     def _operand(self, value: SSAValue) -> str:
+        if value in self._lane_numbers:
+            assert self._numbers is not None
+            return self._numbers.vector(value, self._lane_numbers[value])
         if value not in self._values:
             self._values[value] = self._outer_scalar(value)
         return self._values[value]

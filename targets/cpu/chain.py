@@ -21,6 +21,10 @@ from cellc.targets.target import UnsupportedKernelError
 
 # Vectors of outer indices that a chain with lanes along its last outer loop does at a time.
 _VECTORS = 4
+# Rows that a chain with lanes along them does at a time, and elements of them at most: while the lanes of one row's sum
+# are added up, one after the other, the processor has another row's to do.
+_ROWS = 4
+_ELEMENTS = 1 << 10
 
 
 def write_reduction_kernel(kernel: KernelWriter) -> None:
@@ -46,7 +50,8 @@ def _write_single(kernel: KernelWriter, op: linalg.GenericOp) -> None:
 class ChainWriter:
     """Writes a chain for some indices of its outer loops at a time, with intermediate tensors in scratch.
 
-    That is one index, or a few vectors of them along the last outer loop where memory is contiguous along it.
+    That is one index, some where rows are short, or a few vectors of them along the last outer loop where memory is
+    contiguous along it.
     The tensors `placed` have their memory already, as the kernel's results have.
     """
 
@@ -58,10 +63,15 @@ class ChainWriter:
         self._generics = generics
         self._outer = outer
         self._extents = loop_extents(generics[0])[:outer]
-        self._scratch: dict[tuple[int, int], Buffer] = {}
+        self._scratch: dict[tuple[int, int, int], Buffer] = {}
         self._placed = (*kernel.results, *placed)
         self._chunk = 1
+        self._rows = min(_ROWS, max(1, _ELEMENTS // self._longest())) if outer else 1
         self._turned: list[TurnedRows] = []
+
+    def _longest(self) -> int:
+        """Iterations of an op for one index of each outer loop, at most."""
+        return max(prod(loop_extents(op)[self._outer :]) for op in self._generics)
 
     def _lanes_outside(self) -> bool:
         """Whether more reads and writes are contiguous along the last outer loop than along inner loops.
@@ -110,8 +120,9 @@ class ChainWriter:
         inner = sum(prod(loop_extents(op)[self._outer :]) for op in self._generics)
         extents = self._extents
         if self._outer:
-            extents = (*extents[:-1], ceil(extents[-1] / self._chunk))
-        grid = make_grid(extents, inner * self._chunk)
+            self._rows = min(self._rows, extents[-1]) if self._chunk == 1 else 1
+            extents = (*extents[:-1], ceil(extents[-1] / (self._chunk * self._rows)))
+        grid = make_grid(extents, inner * self._chunk * self._rows)
         self._kernel.blocks = grid.blocks
         ranges = dict(enumerate(grid.ranges(self._writer, BLOCK)))
         body = self._generics[0].body.block
@@ -119,33 +130,57 @@ class ChainWriter:
         shell.loops(list(range(self._outer)), ranges, lambda: self._indices(shell.position))
 
     def write_rows(self, fixed: Mapping[int, str], bounds: Range) -> None:
-        """Writes the indices `bounds` of the last outer loop, one at a time, with the other outer loops at `fixed`."""
+        """Writes the indices `bounds` of the last outer loop, few at a time, with the other outer loops at `fixed`."""
+        (lower, upper), rows, writer = bounds, self._rows, self._writer
 
-        def row(index: str, _: list[str]) -> list[str]:
-            self._all({**fixed, self._outer - 1: index}, None, 1)
+        def body(index: str, _: list[str]) -> list[str]:
+            self._some_rows(fixed, index, rows)
             return []
 
-        self._writer.loop((*bounds, 1), row)
+        if rows == 1:
+            writer.loop((lower, upper, 1), body)
+            return
+        count = writer.pure(f"arith.subi {upper}, {lower} : index")
+        rest = writer.pure(f"arith.remui {count}, {writer.index(rows)} : index")
+        main = writer.pure(f"arith.subi {upper}, {rest} : index")
+        writer.loop((lower, main, rows), body)
+
+        def single(index: str, _: list[str]) -> list[str]:
+            self._some_rows(fixed, index, 1)
+            return []
+
+        writer.loop((main, upper, 1), single)
 
     def _indices(self, position: Sequence[str | None]) -> None:
-        """All ops at one index of each outer loop (a chunk of the last one)."""
+        """All ops at one index of each outer loop (a chunk or some rows of the last one)."""
         fixed = {d: index for d, index in enumerate(position) if index is not None}
-        if self._chunk == 1:
+        if self._chunk * self._rows == 1:
             self._all(fixed, None, 1)
             return
-        chunk = fixed.pop(self._outer - 1)
-        full, rest = divmod(self._extents[-1], self._chunk)
-        lower = self._writer.linear(0, [(chunk, self._chunk)])
+        size, part = self._chunk * self._rows, fixed.pop(self._outer - 1)
+        full, rest = divmod(self._extents[-1], size)
+        lower = self._writer.linear(0, [(part, size)])
         if not rest:
-            self._all(fixed, lower, self._chunk)
+            self._part(fixed, lower, size)()
             return
         bound = self._writer.index(full)
-        for predicate, count in (("slt", self._chunk), ("sge", rest)):
-            condition = self._writer.pure(f"arith.cmpi {predicate}, {chunk}, {bound} : index")
+        for predicate, count in (("slt", size), ("sge", rest)):
+            condition = self._writer.pure(f"arith.cmpi {predicate}, {part}, {bound} : index")
             self._writer.branch(condition, self._part(fixed, lower, count))
 
     def _part(self, fixed: Mapping[int, str], lower: str, count: int) -> Callable[[], None]:
+        if self._chunk == 1:
+            return lambda: self._some_rows(fixed, lower, count)
         return lambda: self._all(fixed, lower, count)
+
+    def _some_rows(self, fixed: Mapping[int, str], lower: str, count: int) -> None:
+        """Each op for `count` rows from `lower` on, one after the other, before the next op."""
+        rows = [{**fixed, self._outer - 1: self._writer.linear(row, [(lower, 1)])} for row in range(count)]
+        for op in self._generics:
+            for number, row in enumerate(rows):
+                self._place(None, number)
+                ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
+                write_nest(self._kernel, op, self._kernel.nest_of(op), row, ahead)
 
     def _all(self, fixed: Mapping[int, str], lower: str | None, count: int) -> None:
         """All ops with the loops in `fixed` at given indices, and the last outer loop at `count` from `lower` on."""
@@ -166,8 +201,11 @@ class ChainWriter:
             if lower is not None and rows.value in self._kernel.results:
                 rows.write(self._kernel, fixed, lower, count)
 
-    def _place(self, lower: str | None) -> None:
-        """Gives each intermediate tensor scratch memory for what is done at a time, contiguous along the chunk."""
+    def _place(self, lower: str | None, row: int = 0) -> None:
+        """Gives each intermediate tensor scratch memory for what is done at a time, contiguous along the chunk.
+
+        Each of several rows has its own.
+        """
         for number, op in enumerate(self._generics):
             for value in op.results:
                 if value in self._placed or value.first_use is None:
@@ -176,11 +214,11 @@ class ChainWriter:
                 strides = [0] * self._outer + [self._chunk * s for s in row_major(inner)]
                 if lower is not None:
                     strides[self._outer - 1] = 1
-                buffer = self._buffer((number, value.index), element_of(value), prod(inner) * self._chunk)
+                buffer = self._buffer((number, value.index, row), element_of(value), prod(inner) * self._chunk)
                 terms = () if lower is None else ((lower, -1),)
                 self._kernel.views[value] = View(buffer, shape_of(value), tuple(strides), 0, terms)
 
-    def _buffer(self, key: tuple[int, int], element: str, size: int) -> Buffer:
+    def _buffer(self, key: tuple[int, int, int], element: str, size: int) -> Buffer:
         if key not in self._scratch:
             self._scratch[key] = self._kernel.scratch(element, size)
         return self._scratch[key]

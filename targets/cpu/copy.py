@@ -1,20 +1,27 @@
-"""Copy kernels: a fill or an empty tensor, with slices inserted (pad, concat)."""
+"""Copy kernels: a fill or an empty tensor, with slices inserted (pad, concat).
 
-from collections.abc import Sequence
+What is inserted is an argument, or is made in the kernel (`fuse-copies`): by an elementwise generic, which then writes
+where its result goes, or by insertions of its own, whose pieces are pieces of the whole.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
-from xdsl.dialects.linalg.ops import FillOp
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.dialects.tensor import EmptyOp, InsertSliceOp
 from xdsl.ir import SSAValue
 
+from cellc.passes.linalg_analysis import Reshape
 from cellc.targets.cpu.access import View
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
-from cellc.targets.cpu.nest import copy_nest
+from cellc.targets.cpu.nest import copy_nest, shape_of
+from cellc.targets.cpu.nest_writer import Range
 from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.cpu.weave import Piece, woven, write_woven
+from cellc.targets.cpu.writer import Writer
 from cellc.targets.target import UnsupportedKernelError
 
 
@@ -22,34 +29,26 @@ def write_copy_kernel(kernel: KernelWriter) -> None:
     """Writes a kernel of kind `copy`."""
     for value in kernel.results:
         target = kernel.view_of(value)
-        split = _split_dim(target.shape)
-        pieces = woven(_pieces(kernel, value, target), target.shape)
-        if split is None:
-            kernel.blocks = 1
-            for piece in pieces:
-                write_piece(kernel, piece)
-            continue
-        grid = make_grid([target.shape[split]], prod(target.shape) // max(1, target.shape[split]))
+        # Lanes run along the innermost loop, so blocks share the others.
+        outer = [d for d, extent in enumerate(target.shape) if extent != 1][:-1]
+        extents = [target.shape[d] for d in outer]
+        grid = make_grid(extents, prod(target.shape) // max(1, prod(extents)))
         if kernel.blocks not in (1, grid.blocks):
             raise UnsupportedKernelError(f"kernel {kernel.name}: copies of different shapes")
         kernel.blocks = grid.blocks
-        rows = grid.ranges(kernel.writer, BLOCK)[0]
+        ranges = dict(zip(outer, grid.ranges(kernel.writer, BLOCK), strict=False))
+        pieces = woven(_pieces(kernel, value, target), target.shape)
+        if sum(prod(piece.extents) * max(1, len(piece.sources)) for piece in pieces) > target.buffer.size:
+            kernel.writer.past_cache = frozenset()  # some are written again
         for piece in pieces:
-            _write_rows(kernel, piece, split, rows)
-
-
-def _split_dim(shape: Sequence[int]) -> int | None:
-    """The loop that blocks share: the first long one, never the innermost, which lanes run along."""
-    outer = [d for d, extent in enumerate(shape) if extent != 1][:-1]
-    long = [d for d in outer if shape[d] >= 16]
-    return long[0] if long else max(outer, key=lambda d: shape[d], default=None)
+            _write_ranges(kernel, piece, ranges, {})
 
 
 def _pieces(kernel: KernelWriter, value: SSAValue, target: View) -> list[Piece]:
     """What fills the tensor `value`, first written first."""
     owner = value.owner
     if isinstance(owner, InsertSliceOp):
-        return [*_pieces(kernel, owner.dest, target), inserted_piece(kernel, owner, target)]
+        return [*_pieces(kernel, owner.dest, target), *_inserted(kernel, owner, target)]
     if isinstance(owner, EmptyOp):
         return []
     zeros, ones = (0,) * len(target.shape), (1,) * len(target.shape)
@@ -57,14 +56,48 @@ def _pieces(kernel: KernelWriter, value: SSAValue, target: View) -> list[Piece]:
     return [Piece(target.shape, (source.identity(),), target.identity(), zeros, ones)]
 
 
+def _inserted(kernel: KernelWriter, op: InsertSliceOp, target: View) -> list[Piece]:
+    """The pieces of `target` that an insert_slice writes."""
+    made = op.source
+    while isinstance(made.owner, Reshape):
+        made = made.owner.src
+    if isinstance(made.owner, GenericOp):
+        return [_computed_piece(kernel, op, made, target)]
+    if not isinstance(made.owner, InsertSliceOp):
+        return [inserted_piece(kernel, op, target)]
+    whole = _place(kernel, op, target)
+    return [_within(whole, piece) for piece in _pieces(kernel, op.source, View.of(whole.target, whole.extents))]
+
+
+def _within(whole: Piece, piece: Piece) -> Piece:
+    """A piece of a piece, with its offsets and steps along the result's loops."""
+    steps = tuple(outer * inner for outer, inner in zip(whole.steps, piece.steps, strict=True))
+    offsets = (o + s * i for o, s, i in zip(whole.offsets, whole.steps, piece.offsets, strict=True))
+    return replace(piece, offsets=tuple(offsets), steps=steps)
+
+
+def _computed_piece(kernel: KernelWriter, op: InsertSliceOp, made: SSAValue, target: View) -> Piece:
+    """The piece that a generic writes where it belongs; its result may have other dimensions of 1 than the slice."""
+    piece, shape = _place(kernel, op, target), shape_of(made)
+    strides = iter([s for s, extent in zip(piece.target.strides, piece.extents, strict=True) if extent != 1])
+    view = View.of(piece.target, shape)
+    kernel.views[made] = replace(view, strides=tuple(next(strides) if extent != 1 else 0 for extent in shape))
+    assert isinstance(made.owner, GenericOp)
+    return replace(piece, computed=made.owner)
+
+
 def inserted_piece(kernel: KernelWriter, op: InsertSliceOp, target: View) -> Piece:
-    """The piece of `target` that an insert_slice writes; dynamic offsets are index values of the kernel."""
+    """The piece of `target` that an insert_slice of a tensor in memory writes."""
+    source = padded_view(kernel.view_of(op.source), op.static_sizes.get_values())
+    return replace(_place(kernel, op, target), sources=(source.identity(),))
+
+
+def _place(kernel: KernelWriter, op: InsertSliceOp, target: View) -> Piece:
+    """Where an insert_slice writes; dynamic offsets are index values of the kernel."""
     sizes, steps = op.static_sizes.get_values(), op.static_strides.get_values()
-    source = padded_view(kernel.view_of(op.source), sizes)
     moved, offsets = offset_view(kernel, target, op.static_offsets.get_values(), list(op.offsets))
     strides = tuple(stride * step for stride, step in zip(target.strides, steps, strict=True))
-    access = replace(moved.identity(), strides=strides)
-    return Piece(tuple(sizes), (source.identity(),), access, offsets, tuple(steps))
+    return Piece(tuple(sizes), (), replace(moved.identity(), strides=strides), offsets, tuple(steps))
 
 
 def offset_view(
@@ -97,34 +130,41 @@ def padded_view(view: View, sizes: Sequence[int]) -> View:
     return replace(view, shape=tuple(sizes), strides=tuple(strides))
 
 
-def write_piece(kernel: KernelWriter, piece: Piece) -> None:
-    """Copies a whole piece."""
-    _write_at(kernel, piece, {})
-
-
-def _write_at(kernel: KernelWriter, piece: Piece, fixed: dict[int, str]) -> None:
-    """Copies a piece with the loops in `fixed` at given indices."""
-    source, *others = piece.sources
-    if others:
-        write_woven(kernel, piece, fixed)
-        return
-    nest = copy_nest(piece.extents, source, piece.target)
+def _write_at(kernel: KernelWriter, piece: Piece, fixed: Mapping[int, str]) -> None:
+    """Writes a piece with the loops in `fixed` at given indices."""
+    if piece.computed is not None:
+        nest = kernel.nest_of(piece.computed)
+        long = [d for d, extent in enumerate(nest.extents) if extent != 1]
+        loops = dict(zip((d for d, extent in enumerate(piece.extents) if extent != 1), long, strict=True))
+        fixed = {loops[d]: index for d, index in fixed.items() if d in loops}
+    else:
+        source, *others = piece.sources
+        if others:
+            write_woven(kernel, piece, fixed)
+            return
+        nest = copy_nest(piece.extents, source, piece.target)
     write_parallel(open_nest(kernel.writer, nest, kernel.lanes(nest), fixed), {})
 
 
-def _write_rows(kernel: KernelWriter, piece: Piece, split: int, rows: tuple[str, str]) -> None:
-    """Copies what lies in the rows [lower, upper) of the result."""
-    writer = kernel.writer
-
-    def first_at_or_after(row: str) -> str:
-        offset, step = writer.index(piece.offsets[split]), piece.steps[split]
-        distance = writer.pure(f"arith.subi {row}, {offset} : index")
-        index = writer.pure(f"arith.ceildivsi {distance}, {writer.index(step)} : index") if step != 1 else distance
-        index = writer.pure(f"arith.maxsi {index}, {writer.index(0)} : index")
-        return writer.pure(f"arith.minsi {index}, {writer.index(piece.extents[split])} : index")
+def _write_ranges(kernel: KernelWriter, piece: Piece, ranges: Mapping[int, Range], fixed: Mapping[int, str]) -> None:
+    """Writes what lies in some ranges of the result's loops, with the loops in `fixed` at given indices."""
+    if not ranges:
+        _write_at(kernel, piece, fixed)
+        return
+    (dim, (lower, upper)), *rest = ranges.items()
 
     def body(index: str, _: list[str]) -> list[str]:
-        _write_at(kernel, piece, {split: index})
+        _write_ranges(kernel, piece, dict(rest), {**fixed, dim: index})
         return []
 
-    writer.loop((first_at_or_after(rows[0]), first_at_or_after(rows[1]), 1), body)
+    first, last = (_first_at_or_after(kernel.writer, piece, dim, index) for index in (lower, upper))
+    kernel.writer.loop((first, last, 1), body)
+
+
+def _first_at_or_after(writer: Writer, piece: Piece, dim: int, index: str) -> str:
+    """The piece's first index along a loop that lies at `index` of the result or after it."""
+    offset, step = writer.index(piece.offsets[dim]), piece.steps[dim]
+    distance = writer.pure(f"arith.subi {index}, {offset} : index")
+    found = writer.pure(f"arith.ceildivsi {distance}, {writer.index(step)} : index") if step != 1 else distance
+    found = writer.pure(f"arith.maxsi {found}, {writer.index(0)} : index")
+    return writer.pure(f"arith.minsi {found}, {writer.index(piece.extents[dim])} : index")

@@ -42,6 +42,9 @@ class KernelWriter:
         for value in (*block.args, *results):
             self._add_buffer(value)
         self._place_padded()
+        if level.is_x86 and self.attribute("kind") in ("elementwise", "reduction", "copy"):
+            alone = (value for value in results if len(list(value.uses)) == 1)  # no op of the kernel reads it again
+            self.writer.past_cache = frozenset(self.views[value].buffer.name for value in alone)
 
     def _add_buffer(self, value: SSAValue) -> None:
         if not isinstance(value.type, TensorType):
@@ -60,7 +63,9 @@ class KernelWriter:
 
     @property
     def pads(self) -> list[InsertSliceOp]:
-        """The ops that insert what a generic makes into a result (`fuse-pads`)."""
+        """The ops that insert what a generic makes into a result (`fuse-pads`); copies have insertions of their own."""
+        if self.attribute("kind") == "copy":
+            return []
         return [op for op in self.ops if isinstance(op, InsertSliceOp) and isinstance(op.source.owner, GenericOp)]
 
     @property

@@ -20,6 +20,11 @@ class CpuLevel:
     llvm_features: str
     triple: str
 
+    @property
+    def is_x86(self) -> bool:
+        """Whether the level is one of x86-64."""
+        return self.triple.startswith("x86_64")
+
     def lanes(self, element_bytes: int) -> int:
         """Elements of `element_bytes` bytes in one register."""
         return self.vector_bytes // element_bytes

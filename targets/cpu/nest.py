@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
-from xdsl.dialects import tensor
-from xdsl.dialects.builtin import TensorType, bf16, f16, f32, f64, i8, i16, i32, i64
+from xdsl.dialects import arith, tensor
+from xdsl.dialects.builtin import IntegerAttr, TensorType, bf16, f16, f32, f64, i8, i16, i32, i64
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Block, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from cellc.targets.cpu.access import Access, View
@@ -59,6 +59,17 @@ class Nest:
         """The element type of the first output."""
         return self.outputs[0].buffer.element
 
+    def shared_iterations(self, dim: int) -> int:
+        """How many iterations of a loop, from any multiple of them on, the body begins alike: it shifts them away.
+
+        Random numbers are such: a counter's words serve elements that lie apart. 1 for most bodies, and where other
+        loops keep the number that is shifted from being such a multiple.
+        """
+        count = 1 << max((_shift_of_index(op) for op in self.body.ops), default=0)
+        extent, last = self.extents[dim], dim == len(self.extents) - 1
+        aligned = extent % count == 0 or (len(self.extents) == 1 and extent > count)
+        return count if last and aligned and dim not in self.starts else 1
+
     def with_loops(
         self, extents: Sequence[int], reductions: Sequence[bool], remap: Callable[[Access], Access]
     ) -> "Nest":
@@ -66,6 +77,24 @@ class Nest:
         inputs = tuple(remap(a) if a is not None else None for a in self.inputs)
         outputs = tuple(remap(a) for a in self.outputs)
         return replace(self, extents=tuple(extents), reductions=tuple(reductions), inputs=inputs, outputs=outputs)
+
+
+def _shift_of_index(op: Operation) -> int:
+    """The bits by which an op shifts a number that comes from loop indices to the right; else 0."""
+    amount = op.rhs.owner if isinstance(op, arith.ShRUIOp) else None
+    if not isinstance(op, arith.ShRUIOp) or not isinstance(amount, arith.ConstantOp):
+        return 0
+    assert isinstance(amount.value, IntegerAttr)
+    return amount.value.value.data if _comes_from_loops(op.lhs) else 0
+
+
+def _comes_from_loops(value: SSAValue) -> bool:
+    owner = value.owner
+    if isinstance(owner, arith.IndexCastOp):
+        return _comes_from_loops(owner.input)
+    if isinstance(owner, arith.AddiOp | arith.MuliOp):
+        return _comes_from_loops(owner.lhs) or _comes_from_loops(owner.rhs)
+    return isinstance(owner, linalg.IndexOp)
 
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:

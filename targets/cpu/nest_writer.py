@@ -6,6 +6,7 @@ from xdsl.ir import SSAValue
 
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.body import BodyWriter
+from cellc.targets.cpu.lane_numbers import LaneNumbers
 from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.vectors import Vectors
 from cellc.targets.cpu.writer import Writer
@@ -30,6 +31,7 @@ class NestWriter:
         self.steps: dict[int, int] = {}
         self._known: dict[SSAValue, str] = {}
         self.fetched_ahead: dict[str, int] = {}
+        self._numbers: LaneNumbers | None = None
 
     def whole(self, dim: int) -> Range:
         """All iterations of a loop."""
@@ -86,6 +88,13 @@ class NestWriter:
         inner()
         self.position[dim] = saved
 
+    def together(self, dim: int, start: str, count: int, inner: Callable[[], None]) -> None:
+        """Runs `inner` for the vectors of `count` iterations of `dim`, a power of two, from a multiple of it on."""
+        for offset in range(0, count, self.vectors.lanes):
+            self._numbers = LaneNumbers(self.vectors, dim, start, offset, count.bit_length() - 1)
+            self.at(dim, self.writer.linear(offset, [(start, 1)]), inner)
+        self._numbers = None
+
     def masked(self, count: int, inner: Callable[[], None]) -> None:
         """Runs `inner` with only the first `count` lanes active."""
         with self.vectors.masked(count):
@@ -129,7 +138,9 @@ class NestWriter:
         """Writes the body with lanes along loop `dim`."""
         nest = self.nest
         lanes = None if dim is None else self.lane_loop_at(dim)
-        writer = BodyWriter(self.vectors, lambda d: self.loop_index(d, dim), nest.captured, nest.scalars, lanes)
+        writer = BodyWriter(
+            self.vectors, lambda d: self.loop_index(d, dim), nest.captured, nest.scalars, lanes, self._numbers
+        )
         return writer.write(nest.body, arguments, self._known)
 
     def compute_before(self, dim: int) -> None:

@@ -47,7 +47,8 @@ def literal(value: float | int | bool, element: str) -> str:
 class Vectors:
     """Writes vector ops of a fixed number of lanes.
 
-    While a tail is written, `mask` is set, and `count` too where the number of its lanes is a constant.
+    While a tail is written, `mask` is set, and `count` too where the number of its lanes is a constant. Whole vectors
+    are stored past the cache to the buffers named in `streamed`.
     """
 
     def __init__(self, writer: Writer, lanes: int) -> None:
@@ -55,6 +56,7 @@ class Vectors:
         self.lanes = lanes
         self.mask: str | None = None
         self.count: int | None = None
+        self.streamed: frozenset[str] = frozenset()
 
     def type(self, element: str) -> str:
         """The vector type of `element`."""
@@ -182,7 +184,9 @@ class Vectors:
                 f"{kind}, {self.type('i64')}, {self.type('i1')}, {vector}"
             )
         elif self.mask is None:
-            self.writer.line(f"vector.store {value}, {access.buffer.name}[{base}] : {kind}, {vector}")
+            size = self.lanes * ITEM_BYTES[storage]
+            past = f" {{alignment = {size} : i64, nontemporal = true}}" if access.buffer.name in self.streamed else ""
+            self.writer.line(f"vector.store {value}, {access.buffer.name}[{base}]{past} : {kind}, {vector}")
         else:
             self.writer.line(
                 f"vector.maskedstore {access.buffer.name}[{base}], {self.mask}, {value} : "

@@ -1,7 +1,9 @@
 """Woven copies: slices whose elements alternate in the innermost loop of a tensor, stored as whole vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from xdsl.dialects.linalg.ops import GenericOp
 
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.kernel import KernelWriter
@@ -13,13 +15,15 @@ from cellc.targets.cpu.vectors import WOVEN, Vectors
 @dataclass(frozen=True)
 class Piece:
     """`sources` go to `target`, all with one loop per dimension; along `target` the loops of a kernel's
-    result start at `offsets` and step by `steps`. Several sources take turns in the innermost loop."""
+    result start at `offsets` and step by `steps`. Several sources take turns in the innermost loop. A piece that
+    is `computed` has no sources."""
 
     extents: tuple[int, ...]
     sources: tuple[Access, ...]
     target: Access
     offsets: tuple[int, ...]
     steps: tuple[int, ...]
+    computed: GenericOp | None = None
 
 
 def woven(pieces: Sequence[Piece], shape: Sequence[int]) -> list[Piece]:
@@ -28,6 +32,8 @@ def woven(pieces: Sequence[Piece], shape: Sequence[int]) -> list[Piece]:
     What they leave out in such rows is filled again, where nothing but a fill was written before them.
     """
     found: list[Piece] = []
+    if any(piece.computed is not None for piece in pieces):
+        return list(pieces)
     rest = list(pieces)
     while rest:
         count = len(_same_rows(rest))
@@ -64,7 +70,7 @@ def _row(pieces: Sequence[Piece], fill: Piece | None, shape: Sequence[int]) -> P
     return replace(first, sources=sources, target=start, offsets=(*first.offsets[:-1], 0))
 
 
-def write_woven(kernel: KernelWriter, piece: Piece, fixed: dict[int, str]) -> None:
+def write_woven(kernel: KernelWriter, piece: Piece, fixed: Mapping[int, str]) -> None:
     """Copies a piece of several sources with the loops in `fixed` at given indices."""
     copies = [copy_nest(piece.extents, source, piece.target) for source in piece.sources]
     nest = replace(copies[0], inputs=tuple(copy.inputs[0] for copy in copies))

@@ -11,13 +11,20 @@ class Writer:
 
     `value` writes an op and returns the name of its result. `pure` does the same for an op without
     memory effects, and returns the earlier name where the same op is already available.
+
+    Attributes:
+        functions: the text of private functions that are called, by name.
+        at_end: lines that end the body.
+        past_cache: the names of buffers that may be stored past the cache (`streaming.py`).
     """
 
     def __init__(self) -> None:
+        self.past_cache: frozenset[str] = frozenset()
         self._lines: list[str] = []
         self._available: list[dict[str, str]] = [{}]
         self._names = 0
         self.functions: dict[str, str] = {}
+        self.at_end: dict[str, None] = {}
 
     def line(self, text: str) -> None:
         """Writes an op without results."""
@@ -103,5 +110,5 @@ class Writer:
         self.line("}")
 
     def body_text(self) -> str:
-        """All lines so far."""
-        return "\n".join(self._lines)
+        """All lines so far, and those of `at_end`."""
+        return "\n".join([*self._lines, *(f"  {line}" for line in self.at_end)])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from cellc import ops
@@ -137,17 +140,34 @@ class Roll(Cell):
 
     def construct(self, input_x: Tensor) -> Tensor:
         x = tensor_input("input_x", input_x, self.cls_name)
+        places = [0] * x.ndim
         for shift, axis in self._moves:
             at = _validate.axis_in("axis", axis, x.ndim, self.cls_name)
-            places = shift % max(x.shape[at], 1)
-            if places:
-                x = ops.concat((_part(x, at, -places, None), _part(x, at, None, -places)), at)
-        return x
+            places[at] = (places[at] + shift) % max(x.shape[at], 1)
+        ends = [(_Run(extent - n, extent), _Run(0, extent - n)) for n, extent in zip(places, x.shape, strict=True)]
+        return _joined(x, [runs if runs[0].start < runs[0].limit else runs[1:] for runs in ends])
 
 
-def _part(x: Tensor, axis: int, first: int | None, last: int | None, step: int | None = None) -> Tensor:
-    """x[first:last:step] along `axis`."""
-    return x[(slice(None),) * axis + (slice(first, last, step),)]
+@dataclass(frozen=True)
+class _Run:
+    """The indices from `start` on, below `limit`, along an axis; the last one first if `backwards`."""
+
+    start: int
+    limit: int
+    backwards: bool = False
+
+
+def _joined(x: Tensor, runs: Sequence[Sequence[_Run]], chosen: tuple[_Run, ...] = ()) -> Tensor:
+    """The tensor whose axis i is made of the runs `runs[i]` of the axis of x, end to end; `chosen` are those of the
+    first axes. Joining axis by axis would move every element as often as there are axes.
+    """
+    axis = len(chosen)
+    if axis < len(runs):
+        parts = [_joined(x, runs, (*chosen, run)) for run in runs[axis]]
+        return parts[0] if len(parts) == 1 else ops.concat(parts, axis)
+    part = x[tuple(slice(run.start, run.limit) for run in chosen)] if chosen else x
+    backwards = tuple(axis for axis, run in enumerate(chosen) if run.backwards)
+    return ops.reverse(part, backwards) if backwards else part
 
 
 class Pad(Cell):
@@ -195,18 +215,14 @@ class Pad(Cell):
             raise bad_argument(ValueError, f"{message}but got shape {x.shape}.")
         if self.mode == "CONSTANT":
             return ops.pad(x, self.paddings)
-        for axis, (before, after) in enumerate(self.paddings):
-            x = self._mirrored(x, axis, before, after)
-        return x
+        return _joined(x, [self._runs(x, axis, *pair) for axis, pair in enumerate(self.paddings)])
 
-    def _mirrored(self, x: Tensor, axis: int, before: int, after: int) -> Tensor:
+    def _runs(self, x: Tensor, axis: int, before: int, after: int) -> list[_Run]:
+        """The axis of `x` between its mirrored borders."""
         extent, skipped = x.shape[axis], int(self.mode == "REFLECT")
         if max(before, after) > extent - skipped:
             message = f"For '{self.cls_name}', 'paddings' {(before, after)} of axis {axis} in mode {self.mode} must "
             raise bad_argument(ValueError, f"{message}be at most {extent - skipped}, but got shape {x.shape}.")
-        parts = [
-            ops.reverse(_part(x, axis, skipped, skipped + before), axis),
-            x,
-            ops.reverse(_part(x, axis, extent - skipped - after, extent - skipped), axis),
-        ]
-        return ops.concat([part for part, used in zip(parts, (before, True, after), strict=True) if used], axis)
+        front = _Run(skipped, skipped + before, backwards=True)
+        back = _Run(extent - skipped - after, extent - skipped, backwards=True)
+        return [run for run in (front, _Run(0, extent), back) if run.start < run.limit or run == _Run(0, extent)]

@@ -25,8 +25,8 @@ ALONE_BYTES = 1 << 18
 class DistributedGradReducer(Cell):
     """The mean of each gradient over the processes of a group.
 
-    Small gradients are joined into buckets from the last parameter on, since its gradient is there first. Each bucket or
-    large gradient is sent as soon as it is complete. Gradients narrower than float32 travel in float32.
+    Small gradients are joined into buckets from the last parameter on, since its gradient is there first. Each bucket
+    or large gradient is sent as soon as it is complete. Gradients narrower than float32 travel in float32.
 
     Args:
         parameters: the parameters, in the order of their gradients. Gradients of those with `layerwise_parallel` stay

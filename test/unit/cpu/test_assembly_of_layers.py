@@ -13,6 +13,7 @@ from support.assembly import (
     called,
     count,
     fma_loop,
+    inner_loops,
     program_assembly,
     registers,
     scalar_arithmetic,
@@ -137,3 +138,15 @@ def test_layers_call_nothing_but_memory_functions(name: str, level: str) -> None
 @pytest.mark.parametrize("name", ELEMENTWISE | REDUCTIONS)
 def test_every_program_has_a_wide_loop(name: str) -> None:
     assert any(widest_loop(text, "v4") for text in compiled(name, "v4").values())
+
+
+@pytest.mark.parametrize("level", ["v3", "v4"])
+@pytest.mark.parametrize("shape", [(4, 128, 768), (4000, 100)])
+def test_random_numbers_use_all_words_of_a_counter(shape: tuple[int, ...], level: str) -> None:
+    """Ten rounds of two products for each vector of 8 counters (of 4 at v3: twice), which make 32 numbers."""
+    function, arguments = cell(nn.Dropout(0.9), *shape, training=True)
+    kernels = program_assembly(function, arguments, level)
+    (text,) = (text for name, text in kernels.items() if "random" in name)
+    loop = max(inner_loops(text), key=lambda lines: count(r"\bvcvtdq2ps", lines))
+    assert 15 <= count(r"\bvpmul[lu]", loop) <= (20 if level == "v4" else 40)
+    assert count(r"\bvcvtdq2ps", loop) >= 4

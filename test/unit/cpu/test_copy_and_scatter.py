@@ -5,7 +5,7 @@ import pytest
 
 from cellc.targets.cpu.level import LEVELS, native_level
 from support.compiled_op import check_compiled, run_compiled
-from support.cpu_kernels import compile_text, empty, filled, kernel, tensor_type
+from support.cpu_kernels import Operand, compile_text, empty, filled, generic, kernel, tensor_type
 
 
 def insert(result: str, source: tuple, target: tuple, offsets: str, strides: str) -> str:
@@ -94,3 +94,45 @@ def test_scatter_adds_in_the_order_of_the_indices() -> None:
     """1e8 + 1 - 1e8 is 0 in f32, and 1 in another order."""
     indices, updates = np.zeros(3, np.int32), np.array([[1e8], [1], [-1e8]], np.float32)
     assert run_compiled("scatter_add", (indices, updates), {"rows": 20})[0][0, 0] == 0
+
+
+LEVELS_HERE = ["v3", native_level().name]
+
+
+@pytest.mark.parametrize("level", LEVELS_HERE)
+@pytest.mark.parametrize("shape", [(2, 3), (7, 5), (33, 70), (1, 40), (300, 129)])
+def test_pieces_that_are_made_in_the_kernel(shape: tuple[int, int], level: str) -> None:
+    """A pad in a pad with steps: of an argument, of one that is computed, and one read backwards, with an axis of 1."""
+    rows, width = shape
+    inner, whole = (2 * rows + 1, width), (2 * (2 * rows + 1) + 3, width + 5)
+    body = "%s = arith.mulf %i0, %i0 : f32\nlinalg.yield %s : f32"
+    moved = [Operand("%x", shape, "f32", f"d1, {width - 1} - d2")], [Operand("%e1", (1, *shape), "f32", "d0, d1, d2")]
+    square = [Operand("%x", shape, "f32", "d0, d1")], [Operand("%e2", shape, "f32", "d0, d1")]
+    flat = f"{tensor_type((1, *shape), 'f32')} into {tensor_type(shape, 'f32')}"
+    ops = [
+        empty("%e1", (1, *shape), "f32"),
+        generic("%b", "ppp", *moved, "linalg.yield %i0 : f32"),
+        f"%c = tensor.collapse_shape %b [[0, 1], [2]] : {flat}",
+        empty("%e2", shape, "f32"),
+        generic("%d", "pp", *square, body),
+        filled("%f", inner, "f32", "2.5"),
+        insert("%g", ("%c", shape), ("%f", inner), "1, 0", "1, 1"),
+        insert("%h", ("%d", shape), ("%g", inner), f"{rows + 1}, 0", "1, 1"),
+        filled("%k", whole, "f32", "1.5"),
+        insert("%l", ("%h", inner), ("%k", whole), "2, 1", "2, 1"),
+        insert("%m", ("%x", shape), ("%l", whole), "1, 5", "1, 1"),
+    ]
+    compiled = compile_text(kernel("copy", [("%x", shape, "f32")], ops, [("%m", whole, "f32")]), LEVELS[level])
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    expected = np.full(whole, 1.5, np.float32)
+    expected[2 : 2 + 2 * inner[0] : 2, 1 : 1 + width] = np.concatenate([np.full((1, width), 2.5), x[:, ::-1], x * x])
+    expected[1 : 1 + rows, 5:] = x
+    np.testing.assert_array_equal(compiled(x)[0], expected)
+
+
+@pytest.mark.parametrize("level", LEVELS_HERE)
+def test_blocks_share_all_loops_of_a_copy_but_the_innermost(level: str) -> None:
+    x = np.random.default_rng(0).standard_normal((3, 2, 70, 300)).astype(np.float32)
+    attributes = {"low": (0, 1, 1, 2), "high": (1, 0, 2, 1), "interior": (0, 0, 0, 0)}
+    (found,) = run_compiled("pad", (x, np.float32(0.5)), attributes, LEVELS[level])
+    np.testing.assert_array_equal(found, np.pad(x, ((0, 1), (1, 0), (1, 2), (2, 1)), constant_values=0.5))

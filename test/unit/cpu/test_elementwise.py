@@ -161,3 +161,34 @@ linalg.yield %e : f32""".replace("TABLE", f"40x{width}")
     compiled = compile_text(text, LEVELS[level])
     np.testing.assert_array_equal(compiled(rows, t)[0], t[rows])
     assert "vector.gather" not in compiled.code.text
+
+
+@pytest.mark.parametrize("level", ["v3", native_level().name])
+@pytest.mark.parametrize("shape", [(200,), (3, 64), (3, 40), (5, 33), (2, 3, 96), (4, 16)])
+def test_bits_of_numbers_of_elements(shape: tuple[int, ...], level: str) -> None:
+    """Numbers that step by 4 from row to row, in rows of whole runs and of others, where no bits are known."""
+    body = """%r = linalg.index 0 : index
+%c = linalg.index LAST : index
+%four = arith.constant 4 : index
+%row = arith.muli %r, %four : index
+%n = arith.addi %row, %c : index
+%i = arith.index_cast %n : index to i32
+%five = arith.constant 5 : i32
+%three = arith.constant 3 : i32
+%seven = arith.constant 7 : i32
+%eight = arith.constant 8 : i32
+%run = arith.shrui %i, %five : i32
+%first = arith.muli %run, %eight : i32
+%place = arith.andi %i, %seven : i32
+%number = arith.addi %first, %place : i32
+%turn = arith.shrui %i, %three : i32
+%word = arith.andi %turn, %three : i32
+%sum = arith.addi %i0, %number : i32
+linalg.yield %sum, %word : i32, i32""".replace("LAST", str(len(shape) - 1))
+    text = elementwise([Operand("%x", shape, "i32", loops(shape))], shape, body, ("i32", "i32"))
+    x = np.random.default_rng(0).integers(-9, 9, shape).astype(np.int32)
+    rows, columns = np.indices(shape)[0], np.indices(shape)[-1]
+    number = 4 * rows + columns
+    found = compile_text(text, LEVELS[level])(x)
+    np.testing.assert_array_equal(found[0], x + number // 32 * 8 + number % 8)
+    np.testing.assert_array_equal(found[1], number // 8 % 4)

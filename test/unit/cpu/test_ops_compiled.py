@@ -8,7 +8,7 @@ import pytest
 from cellc.dialects.nn import definition_of
 from cellc.targets.cpu.level import LEVELS, native_level
 from support.check_lowering import values
-from support.compiled_op import check_compiled
+from support.compiled_op import check_compiled, run_compiled
 
 LEVEL_NAMES = [name for name in LEVELS if name in ("v2", "v3", native_level().name)]
 WINDOW = {"kernel": (2, 2), "strides": (2, 2), "padding": (0, 0, 0, 0)}
@@ -49,7 +49,10 @@ CASES = [
     case("concat", values((5, 7)), values((5, 30), seed=1), axis=1),
     case("reverse", values((5, 37)), axes=(1,)),
     case("reverse_sequence", values((9, 4, 5)), np.array([0, 9, 3, 1], np.int32), time_axis=0, batch_axis=1),
-    case("random_uniform", np.array([7, 3], np.int64), shape=(33, 5), dtype="f32", stream=2),
+    *[pytest.param("random_uniform", (np.array([7, 3]),), {"shape": shape, "dtype": dtype, "stream": 2},
+                   id=f"random_uniform-{'-'.join(map(str, shape))}-{dtype}")
+      for dtype, shape in [("f32", (33, 5)), ("f32", (3, 7, 96)), ("f32", (1000,)), ("f32", (32,)), ("f32", (70000,)),
+                           ("bf16", (9, 64)), ("f16", (9, 65)), ("f64", (9, 64)), ("f32", (2, 2, 8))]],
 ]  # fmt: skip
 
 
@@ -86,3 +89,15 @@ def test_pooling_gradients(attributes: dict[str, Any], width: int, level: str) -
     gradient, common = values(result.shape, seed=1), {**attributes, "level": LEVELS[level], "input_shape": x.shape}
     check_compiled("max_pool2d_gradient", gradient, index, **common)
     check_compiled("avg_pool2d_gradient", gradient, **common, count_include_pad=True)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize(
+    ("rows", "width"), [*[(rows, width) for rows in (1, 2, 3, 5, 66) for width in (40, 130, 400, 700)], (4099, 400)]
+)
+def test_rows_that_are_written_together(rows: int, width: int, level: str) -> None:
+    """Any number of rows, and a row has the same bits wherever it stands among them."""
+    x = np.broadcast_to(values((3, 1, width)), (3, rows, width))
+    check_compiled("softmax", x, axis=2, level=LEVELS[level])
+    (found,) = run_compiled("softmax", (x,), {"axis": 2}, LEVELS[level])
+    np.testing.assert_array_equal(found, np.broadcast_to(found[:, :1], found.shape))

@@ -58,6 +58,16 @@ def test_roll():
     check(nn.Roll(shift=[1, -2], axis=[0, 1])(x), [[7, 8, 9, 5, 6], [2, 3, 4, 0, 1]])
 
 
+@pytest.mark.parametrize("shape", [(3, 4, 37), (40, 2, 1), (1, 33, 70), (0, 5, 4)])
+def test_roll_along_several_axes(shape):
+    """An axis that comes twice moves twice; its gradient rolls back."""
+    x, g = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
+    roll = nn.Roll((2, -5, 1, 3), (0, 2, 1, 0))
+    check(roll(Tensor(x)), np.roll(x, (2, -5, 1, 3), (0, 2, 1, 0)))
+    moved_back = ops.grad(lambda x, g: roll(x) * g)(Tensor(x), Tensor(g))
+    check(moved_back, np.roll(g, (-2, 5, -1, -3), (0, 2, 1, 0)))
+
+
 @pytest.mark.parametrize(
     ("k", "expected"),
     [
@@ -144,3 +154,11 @@ def test_pad(mode, expected):
     check(Net()(x), expected)
     if mode == "CONSTANT":
         check(ops.Pad(paddings=((1, 1), (2, 2)))(x), expected)
+
+
+@pytest.mark.parametrize("mode", ["REFLECT", "SYMMETRIC"])
+@pytest.mark.parametrize("shape", [(3, 17, 40), (2, 4, 9), (4, 70, 5)])
+def test_pad_mirrors_along_all_axes(mode, shape):
+    paddings = ((1, 0), (3, 2), (0, 4))
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    check(nn.Pad(paddings, mode)(Tensor(x)), np.pad(x, paddings, mode.lower()))
