@@ -12,6 +12,7 @@ import ctypes
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -27,6 +28,9 @@ _KERNEL = ctypes.CFUNCTYPE(
 )
 _functions: dict[Collective, Any] = {}
 """Compiled programs hold their addresses, so they live as long as the process."""
+
+_PASS_ON = 0.3
+"""Seconds that are enough to read a pipe."""
 
 groups: dict[str, Any] = {}
 """The communicators of mpi4py by the names of groups; none for a process alone."""
@@ -181,9 +185,16 @@ def _guarded(function: Callable[[Collective, int, int], None], what: Collective)
             function(what, buffers[0] or 0, buffers[1] or 0)
         except BaseException:
             traceback.print_exc()
-            sys.stderr.flush()
             if not groups:
+                sys.stderr.flush()
                 os._exit(1)
-            groups[WORLD].Abort(1)
+            end_all()
 
     return kernel
+
+
+def end_all() -> None:
+    """Ends the processes of the world. `mpirun` first gets time to pass on what this one has printed."""
+    sys.stderr.flush()
+    time.sleep(_PASS_ON)
+    _mpi().COMM_WORLD.Abort(1)

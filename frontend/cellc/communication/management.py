@@ -224,6 +224,6 @@ def _end_others_with_this(mpi: Any) -> None:
         previous(kind, error, trace)
         if mpi.COMM_WORLD.size > 1 and not isinstance(error, SystemExit):
             print(f"cellc: process {mpi.COMM_WORLD.rank} has failed: the others are ended", file=sys.stderr, flush=True)
-            mpi.COMM_WORLD.Abort(1)
+            collectives.end_all()
 
     sys.excepthook = hook
