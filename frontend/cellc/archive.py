@@ -21,7 +21,8 @@ import safetensors
 import safetensors.numpy
 
 FORMAT_VERSION = 1
-OPSET_VERSION = 1
+OPSET_VERSION = 2
+"""1 to 2: `random_uniform` uses all words of a counter. Older files are read, and draw the numbers of version 2."""
 MANIFEST, MODULE, WEIGHTS = "manifest.json", "module.mlir", "weights.safetensors"
 MAX_TENSOR_BYTES = 64 << 30
 """No tensor of a network in a file is larger; a damaged extent must not become an allocation."""
