@@ -74,7 +74,7 @@ def _lookups(tracing: trace.Trace, gradient: Value) -> dict[int, Node] | None:
         return None if left is None or right is None else left | right
     if node.op == "mul":
         left, right = (_lookups(tracing, operand) for operand in node.inputs)
-        return right if left is None else left
+        return left or right  # also where one is a constant of zeros
     if node.op in _ROWS_OF_FIRST:
         return _lookups(tracing, node.inputs[0])
     return {} if node.op == "full" and node.attributes["value"] == 0 else None

@@ -52,7 +52,7 @@ class ChainWriter:
 
     That is one index, some where rows are short, or a few vectors of them along the last outer loop where memory is
     contiguous along it.
-    The tensors `placed` have their memory already, as the kernel's results have.
+    The tensors `placed` have their memory already, as the kernel's results and what it pads have.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ChainWriter:
         self._outer = outer
         self._extents = loop_extents(generics[0])[:outer]
         self._scratch: dict[tuple[int, int, int], Buffer] = {}
-        self._placed = (*kernel.results, *placed)
+        self._placed = (*kernel.results, *(op.source for op in kernel.pads), *placed)
         self._chunk = 1
         self._rows = min(_ROWS, max(1, _ELEMENTS // self._longest())) if outer else 1
         self._turned: list[TurnedRows] = []

@@ -33,7 +33,12 @@ def slides(product: Product, tiling: Tiling) -> bool:
     taps = prod(nest.extents[d] for d in nest.reduced)
     if taps + tiling.sums + tiling.vectors + _SPARE > tiling.registers:
         return False
-    if scalar[dim] != 0 or scalar[tiling.lane_dim] != 0 or product.factors[tiling.vector_factor].panel is not None:
+    if (
+        vector[dim] == 0
+        or scalar[dim] != 0
+        or scalar[tiling.lane_dim] != 0
+        or product.factors[tiling.vector_factor].panel is not None
+    ):
         return False
     places = [_offset(vector, nest.reduced, tap) for tap in taps_of(product)]
     return places == sorted(set(places)) and any(vector[dim] + place in places for place in places)

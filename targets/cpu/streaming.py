@@ -48,7 +48,10 @@ def _in_step(nest_writer: NestWriter, access: Access, dim: int) -> bool:
 
 
 def apart_and_aligned(nest_writer: NestWriter, results: list[Access]) -> str:
-    """The condition under which they may be streamed: aligned, and not what an argument lies in (which was read)."""
+    """Whether they may be streamed, as they must be aligned, and whether it pays.
+
+    It does not where an argument of the same size lies, which is in the cache because it is read.
+    """
     writer, conditions = nest_writer.writer, list[str]()
     addresses = {a.buffer: _address(nest_writer, a) for a in (*results, *nest_writer.nest.inputs) if a is not None}
     for access in results:

@@ -56,28 +56,30 @@ class Batched(Dataset):
 
     def rows(self, time: Pass) -> Iterator[Row]:
         gather = None if self._function is not None else self._inputs[0].gather()
-        return self._one_by_one(time, 0) if gather is None else self._gathered(time, gather)
+        return self._one_by_one(time) if gather is None else self._gathered(time, gather)
 
     def _gathered(self, time: Pass, gather: Gather) -> Iterator[Row]:
-        for number, group in enumerate(self._groups(self._inputs[0].numbers(time))):
+        for group in self._groups(self._inputs[0].numbers(time)):
             try:
                 batch = gather(group)
-            except Exception:  # it is the error of one row, at which the others must have been given
-                yield from self._one_by_one(time, number)
-                return
+            except Exception:  # its rows, made one by one, are stacked after all, or say which of them is wrong
+                rows = map(self._inputs[0].row, group)
+                batch = self._stacked([list(column) for column in zip(*rows, strict=True)])
             yield batch
 
-    def _one_by_one(self, time: Pass, first: int) -> Iterator[Row]:
-        """The batches from `first` on, of rows that are made one by one."""
+    def _one_by_one(self, time: Pass) -> Iterator[Row]:
+        """The batches, of rows that are made one by one."""
 
         def one(numbered: tuple[int, list[Row]]) -> Row:
             columns = [list(column) for column in zip(*numbered[1], strict=True)]
             if self._function is not None:
                 columns = self._mapped(columns, BatchInfo(time.epoch, numbered[0]))
-            return tuple(_column(values, name) for values, name in zip(columns, self._columns, strict=True))
+            return self._stacked(columns)
 
-        rows = itertools.islice(self._inputs[0].rows(time), first * self._size, None)
-        return in_order(one, enumerate(self._groups(rows)), self._workers)
+        return in_order(one, enumerate(self._groups(self._inputs[0].rows(time))), self._workers)
+
+    def _stacked(self, columns: list[Any]) -> Row:
+        return tuple(_column(values, name) for values, name in zip(columns, self._columns, strict=True))
 
     def _groups(self, items: Iterator[_Item]) -> Iterator[list[_Item]]:
         while group := list(itertools.islice(items, self._size)):

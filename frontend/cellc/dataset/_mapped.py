@@ -46,11 +46,17 @@ class Mapped(Dataset):
 
     def rows(self, time: Pass) -> Iterator[Row]:
         def one(numbered: tuple[int, Row]) -> Row:
-            with of_row(*self._key(time, numbered[0])):
-                row = numbered[1]
-                return self._with(row, applied(self._operations, tuple(row[at] for at in self._taken)))
+            return self._applied(self._key(time, numbered[0]), numbered[1])
 
         return in_order(one, enumerate(self._inputs[0].rows(time)), self._threads())
+
+    def _applied(self, key: Key, row: Row) -> Row:
+        with of_row(*key):
+            return self._with(row, applied(self._operations, tuple(row[at] for at in self._taken)))
+
+    def row(self, number: Any) -> Row:
+        key, inner = number if self._is_by_row(_stages(self._operations)) else ((), number)
+        return self._applied(key, self._inputs[0].row(inner))
 
     def gather(self) -> Gather | None:
         rows, stages = self._inputs[0].gather(), _stages(self._operations)

@@ -34,6 +34,9 @@ class Shuffled(Dataset):
     def gather(self) -> Gather | None:
         return self._inputs[0].gather()
 
+    def row(self, number: Any) -> Row:
+        return self._inputs[0].row(number)
+
     def numbers(self, time: Pass) -> Iterator[Any]:
         random = self._random(time)
         # The same as one by one, where each draw would take longer than the gathering of its row.
@@ -91,6 +94,9 @@ class Sliced(Dataset):
     def gather(self) -> Gather | None:
         return self._inputs[0].gather()
 
+    def row(self, number: Any) -> Row:
+        return self._inputs[0].row(number)
+
     def numbers(self, time: Pass) -> Iterator[Any]:
         return self._cut(self._inputs[0].numbers(time))
 
@@ -132,6 +138,9 @@ class Projected(Dataset):
     def gather(self) -> Gather | None:
         rows = self._inputs[0].gather()
         return None if rows is None else lambda numbers: self._chosen(rows(numbers))
+
+    def row(self, number: Any) -> Row:
+        return self._chosen(self._inputs[0].row(number))
 
     def numbers(self, time: Pass) -> Iterator[Any]:
         return self._inputs[0].numbers(time)

@@ -41,9 +41,13 @@ class Rows(ABC):
         """What gives rows by their numbers, stacked; None where rows are made one by one.
 
         A dataset that has it also says which rows it gives: `batch` then takes all rows of a batch at once. An
-        exception says that the rows must be made one by one.
+        exception says that the rows must be made one by one, by `row`.
         """
         return None
+
+    def row(self, number: Any) -> Row:
+        """The row that `gather` gives for a number, made by itself."""
+        raise NotImplementedError(f"{type(self).__name__} has no numbers of rows")
 
     def numbers(self, time: Pass) -> Iterator[Any]:
         """What `gather` knows the rows by that `rows` gives, in the same order: numbers, or more, each step's own."""

@@ -68,6 +68,9 @@ class Source(Dataset):
         for number in self.numbers(time):
             yield self._row(number)
 
+    def row(self, number: int) -> Row:
+        return self._row(number)
+
     def numbers(self, time: Pass) -> Iterator[int]:
         length = self._length()
         if self._sampler is not None:
@@ -131,7 +134,7 @@ class NumpySlicesDataset(Source):
         return len(self._arrays[0])
 
     def _row(self, number: int) -> Row:
-        return tuple(np.asarray(array[number]) for array in self._arrays)
+        return tuple(np.array(array[number]) for array in self._arrays)  # a function of the user's may change it
 
     def gather(self) -> Gather:
         return lambda numbers: tuple(array[numbers] for array in self._arrays)

@@ -126,3 +126,38 @@ def doubled(shape: tuple[int, ...], element: str) -> str:
     body = f"%s = arith.addf %i0, %i0 : {element}\nlinalg.yield %s : {element}"
     ops = [empty("%e", shape, element), generic("%r", "p" * len(shape), [x], [y], body)]
     return kernel("elementwise", [("%x", shape, element)], ops, [("%r", shape, element)])
+
+
+SCALARS = """
+func.func private @kernel(%x: tensor<1x70xf32>, %w: tensor<70x1xf32>, %b: tensor<1x1xf32>) -> tensor<1x1xf32>
+    attributes {cellc.kind = "contraction"} {
+  %c = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x1xf32>
+  %f = linalg.fill ins(%c : f32) outs(%e : tensor<1x1xf32>) -> tensor<1x1xf32>
+  %p = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (k, j)>,
+      affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<1x70xf32>, tensor<70x1xf32>) outs(%f : tensor<1x1xf32>) {
+  ^bb0(%i: f32, %j: f32, %s: f32):
+    %m = arith.mulf %i, %j : f32
+    %t = arith.addf %s, %m : f32
+    linalg.yield %t : f32
+  } -> tensor<1x1xf32>
+  %g = tensor.empty() : tensor<1x1xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>,
+      affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%p, %b : tensor<1x1xf32>, tensor<1x1xf32>) outs(%g : tensor<1x1xf32>) {
+  ^bb0(%i: f32, %j: f32, %s: f32):
+    %t = arith.addf %i, %j : f32
+    linalg.yield %t : f32
+  } -> tensor<1x1xf32>
+  return %r : tensor<1x1xf32>
+}"""
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_contraction_without_a_register_tile(stays: bool, level: str) -> None:
+    """It runs as a chain, whose intermediate tensors have other memory."""
+    rng = np.random.default_rng(7)
+    inputs = [rng.standard_normal(shape, np.float32) for shape in ((1, 70), (70, 1), (1, 1))]
+    check(SCALARS, inputs, ((1, 2), (2, 1)), level, stays=stays)

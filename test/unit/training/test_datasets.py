@@ -262,6 +262,32 @@ def test_functions_see_arrays_of_their_own():
     assert labels.all()
 
 
+def test_a_batch_that_is_made_again_calls_functions_for_its_own_rows():
+    calls = []
+
+    def ragged(x):
+        calls.append(int(x))
+        return np.zeros(3 if x == 9 else 2)
+
+    data = ds.NumpySlicesDataset(np.arange(16), ["x"], shuffle=False).map(ragged, ["x"]).batch(4)
+    rows = data.create_tuple_iterator(output_numpy=True)
+    assert [next(rows)[0].shape for _ in range(2)] == [(4, 2), (4, 2)]
+    with pytest.raises(ValueError, match="rows of one batch must have one shape"):
+        next(rows)
+    assert sorted(set(calls)) == list(range(len(set(calls))))
+    assert all(calls.count(row) == 1 for row in range(8))
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_functions_that_change_their_argument_change_no_source(workers):
+    source = np.ones((4, 2))
+    data = ds.NumpySlicesDataset((source,), shuffle=False)
+    data = data.map(lambda x: x.__imul__(2), ["column_0"], num_parallel_workers=workers).batch(2)
+    for _ in range(2):
+        assert [float(x.max()) for (x,) in data.create_tuple_iterator(output_numpy=True)] == [2, 2]
+    assert (source == 1).all()
+
+
 def test_threads_of_a_map_take_rows_one_by_one():
     assert numbers(3).map(np.negative, num_parallel_workers=2).gather() is None
     assert numbers(3).map(transforms.TypeCast(cellc.int8), num_parallel_workers=2).gather() is not None
