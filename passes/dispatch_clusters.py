@@ -17,7 +17,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Block, Operation, SSAValue
 
 from cellc.dialects.linalg_ext import AfterOp, CollectiveStartOp, CollectiveWaitOp
-from cellc.passes.generic_rewrites import Parts, empty_like, erase, insert_before, permute_loops
+from cellc.passes.generic_rewrites import permute_loops, yielding_input
 from cellc.passes.linalg_analysis import (
     Reshape,
     bare_dims,
@@ -268,20 +268,7 @@ def _outer(op: Operation) -> int:
 
 def _also_yield(op: GenericOp, value: SSAValue) -> GenericOp:
     """Makes an input that the op reads at its own index an extra result, and lets others use that."""
-    parts = Parts.of(op)
-    yielded = parts.block.last_op
-    assert yielded is not None
-    assert isinstance(value.type, TensorType)
-    index = parts.inputs.index(value)
-    yielded.operands = [*yielded.operands, parts.block.args[index]]
-    parts.outputs.append(empty_like(value.type, op, op))
-    parts.output_maps.append(parts.input_maps[index])
-    parts.block.insert_arg(value.type.element_type, len(parts.block.args))
-    new = parts.build(op)
-    insert_before(new, op)
-    for before, after in zip(op.results, new.results, strict=False):
-        before.replace_all_uses_with(after)
-    erase(op)
+    new = yielding_input(op, list(op.inputs).index(value))
     value.replace_uses_with_if(new.results[-1], lambda use: use.operation is not new)
     return new
 

@@ -12,7 +12,7 @@ from xdsl.dialects import arith, tensor
 from xdsl.dialects.builtin import IndexType, IntegerAttr, TensorType, i64
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
 from xdsl.ir.affine import AffineMap as Map
 from xdsl.rewriter import InsertPoint
@@ -117,24 +117,35 @@ def erase(op: Operation) -> None:
     op.erase()
 
 
-def yielded_again(op: GenericOp, number: int) -> SSAValue:
-    """Rebuilds an op so that result `number` is its last result too; returns that."""
+def yielding_input(op: GenericOp, index: int) -> GenericOp:
+    """Rebuilds an op so that what it reads of input `index` is its last result too."""
     parts = Parts.taken(op)
-    end, type_ = parts.block.last_op, op.results[number].type
+    return _with_result(op, parts, parts.block.args[index], parts.inputs[index].type, parts.input_maps[index])
+
+
+def yielding_again(op: GenericOp, number: int) -> GenericOp:
+    """Rebuilds an op so that result `number` is its last result too."""
+    parts, type_ = Parts.taken(op), op.results[number].type
+    end = parts.block.last_op
+    assert end is not None
+    return _with_result(op, parts, end.operands[number], type_, parts.output_maps[number])
+
+
+def _with_result(op: GenericOp, parts: Parts, value: SSAValue, type_: Attribute, map_: Map) -> GenericOp:
+    """The op rebuilt from its parts, with a value of the body as one more result."""
+    end = parts.block.last_op
     assert end is not None
     assert isinstance(type_, TensorType)
-    end.operands = [*end.operands, end.operands[number]]
+    end.operands = [*end.operands, value]
     parts.outputs.append(empty_like(type_, op, op))
-    parts.output_maps.append(parts.output_maps[number])
+    parts.output_maps.append(map_)
     parts.block.insert_arg(type_.element_type, len(parts.block.args))
     new = parts.build(op)
-    new.attributes.update(op.attributes)
     insert_before(new, op)
     for before, after in zip(op.results, new.results, strict=False):
         before.replace_all_uses_with(after)
-        after.name_hint = before.name_hint
     erase(op)
-    return new.results[-1]
+    return new
 
 
 # -- loops -----------------------------------------------------------------

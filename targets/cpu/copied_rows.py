@@ -12,6 +12,7 @@ from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.scratch_copies import CopiedRows
+from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # Runs a function at each register tile of the block, which gets the tile's number of rows.
 Tiles = Callable[[Callable[[int], None]], None]
@@ -87,7 +88,7 @@ class RowsByStep(RowCopy):
             value = self._micro.load(self._factor, self._factor.access, self._dim, rows)
             target = self._nest_writer.located(self._tile(part))
             self._nest_writer.vectors.store(value, target, 1)
-            self._micro.ask_ahead(target, _AHEAD_BYTES)
+            self._nest_writer.vectors.fetch(target, _AHEAD_BYTES // ITEM_BYTES[target.buffer.element])
 
         self._nest_writer.loops(self._product.nest.reduced, part, lambda: tiles(copy))
 

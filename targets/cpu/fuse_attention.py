@@ -29,7 +29,7 @@ from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.outline_kernels import in_place
 from cellc.passes.rewriting import location_of
 from cellc.targets.cpu.attention import can_write
-from cellc.targets.cpu.kernel_variants import ProgramKernels
+from cellc.targets.cpu.kernel_variants import ProgramKernels, inline, is_read_once, kind_of, replace_call
 
 Calls = tuple[func.CallOp, func.CallOp, func.CallOp]
 
@@ -42,12 +42,7 @@ class FuseAttentionPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         kernels = ProgramKernels(op)
-        fusion = _Fusion(kernels)
-        for call in kernels.calls():
-            calls = fusion.calls_before(call)
-            if calls is not None:
-                fusion.replace(calls)
-        kernels.erase_uncalled()
+        kernels.rewrite_calls(_Fusion(kernels).visit)
 
 
 @dataclass(frozen=True)
@@ -65,6 +60,12 @@ class _Fusion:
     kernels: ProgramKernels
     joined: dict[tuple[tuple[str, ...], tuple[int, ...]], _Joined | None] = field(default_factory=dict)
 
+    def visit(self, last: func.CallOp) -> None:
+        """Joins the calls that end with `last`, if there are such."""
+        calls = self.calls_before(last)
+        if calls is not None:
+            self.replace(calls)
+
     def calls_before(self, last: func.CallOp) -> Calls | None:
         """The calls that end with `last`, if each but the last is read by the next alone."""
         if self._kind(last) != "contraction":
@@ -74,9 +75,7 @@ class _Fusion:
         return None if chain is None or first is None else (first, chain, last)
 
     def _kind(self, call: func.CallOp) -> str:
-        kind = self.kernels.called(call).attributes["cellc.kind"]
-        assert isinstance(kind, StringAttr)
-        return kind.data
+        return kind_of(self.kernels.called(call))
 
     def _read_by(self, call: func.CallOp, kind: str) -> func.CallOp | None:
         """The one call of a kernel of this kind that nothing but `call` reads, once."""
@@ -98,10 +97,8 @@ class _Fusion:
         call = func.CallOp(joined.name, operands, [result.type for result in last.results])
         call.location = location_of(*calls)
         insert_before(call, last)
-        for before, after in zip(last.results, call.results, strict=True):
-            before.replace_all_uses_with(after)
-            after.name_hint = before.name_hint
-        for old in reversed(calls):
+        replace_call(last, call.results)
+        for old in reversed(calls[:-1]):
             erase(old)
 
     def _join(self, calls: Calls, operands: list[SSAValue], name: str) -> _Joined | None:
@@ -121,7 +118,7 @@ class _Fusion:
 
 
 def _is_read_once(call: func.CallOp) -> bool:
-    return len(call.results) == 1 and len(list(call.results[0].uses)) == 1
+    return len(call.results) == 1 and is_read_once(call.results[0])
 
 
 def _operands_of(calls: Calls) -> list[SSAValue]:
@@ -134,21 +131,16 @@ def _inlined(calls: Calls, kernels: Sequence[func.FuncOp], operands: Sequence[SS
     """A kernel of kind `attention` with the ops of the three."""
     block = Block(arg_types=[value.type for value in operands])
     known: dict[SSAValue, SSAValue] = dict(zip(operands, block.args, strict=True))
-    ops, results = [], list[SSAValue]()
+    results: Sequence[SSAValue] = ()
     for call, kernel in zip(calls, kernels, strict=True):
-        *body, end = kernel.body.block.ops
-        mapping: dict[SSAValue, SSAValue] = {
-            argument: known[value] for argument, value in zip(kernel.body.block.args, call.arguments, strict=True)
-        }
-        ops += [op.clone(mapping) for op in body]
-        results = [mapping[value] for value in end.operands]
+        results = inline(kernel, call, known, block)
         known.update(zip(call.results, results, strict=True))
-    block.add_ops(ops)
+    generics = [op for op in block.ops if isinstance(op, GenericOp)]
     block.add_op(func.ReturnOp(*results))
     types = FunctionType.from_lists([v.type for v in operands], [v.type for v in results])
     kernel = func.FuncOp(name, types, Region(block), visibility="private")
     kernel.attributes |= {"cellc.kind": StringAttr("attention"), "cellc.outer": kernels[1].attributes["cellc.outer"]}
-    pairs = in_place([op for op in ops if isinstance(op, GenericOp)], results, block.args)
+    pairs = in_place(generics, results, block.args)
     if pairs:
         kernel.attributes["cellc.in_place"] = ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in p]) for p in pairs])
     for op in (kernel, block.last_op):

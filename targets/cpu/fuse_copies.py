@@ -34,7 +34,7 @@ from cellc.passes.linalg_analysis import (
     shape_of,
 )
 from cellc.passes.rewriting import location_of
-from cellc.targets.cpu.kernel_variants import ProgramKernels, replace_call
+from cellc.targets.cpu.kernel_variants import ProgramKernels, inline, is_read_once, kind_of, replace_call
 
 # Rows of the result, which blocks share, and elements side by side in it, from which a kernel that computes is joined.
 _ROWS = 16
@@ -49,10 +49,7 @@ class FuseCopiesPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         kernels = ProgramKernels(op)
-        fusion = _Fusion(kernels)
-        for call in kernels.calls():
-            fusion.visit(call)
-        kernels.erase_uncalled()
+        kernels.rewrite_calls(_Fusion(kernels).visit)
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class _Fusion:
     def visit(self, call: func.CallOp) -> None:
         """Joins a copy with all that makes its arguments for it alone."""
         kernel = self.kernels.called(call)
-        if _kind(kernel) != "copy":
+        if kind_of(kernel) != "copy":
             return
         makers = [m for i in range(len(call.arguments)) if (m := self._maker(call, kernel, i)) is not None]
         if not makers:
@@ -84,7 +81,7 @@ class _Fusion:
         new = func.CallOp(name, operands, [result.type for result in call.results])
         new.location = location_of(*(maker.call for maker in makers), call)
         insert_before(new, call)
-        replace_call(call, new)
+        replace_call(call, new.results)
         for maker in makers:
             for op in (*maker.reshapes, maker.call):
                 erase(op)
@@ -95,14 +92,14 @@ class _Fusion:
         if len(uses) != 1 or not isinstance(insert := uses[0].operation, InsertSliceOp) or uses[0].index:
             return None
         value, reshapes = call.arguments[argument], list[Operation]()
-        while isinstance(owner := value.owner, Reshape) and _is_read_once(value):
+        while isinstance(owner := value.owner, Reshape) and is_read_once(value):
             reshapes.append(owner)
             value = owner.src
-        if not isinstance(owner, func.CallOp) or len(owner.results) != 1 or not _is_read_once(value):
+        if not isinstance(owner, func.CallOp) or len(owner.results) != 1 or not is_read_once(value):
             return None
         if all(is_constant(self.kernels.main, operand) for operand in owner.arguments):
             return None  # it is made once for all runs
-        fits = _copies_whole(insert, reshapes) if _kind(self.kernels.called(owner)) == "copy" else _can_write(
+        fits = _copies_whole(insert, reshapes) if kind_of(self.kernels.called(owner)) == "copy" else _can_write(
             self.kernels.called(owner), insert, value
         )  # fmt: skip
         return _Maker(argument, owner, tuple(reshapes)) if fits else None
@@ -127,27 +124,17 @@ class _Fusion:
         block = Block(arg_types=[value.type for value in operands])
         known: dict[SSAValue, SSAValue] = dict(zip(operands, block.args, strict=True))
         for maker in makers:
-            known[maker.call.results[0]] = _inline(self.kernels.called(maker.call), maker.call, known, block)[0]
+            known[maker.call.results[0]] = inline(self.kernels.called(maker.call), maker.call, known, block)[0]
             for reshape in reversed(maker.reshapes):
                 block.add_op(clone := reshape.clone(known))
                 known[reshape.results[0]] = clone.results[0]
-        results = _inline(self.kernels.called(call), call, known, block)
+        results = inline(self.kernels.called(call), call, known, block)
         block.add_op(end := func.ReturnOp(*results))
         types = FunctionType.from_lists([v.type for v in operands], [v.type for v in results])
         kernel = func.FuncOp(name, types, Region(block), visibility="private")
         kernel.attributes["cellc.kind"] = StringAttr("copy")
         kernel.location = end.location = location_of(*(maker.call for maker in makers), call)
         return kernel
-
-
-def _kind(kernel: func.FuncOp) -> str:
-    kind = kernel.attributes["cellc.kind"]
-    assert isinstance(kind, StringAttr)
-    return kind.data
-
-
-def _is_read_once(value: SSAValue) -> bool:
-    return len(list(value.uses)) == 1
 
 
 def _operands(call: func.CallOp, makers: Sequence[_Maker]) -> list[SSAValue]:
@@ -157,18 +144,6 @@ def _operands(call: func.CallOp, makers: Sequence[_Maker]) -> list[SSAValue]:
     return [value for value in dict.fromkeys(read) if value not in made]
 
 
-def _inline(
-    kernel: func.FuncOp, call: func.CallOp, known: dict[SSAValue, SSAValue], block: Block
-) -> Sequence[SSAValue]:
-    """Adds the kernel's ops to the block; returns its results there."""
-    *body, end = kernel.body.block.ops
-    arguments = zip(kernel.body.block.args, call.arguments, strict=True)
-    mapping: dict[SSAValue, SSAValue] = {argument: known[value] for argument, value in arguments}
-    for op in body:
-        block.add_op(op.clone(mapping))
-    return [mapping[value] for value in end.operands]
-
-
 def _copies_whole(insert: InsertSliceOp, reshapes: Sequence[Operation]) -> bool:
     """Whether a copy is inserted as it is."""
     return not reshapes and tuple(insert.static_sizes.get_values()) == shape_of(insert.source)
@@ -176,7 +151,7 @@ def _copies_whole(insert: InsertSliceOp, reshapes: Sequence[Operation]) -> bool:
 
 def _can_write(kernel: func.FuncOp, insert: InsertSliceOp, value: SSAValue) -> bool:
     """Whether an elementwise kernel that makes `value` may write rows of the copy's result as well as its own."""
-    if _kind(kernel) != "elementwise":
+    if kind_of(kernel) != "elementwise":
         return False
     (op,) = (op for op in kernel.body.block.ops if isinstance(op, GenericOp))
     sizes = [size for size in insert.static_sizes.get_values() if size != 1]

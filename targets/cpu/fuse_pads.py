@@ -22,10 +22,10 @@ from xdsl.dialects.tensor import InsertSliceOp
 from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 
-from cellc.passes.generic_rewrites import erase, insert_before, yielded_again
+from cellc.passes.generic_rewrites import erase, insert_before, yielding_again
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.linalg_analysis import is_all_parallel, result_index, shape_of
-from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before
+from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, is_read_once, kind_of, replace_call
 
 # Elements that a row must have. An elementwise kernel walks a result that is not padded as one long row, and so does a
 # chain the rows of a channel, several times: no chain has been seen to gain.
@@ -40,10 +40,7 @@ class FusePadsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         kernels = ProgramKernels(op)
-        fusion = _Fusion(kernels)
-        for call in kernels.calls():
-            fusion.visit(call)
-        kernels.erase_uncalled()
+        kernels.rewrite_calls(_Fusion(kernels).visit)
 
 
 @dataclass
@@ -60,7 +57,7 @@ class _Fusion:
             return
         value = pad.arguments[0]
         assert isinstance(value, OpResult)
-        producer, stays = value.owner, len(list(value.uses)) > 1
+        producer, stays = value.owner, not is_read_once(value)
         assert isinstance(producer, func.CallOp)
         name = self._variant(producer.callee.root_reference.data, value.index, kernel, stays=stays)
         if name is None:
@@ -69,10 +66,7 @@ class _Fusion:
         following = list(call.results)
         pad.results[0].replace_all_uses_with(following.pop() if stays else following[value.index])
         erase(pad)
-        for before, after in zip(producer.results, following, strict=True):
-            before.replace_all_uses_with(after)
-            after.name_hint = before.name_hint
-        erase(producer)
+        replace_call(producer, following)
 
     def _variant(self, name: str, result: int, pad: func.FuncOp, *, stays: bool) -> str | None:
         key = (name, result, pad.sym_name.data, stays)
@@ -89,7 +83,7 @@ class _Fusion:
 def is_pad(kernel: func.FuncOp) -> bool:
     """Whether a kernel fills a tensor with a constant and inserts its argument, as a whole and without steps."""
     inserts = [op for op in kernel.body.block.ops if isinstance(op, InsertSliceOp)]
-    if kernel.attributes["cellc.kind"] != StringAttr("copy") or len(inserts) != 1 or len(kernel.body.block.args) != 1:
+    if kind_of(kernel) != "copy" or len(inserts) != 1 or len(kernel.body.block.args) != 1:
         return False
     insert = inserts[0]
     same_rank = len(insert.source.type.get_shape()) == len(insert.dest.type.get_shape())  # pyright: ignore
@@ -102,18 +96,16 @@ def padded(kernel: func.FuncOp, result: int, pad: func.FuncOp, name: str, *, sta
 
     If it `stays` the padded tensor is a further result, else it replaces the other one.
     """
-    kind = kernel.attributes["cellc.kind"]
-    assert isinstance(kind, StringAttr)
     variant = kernel.clone()
     end = variant.body.block.last_op
     assert end is not None
     value = end.operands[result]
-    if not isinstance(value.owner, GenericOp) or shape_of(value)[-1] < _ROW.get(kind.data, inf):
+    if not isinstance(value.owner, GenericOp) or shape_of(value)[-1] < _ROW.get(kind_of(kernel), inf):
         return None
-    if len(list(value.uses)) > 1 or stays:
+    if not is_read_once(value) or stays:
         if not is_all_parallel(value.owner):
             return None
-        value = yielded_again(value.owner, result_index(value))
+        value = yielding_again(value.owner, result_index(value)).results[-1]
     mapping: dict[SSAValue, SSAValue] = {pad.body.block.args[0]: value}
     *body, padding_end = pad.body.block.ops
     for op in body:

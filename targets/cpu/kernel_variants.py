@@ -1,6 +1,6 @@
-"""Kernels that get their operands in another form: calls of the variant, and kernels that convert."""
+"""What passes that replace kernel calls share: calls, variants and kernels that are joined or convert."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr, TensorType
@@ -26,9 +26,14 @@ class ProgramKernels:
     def __getitem__(self, name: str) -> func.FuncOp:
         return self._by_name[name]
 
-    def calls(self) -> list[func.CallOp]:
-        """The calls that `main` holds now, in order."""
-        return [op for op in self.main.body.block.ops if isinstance(op, func.CallOp)]
+    def rewrite_calls(self, visit: Callable[[func.CallOp], None]) -> None:
+        """Visits the calls that `main` holds now, in order; erases the kernels that nothing calls in the end."""
+        for call in [op for op in self.main.body.block.ops if isinstance(op, func.CallOp)]:
+            visit(call)
+        called = {op.callee.root_reference.data for op in self.main.walk() if isinstance(op, func.CallOp)}
+        for kernel in kernels_of(self._module):
+            if kernel.sym_name.data not in called:
+                erase(kernel)
 
     def called(self, call: func.CallOp) -> func.FuncOp:
         """The kernel that is called."""
@@ -40,13 +45,6 @@ class ProgramKernels:
         self._by_name[kernel.sym_name.data] = kernel
         insert_before(kernel, like)
 
-    def erase_uncalled(self) -> None:
-        """Erases the kernels that nothing calls any more."""
-        called = {op.callee.root_reference.data for op in self.main.walk() if isinstance(op, func.CallOp)}
-        for kernel in kernels_of(self._module):
-            if kernel.sym_name.data not in called:
-                erase(kernel)
-
 
 def call_before(op: func.CallOp, name: str, operands: Sequence[SSAValue], kernel: func.FuncOp) -> func.CallOp:
     """A call of `kernel`, called `name`, with the location of `op` and before it."""
@@ -56,9 +54,33 @@ def call_before(op: func.CallOp, name: str, operands: Sequence[SSAValue], kernel
     return call
 
 
-def replace_call(before: func.CallOp, after: func.CallOp) -> None:
-    """Lets the users of a call read another's results."""
-    for old, new in zip(before.results, after.results, strict=True):
+def kind_of(kernel: func.FuncOp) -> str:
+    """Its `cellc.kind`."""
+    kind = kernel.attributes["cellc.kind"]
+    assert isinstance(kind, StringAttr)
+    return kind.data
+
+
+def is_read_once(value: SSAValue) -> bool:
+    """Whether one operand is this value."""
+    return len(list(value.uses)) == 1
+
+
+def inline(
+    kernel: func.FuncOp, call: func.CallOp, known: Mapping[SSAValue, SSAValue], block: Block
+) -> Sequence[SSAValue]:
+    """Adds the ops of the kernel that is called to the block, where the call's operands are `known`; its results."""
+    *body, end = kernel.body.block.ops
+    arguments = zip(kernel.body.block.args, call.arguments, strict=True)
+    mapping: dict[SSAValue, SSAValue] = {argument: known[value] for argument, value in arguments}
+    for op in body:
+        block.add_op(op.clone(mapping))
+    return [mapping[value] for value in end.operands]
+
+
+def replace_call(before: func.CallOp, results: Sequence[SSAValue]) -> None:
+    """Lets the users of a call read these results."""
+    for old, new in zip(before.results, results, strict=True):
         old.replace_all_uses_with(new)
         new.name_hint = old.name_hint
     erase(before)

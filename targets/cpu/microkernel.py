@@ -9,15 +9,13 @@ from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.sliding_rows import at_tap, lines_of, slides, taps_of
-from cellc.targets.cpu.vectors import ITEM_BYTES
+from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L1, TO_L2
 
 # The innermost reduction loop is written out where it is this short; with few registers, what is then loaded
 # ahead would push sums out of them.
 _UNROLLED, _MANY_REGISTERS = 4, 32
 # What does not stay in the L1 cache is asked for so many bytes before it is read.
 _AHEAD_BYTES = 2048
-# Where prefetched lines go: into the L2 cache, if they must not drive others out of the L1 cache.
-_TO_L1, _TO_L2 = 3, 2
 # Multiply-adds of a step behind which the address of another row is free.
 _MANY_SUMS = 16
 
@@ -103,7 +101,7 @@ class MicroKernel:
             if factor.streamed:
                 self._ask_lines(self._nest_writer.located(factor.access), size, _AHEAD_BYTES)
         if vector.following is not None:
-            self._ask_lines(self._nest_writer.located(vector.following), width, 0, _TO_L2)
+            self._ask_lines(self._nest_writer.located(vector.following), width, 0, TO_L2)
         if not scalar.streamed:
             self._ask_next_tile(scalar.access)
         following: list[str] = []
@@ -131,18 +129,13 @@ class MicroKernel:
         number = writer.pure(f"arith.andi {step}, {writer.index(LINE - 1)} : index")
         row = writer.pure(f"arith.minsi {number}, {writer.index(tile.tile - 1)} : index")
         further = self._nest_writer.located(rows).moved((row, rows.strides[dim]), (number, -1))
-        self.ask_ahead(further, tile.tile * rows.strides[dim] * ITEM_BYTES[rows.buffer.element])
+        self._vectors.fetch(further, tile.tile * rows.strides[dim])
 
-    def _ask_lines(self, access: Access, count: int, ahead: int, level: int = _TO_L1) -> None:
+    def _ask_lines(self, access: Access, count: int, ahead: int, level: int = TO_L1) -> None:
         """Prefetches the cache lines of `count` elements that lie `ahead` bytes further on."""
-        for start in range(0, count * ITEM_BYTES[access.buffer.element], LINE * ITEM_BYTES["f32"]):
-            self.ask_ahead(access, ahead + start, level)
-
-    def ask_ahead(self, access: Access, ahead: int, level: int = _TO_L1) -> None:
-        """Prefetches the cache line that lies so many bytes further on."""
-        buffer = access.buffer
-        base = self._writer.linear(access.offset + ahead // ITEM_BYTES[buffer.element], access.terms)
-        self._writer.line(f"memref.prefetch {buffer.name}[{base}], read, locality<{level}>, data : {buffer.type}")
+        item = ITEM_BYTES[access.buffer.element]
+        for start in range(0, count * item, LINE * ITEM_BYTES["f32"]):
+            self._vectors.fetch(access, (ahead + start) // item, level)
 
     def _row_of(self, factor: Factor, loaded: Loaded, place: Place, count: int, width: int) -> list[str]:
         """The vectors of a factor in one row of a tile, each loaded once."""

@@ -8,8 +8,11 @@ from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.body import BodyWriter
 from cellc.targets.cpu.lane_numbers import LaneNumbers
 from cellc.targets.cpu.nest import Nest
-from cellc.targets.cpu.vectors import Vectors
+from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L1, TO_L2, Vectors
 from cellc.targets.cpu.writer import Writer
+
+# What is fetched from less far away goes to the first-level cache, else to the second.
+_NEAR_BYTES = 1 << 13
 
 Range = tuple[str, str]
 
@@ -130,8 +133,10 @@ class NestWriter:
     def load(self, access: Access, dim: int | None) -> str:
         """Elements of an operand, lanes along loop `dim`."""
         located = self.located(access)
-        if access.buffer.name in self.fetched_ahead:
-            self.vectors.fetch(located, self.fetched_ahead[access.buffer.name])
+        ahead = self.fetched_ahead.get(access.buffer.name)
+        if ahead is not None:
+            near = ahead * ITEM_BYTES[access.buffer.storage] <= _NEAR_BYTES
+            self.vectors.fetch(located, ahead, TO_L1 if near else TO_L2)
         return self.vectors.load(located, self.stride(access, dim))
 
     def body(self, dim: int | None, arguments: Sequence[str]) -> list[str]:

@@ -34,7 +34,7 @@ from cellc.passes.linalg_analysis import (
 )
 from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.kernel import KernelWriter
-from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, move_kernel, replace_call
+from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, kind_of, move_kernel, replace_call
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.tiling import choose_panel, choose_tiling
@@ -66,10 +66,7 @@ class PackConstantsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         kernels = ProgramKernels(op)
-        packing = _Packing(kernels, level_named(self.level))
-        for call in kernels.calls():
-            packing.visit(call)
-        kernels.erase_uncalled()
+        kernels.rewrite_calls(_Packing(kernels, level_named(self.level)).visit)
 
 
 @dataclass
@@ -95,7 +92,7 @@ class _Packing:
         operands = list(call.operands)
         operands[panels.argument] = self._in_panels(call, self.kernels[name], panels)
         reader = self._reader(self.kernels[name], panels)
-        replace_call(call, call_before(call, reader, operands, self.kernels[reader]))
+        replace_call(call, call_before(call, reader, operands, self.kernels[reader]).results)
 
     def _in_panels(self, call: func.CallOp, kernel: func.FuncOp, panels: Panels) -> SSAValue:
         """The operand in panels, made by a call before `call`."""
@@ -130,7 +127,7 @@ class _Packing:
 
 def wanted_panels(kernel: func.FuncOp, level: CpuLevel, constants: Container[int]) -> Panels | None:
     """The panels for one of the arguments `constants` of a contraction kernel, if it is a factor that pays for them."""
-    if kernel.attributes["cellc.kind"] != StringAttr("contraction"):
+    if kind_of(kernel) != "contraction":
         return None
     writer = KernelWriter(kernel, level)
     product = product_of(writer, [op for op in writer.ops if isinstance(op, GenericOp)])

@@ -11,13 +11,14 @@ from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.scratch_copies import PAGE
 from cellc.targets.cpu.vectors import ITEM_BYTES
 from cellc.targets.cpu.writer import Writer
 
 # Bytes of a panel that stay in the L1 cache while a tile of sums reads it.
 _STAYS_BYTES = 1 << 15
-# Rows that use a panel for which asking for the next one pays; elements of a page of memory, about.
-_FEW_ROWS, _PAGE = 128, 1024
+# Rows that use a panel for which asking for the next one pays.
+_FEW_ROWS = 128
 
 
 def streamed(product: Product, size: int) -> bool:
@@ -62,7 +63,7 @@ class PanelPacker:
         rows = prod(nest.extents[d] for d in self._product.shared(self._tiling.vector_factor, dim))
         if strides[dim] != 1 or rows > _FEW_ROWS or not nest.reduced:
             return None
-        if not all(abs(strides[d]) >= LINE and strides[d] % _PAGE for d in nest.reduced):
+        if not all(abs(strides[d]) >= LINE and strides[d] % PAGE for d in nest.reduced):
             return None
         return factor.access.shifted(dim, self._tiling.width)
 

@@ -13,7 +13,7 @@ KC, KC_LIMIT = 512, 1024
 # So many rows that copying a panel that they share pays, though it lies along lanes, and where each step is in a page.
 _MANY_USES, _MANY_USES_OF_PAGES = 100, 32
 # Elements of a page of memory, about; pages whose places are at hand, those of other factors aside.
-_PAGE, _KNOWN_PAGES = 1024, 256
+PAGE, _KNOWN_PAGES = 1024, 256
 
 
 class CopiedRows(Enum):
@@ -27,7 +27,7 @@ def steps_are_apart(product: Product, scalar: Access) -> bool:
     """Whether each reduction step reads other cache lines, in more pages than the processor knows the places of."""
     nest = product.nest
     nearest = min((abs(scalar.strides[d]) for d in nest.reduced), default=0)
-    return nearest >= LINE and nearest * prod(nest.extents[d] for d in nest.reduced) > _KNOWN_PAGES * _PAGE
+    return nearest >= LINE and nearest * prod(nest.extents[d] for d in nest.reduced) > _KNOWN_PAGES * PAGE
 
 
 def rows_to_copy(product: Product, tiling: Tiling) -> CopiedRows | None:
@@ -57,7 +57,7 @@ def pays_to_pack(product: Product, tiling: Tiling, rows: int) -> bool:
         return rows > tiling.tile
     tiles = rows / (tiling.tile * tiling.second)
     if factor.access.strides[tiling.lane_dim] == 1:
-        pages = all(abs(factor.access.strides[d]) >= _PAGE for d in product.nest.reduced)
+        pages = all(abs(factor.access.strides[d]) >= PAGE for d in product.nest.reduced)
         return rows >= (_MANY_USES_OF_PAGES if pages else _MANY_USES)
     # Blocks turned in registers cost less than gathers, even for one use.
     turned = any(abs(factor.access.strides[d]) == 1 for d in product.nest.reduced)

@@ -13,8 +13,8 @@ from cellc.targets.cpu.writer import Writer
 # Up to this stride, whole vectors are loaded and shuffled instead of gathered.
 WOVEN = 4
 
-# What is fetched from less far away goes to the first-level cache, else to the second.
-_NEAR_BYTES = 1 << 13
+# Which cache `fetch` brings a line to.
+TO_L1, TO_L2 = 3, 2
 
 ITEM_BYTES = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "index": 8}
 
@@ -115,14 +115,10 @@ class Vectors:
             )
         return self.from_storage(loaded, access)
 
-    def fetch(self, access: Access, ahead: int) -> None:
+    def fetch(self, access: Access, ahead: int, level: int = TO_L1) -> None:
         """Asks for the cache line that lies `ahead` elements after the access; it may lie outside the buffer."""
-        near = ahead * ITEM_BYTES[access.buffer.storage] <= _NEAR_BYTES
-        place = self.writer.linear(access.offset + ahead, access.terms)
-        self.writer.line(
-            f"memref.prefetch {access.buffer.name}[{place}], read, locality<{3 if near else 2}>, data : "
-            f"{access.buffer.type}"
-        )
+        buffer, place = access.buffer, self.writer.linear(access.offset + ahead, access.terms)
+        self.writer.line(f"memref.prefetch {buffer.name}[{place}], read, locality<{level}>, data : {buffer.type}")
 
     def _unweave(self, access: Access, base: str, stride: int) -> str:
         """Every `stride`-th element, from vectors of all elements up to the last one."""

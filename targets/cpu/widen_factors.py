@@ -18,7 +18,7 @@ from xdsl.passes import ModulePass
 from cellc.passes.generic_rewrites import erase
 from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.kernel import KernelWriter
-from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, move_kernel, replace_call
+from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, kind_of, move_kernel, replace_call
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.nest import volume
 from cellc.targets.cpu.product import product_of
@@ -38,10 +38,7 @@ class WidenFactorsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         kernels = ProgramKernels(op)
-        widening = _Widening(kernels, level_named(self.level))
-        for call in kernels.calls():
-            widening.visit(call)
-        kernels.erase_uncalled()
+        kernels.rewrite_calls(_Widening(kernels, level_named(self.level)).visit)
 
 
 @dataclass
@@ -67,7 +64,7 @@ class _Widening:
         operands[argument] = self._wide(call, operands[argument])
         reader = self._reader(name, argument)
         reading = call_before(call, reader, operands, self.kernels[reader])
-        replace_call(call, reading)
+        replace_call(call, reading.results)
         self.visit(reading)
 
     def _wide(self, call: func.CallOp, value: SSAValue) -> SSAValue:
@@ -97,7 +94,7 @@ class _Widening:
 
 def narrow_argument(kernel: func.FuncOp, level: CpuLevel) -> int | None:
     """The argument of a contraction kernel whose elements are widened where they are read, many times each."""
-    if kernel.attributes["cellc.kind"] != StringAttr("contraction"):
+    if kind_of(kernel) != "contraction":
         return None
     writer = KernelWriter(kernel, level)
     generics = [op for op in writer.ops if isinstance(op, GenericOp)]
