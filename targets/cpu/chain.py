@@ -177,9 +177,9 @@ class ChainWriter:
         """Each op for `count` rows from `lower` on, one after the other, before the next op."""
         rows = [{**fixed, self._outer - 1: self._writer.linear(row, [(lower, 1)])} for row in range(count)]
         for op in self._generics:
+            ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
             for number, row in enumerate(rows):
                 self._place(None, number)
-                ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
                 write_nest(self._kernel, op, self._kernel.nest_of(op), row, ahead)
 
     def _all(self, fixed: Mapping[int, str], lower: str | None, count: int) -> None:
