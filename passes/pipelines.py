@@ -19,8 +19,11 @@ from cellc.passes.rewriting import without_location
 from cellc.passes.stage_times import stage
 
 TO_LINALG = ("canonicalize-nn", "differentiate", "canonicalize-nn", "convert-nn-to-linalg")
-TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
-CPU_KERNELS = (*TO_KERNELS, "fuse-copies", "fuse-attention", "fuse-pads", "widen-factors")
+TO_GENERICS = (*TO_LINALG, "drop-unused-results")
+KERNELS = ("fuse-elementwise", "form-dispatches")
+TO_KERNELS = (*TO_GENERICS, *KERNELS)
+FOR_CPU = ("fuse-copies", "fuse-attention", "fuse-pads", "widen-factors")
+CPU_KERNELS = (*TO_GENERICS, "channels-last", *KERNELS, *FOR_CPU)
 PIPELINES: dict[str, tuple[str, ...]] = {
     "linalg": TO_LINALG,
     "kernels": TO_KERNELS,

@@ -8,7 +8,7 @@ from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.nest import Nest, volume
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, loads_of, rows_of, written_out
-from cellc.targets.cpu.scratch_copies import CopiedRows, pays_to_pack, pieces_of, rows_to_copy, steps_are_apart
+from cellc.targets.cpu.scratch_copies import PAGE, CopiedRows, pays_to_pack, pieces_of, rows_to_copy, steps_are_apart
 from cellc.targets.cpu.vectors import ITEM_BYTES, WOVEN
 
 # Cycles until a sum can be added to again, with one to spare.
@@ -46,7 +46,8 @@ def tile_score(product: Product, tiling: Tiling) -> float:
         score *= 0.95
     if _few_blocks(product, tiling):
         score *= 0.9
-    return score - 0.05 * loads / work - 1e-3 * work
+    rows = [abs(scalar.strides[dim]) for dim, size in rows_of(tiling) if dim is not None and size > 1]
+    return score - 0.05 * loads / work - 1e-3 * work - 1e-3 * sum(row >= PAGE for row in rows)
 
 
 def _memory_cycles(product: Product, tiling: Tiling) -> float:
@@ -82,10 +83,22 @@ def _rows_read(product: Product, tiling: Tiling) -> float:
     begun = apart * prod(1 + size / LINE for dim, size in dims if 0 < abs(scalar.strides[dim]) < LINE)
     if steps_are_apart(product, scalar):
         return _FAR * begun
-    steps = min(abs(scalar.strides[d]) for d in nest.reduced) if nest.reduced else LINE
+    steps = _elements_per_step(nest, scalar, apart)
     if steps >= LINE and prod(nest.extents[d] for d in nest.reduced) > _L1_STEPS:
         return begun
     return apart * min(steps, LINE) / LINE if apart > 1 else 0.0
+
+
+def _elements_per_step(nest: Nest, scalar: Access, rows: int) -> int:
+    """How far a reduction step goes on in a row; loops further out use what inner ones leave in the L1 cache."""
+    nearest, lines = LINE, rows
+    for dim in reversed(nest.reduced):
+        stride = abs(scalar.strides[dim])
+        nearest = min(nearest, stride)
+        lines *= ceil(nest.extents[dim] * min(stride, LINE) / LINE)
+        if lines > _L1_LINES:
+            break
+    return nearest
 
 
 def _rows_are_near(nest: Nest, scalar: Access, tiling: Tiling) -> bool:
