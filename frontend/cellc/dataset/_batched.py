@@ -54,6 +54,9 @@ class Batched(Dataset):
     def get_batch_size(self) -> int:
         return self._size
 
+    def owns_rows(self) -> bool:
+        return self._function is None
+
     def rows(self, time: Pass) -> Iterator[Row]:
         gather = None if self._function is not None else self._inputs[0].gather()
         return self._one_by_one(time) if gather is None else self._gathered(time, gather)

@@ -46,7 +46,7 @@ class TupleIterator:
         self._rows = _Channel(config.get_prefetch_size())
         self._stopped = self._rows.stopped
         seed = fresh_seed(config.get_seed())
-        given = _arrays if self._output_numpy else _tensors
+        given = _arrays if self._output_numpy else _kept if dataset.owns_rows() else _tensors
         arguments = (dataset, first_epoch, num_epochs, seed, self._rows, given)
         self._left = num_epochs
         self._thread = threading.Thread(target=_read, args=arguments, name="cellc-dataset", daemon=True)
@@ -157,8 +157,13 @@ def _tensors(row: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
     return tuple(_tensor(value) for value in row)
 
 
-def _tensor(value: np.ndarray) -> Any:
+def _kept(row: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
+    """As `_tensors`, but in the rows' own memory where that is as a Tensor's has to be."""
+    return tuple(_tensor(value, Tensor.from_numpy) for value in row)
+
+
+def _tensor(value: np.ndarray, made: Callable[[np.ndarray], Any] = Tensor) -> Any:
     """A Tensor, or the array itself where it holds text."""
     if value.dtype.kind in "USO":
         return value
-    return Tensor(value.astype(WIDER[value.dtype.name]) if value.dtype.name in WIDER else value)
+    return made(value.astype(WIDER[value.dtype.name]) if value.dtype.name in WIDER else value)

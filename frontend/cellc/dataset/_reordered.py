@@ -24,6 +24,9 @@ class Shuffled(Dataset):
         if buffer_size < 2:
             raise bad_argument(ValueError, f"For 'shuffle', 'buffer_size' must be at least 2, but got {buffer_size}.")
 
+    def owns_rows(self) -> bool:
+        return self._inputs[0].owns_rows()
+
     def get_dataset_size(self) -> int:
         return self._inputs[0].get_dataset_size()
 
@@ -65,6 +68,9 @@ class Repeated(Dataset):
         super().__init__(rows._columns, rows)
         self._count = None if count in (None, -1) else _validate.positive_int("count", count, "repeat")
 
+    def owns_rows(self) -> bool:
+        return self._inputs[0].owns_rows()
+
     def get_dataset_size(self) -> int:
         if self._count is None:
             raise bad_argument(RuntimeError, "a dataset that is repeated without end has no size.")
@@ -83,6 +89,9 @@ class Sliced(Dataset):
     def __init__(self, rows: Dataset, first: int, count: int | None) -> None:
         super().__init__(rows._columns, rows)
         self._first_row, self._count = first, count
+
+    def owns_rows(self) -> bool:
+        return self._inputs[0].owns_rows()
 
     def get_dataset_size(self) -> int:
         rest = max(0, self._inputs[0].get_dataset_size() - self._first_row)
@@ -128,6 +137,9 @@ class Projected(Dataset):
     def __init__(self, rows: Dataset, columns: Any, names: Any) -> None:
         super().__init__(names_of("columns", names), rows)
         self._taken = positions_of(rows, names_of("columns", columns), "project")
+
+    def owns_rows(self) -> bool:
+        return self._inputs[0].owns_rows()
 
     def get_dataset_size(self) -> int:
         return self._inputs[0].get_dataset_size()

@@ -9,9 +9,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cellc.errors import bad_argument
+from cellc.tensor_base import aligned_empty
 
 Row = tuple[np.ndarray, ...]
 Gather = Callable[[list[Any]], Row]
+
+
+def taken(array: np.ndarray, numbers: list[int]) -> np.ndarray:
+    """`array[numbers]`, in memory that a Tensor can keep.
+
+    Raises:
+        IndexError: there is no such row.
+    """
+    if array.dtype.hasobject or not numbers or min(numbers) < 0 or max(numbers) >= len(array):
+        return array[numbers]
+    rows = aligned_empty((len(numbers), *array.shape[1:]), array.dtype)
+    return array.take(numbers, axis=0, out=rows, mode="clip")  # other modes write to memory of their own first
 
 
 class Pass(NamedTuple):
@@ -52,6 +65,10 @@ class Rows(ABC):
     def numbers(self, time: Pass) -> Iterator[Any]:
         """What `gather` knows the rows by that `rows` gives, in the same order: numbers, or more, each step's own."""
         raise NotImplementedError(f"{type(self).__name__} has no numbers of rows")
+
+    def owns_rows(self) -> bool:
+        """Whether nobody else holds the arrays of a row, so that they may become Tensors as they are."""
+        return False
 
     def get_col_names(self) -> list[str]:
         """The names of the columns."""

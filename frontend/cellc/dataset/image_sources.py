@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cellc.dataset._rows import Gather, Row
+from cellc.dataset._rows import Gather, Row, taken
 from cellc.dataset.sources import Source
 from cellc.dataset.vision import Decode
 from cellc.errors import bad_argument
@@ -33,7 +33,7 @@ class _Images(Source):
         return self._images[number].copy(), np.asarray(self._labels[number])
 
     def gather(self) -> Gather:
-        return lambda numbers: (self._images[numbers], self._labels[numbers])
+        return lambda numbers: (taken(self._images, numbers), taken(self._labels, numbers))
 
 
 class MnistDataset(_Images):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cellc.dataset._columns import names_of
-from cellc.dataset._rows import Gather, Pass, Row
+from cellc.dataset._rows import Gather, Pass, Row, taken
 from cellc.dataset.dataset import Dataset
 from cellc.dataset.samplers import numbers_of, sampler_of
 from cellc.dtype import DType
@@ -137,7 +137,7 @@ class NumpySlicesDataset(Source):
         return tuple(np.array(array[number]) for array in self._arrays)  # a function of the user's may change it
 
     def gather(self) -> Gather:
-        return lambda numbers: tuple(array[numbers] for array in self._arrays)
+        return lambda numbers: tuple(taken(array, numbers) for array in self._arrays)
 
 
 class GeneratorDataset(Source):

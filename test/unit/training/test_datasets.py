@@ -262,6 +262,29 @@ def test_functions_see_arrays_of_their_own():
     assert labels.all()
 
 
+def test_tensors_of_batches_are_not_the_users_arrays():
+    held, given = np.arange(64.0, dtype=np.float32), []
+
+    def whole(column, info):
+        given.append(cellc.tensor_base.aligned_copy(np.stack(column), np.dtype(np.float32)))
+        return given[-1]
+
+    source = ds.NumpySlicesDataset(held, ["x"], shuffle=False)
+    for rows in (source.batch(64), source.batch(64, per_batch_map=whole), source.batch(64).map(lambda x: x, "x")):
+        (batch,) = next(iter(rows))
+        held += 1
+        for array in given:
+            array += 1
+        np.testing.assert_array_equal(batch.asnumpy(), held - 1)
+
+
+@pytest.mark.parametrize("wrong", [6, -7])
+def test_a_sampler_that_names_a_row_which_is_not_there(wrong):
+    rows = ds.NumpySlicesDataset(np.arange(6), ["x"], sampler=[0, wrong]).batch(2)
+    with pytest.raises((IndexError, ValueError), match=str(wrong)):
+        list(rows)
+
+
 def test_a_batch_that_is_made_again_calls_functions_for_its_own_rows():
     calls = []
 

@@ -13,6 +13,7 @@ from cellc.dataset.transforms._rowwise import RowWise
 from cellc.dataset.transforms._transforms import probability
 from cellc.errors import bad_argument
 from cellc.ops import _validate
+from cellc.tensor_base import aligned_empty
 
 
 class Inter(enum.Enum):
@@ -100,7 +101,13 @@ class Rescale(RowWise):
         self._shift = np.float32(_validate.of_type("shift", shift, (int, float), "Rescale"))
 
     def __call__(self, image: Any) -> np.ndarray:
-        return np.asarray(image).astype(np.float32) * self._rescale + self._shift
+        pixels = np.asarray(image)
+        result = aligned_empty(pixels.shape, np.dtype(np.float32))
+        np.copyto(result, pixels, casting="unsafe")
+        result *= self._rescale
+        if self._shift:
+            result += self._shift
+        return result
 
     def of_rows(self, rows: np.ndarray) -> np.ndarray:
         return self(rows)
