@@ -170,7 +170,7 @@ def _uniform(value: SSAValue, user: Operation) -> SSAValue:
     else:
         assert isinstance(owner, arith.ConstantOp)
         assert isinstance(owner.value, DenseIntOrFPElementsAttr)
-        new = arith.ConstantOp(DenseIntOrFPElementsAttr(type_, owner.value.data))
+        new = arith.ConstantOp(DenseIntOrFPElementsAttr(type_, owner.value.data))  # pyright: ignore[reportArgumentType]
     set_location(new, owner.location)
     insert_before(new, user)
     return new.results[0]

@@ -134,7 +134,7 @@ class ImageGroups:
         if not gains:
             return set()
         for op in self.main.body.block.ops:
-            if is_contraction(op) and all(value in self._parents for value in inputs_of(op)):
+            if isinstance(op, GenericOp) and is_contraction(op) and self._parents.keys() >= set(inputs_of(op)):
                 root = self._root(op.operands[0])
                 gains[root] = gains.get(root, 0.0) - _WEIGHT_GRADIENT * iterations(op)
         for value in list(self._parents):
