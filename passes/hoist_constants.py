@@ -13,14 +13,15 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import arith, func
+from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from cellc.dialects.host.ops import byte_size
 from cellc.passes.generic_rewrites import erase, insert_before
-from cellc.passes.linalg_analysis import Reshape, main_function
+from cellc.passes.linalg_analysis import Reshape, main_function, values_read
 from cellc.passes.rewriting import fused_location
 
 PREPARE = "prepare"
@@ -48,6 +49,28 @@ def is_constant(main: func.FuncOp, value: SSAValue) -> bool:
     return isinstance(value, BlockArgument) and _is_read_only(main, value)
 
 
+def constant_values(main: func.FuncOp) -> set[SSAValue]:
+    """The values that do not change from run to run: `@prepare` will make them.
+
+    Before kernels are formed they are those of generics.
+    """
+    known: set[SSAValue] = set(read_only_parameters(main))
+    collectives = _collectives(main)
+    for op in main.body.block.ops:
+        if isinstance(op, func.CallOp):
+            constant = op.callee.string_value() not in collectives and _is_kept(op)
+        else:
+            constant = isinstance(op, Reshape | arith.ConstantOp | tensor.EmptyOp | FillOp | GenericOp)
+        if constant and known.issuperset(values_read(op)):
+            known.update(op.results)
+    return known
+
+
+def read_only_parameters(main: func.FuncOp) -> list[BlockArgument]:
+    """The arguments that are parameters no run changes."""
+    return [argument for argument in main.body.block.args if _is_read_only(main, argument)]
+
+
 def _is_read_only(main: func.FuncOp, argument: BlockArgument) -> bool:
     attributes = main.arg_attrs.data[argument.index].data if main.arg_attrs is not None else {}
     return attributes.get("cellc.kind") == StringAttr("parameter") and "cellc.updated_by" not in attributes
@@ -55,18 +78,9 @@ def _is_read_only(main: func.FuncOp, argument: BlockArgument) -> bool:
 
 def _hoistable(main: func.FuncOp) -> list[func.CallOp]:
     """The calls whose operands do not change from run to run, and whose results are worth keeping."""
-    known: set[SSAValue] = {argument for argument in main.body.block.args if _is_read_only(main, argument)}
-    collectives = _collectives(main)
-    found: list[func.CallOp] = []
-    for op in main.body.block.ops:
-        if isinstance(op, func.CallOp):
-            if op.callee.string_value() in collectives or not known.issuperset(op.arguments) or not _is_kept(op):
-                continue
-            found.append(op)
-        elif not isinstance(op, Reshape | arith.ConstantOp) or not known.issuperset(op.operands):
-            continue
-        known.update(op.results)
-    return found
+    known = constant_values(main)
+    calls = (op for op in main.body.block.ops if isinstance(op, func.CallOp))
+    return [call for call in calls if call.results and known.issuperset(call.results)]
 
 
 def _collectives(main: func.FuncOp) -> set[str]:

@@ -8,7 +8,7 @@ should have one layout are a group, which changes as a whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -19,7 +19,7 @@ from xdsl.dialects.tensor import CollapseShapeOp, InsertSliceOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
-from cellc.passes.hoist_constants import is_constant
+from cellc.passes.hoist_constants import constant_values
 from cellc.passes.linalg_analysis import (
     bare_dim,
     bare_dims,
@@ -72,11 +72,14 @@ class Convolution:
         window = prod(extents[loop] for loop in range(first, len(extents)) if loop != self.channel)
         return "depthwise" if self.channel is None else "window" if window > 1 else "point"
 
-    def gain(self, main: func.FuncOp) -> float:
-        """How much less time it takes with the channels last, in multiply-adds; below 0 where it takes longer."""
+    def gain(self, constants: Container[SSAValue]) -> float:
+        """How much less time it takes with the channels last, in multiply-adds; below 0 where it takes longer.
+
+        Filters among `constants` are turned into panels once for all runs.
+        """
         channels = shape_of(self.op.results[0])[1]
         padding = 1 - channels / (-(-channels // _LANES) * _LANES)
-        turned = 0 if is_constant(main, self.filters) else _TURNED[self.kind] * size_of(self.filters)
+        turned = 0 if self.filters in constants else _TURNED[self.kind] * size_of(self.filters)
         return iterations(self.op) * (_GAINS[self.kind] - padding) - turned
 
 
@@ -126,17 +129,18 @@ class ImageGroups:
 
     def worthwhile(self) -> set[SSAValue]:
         """The tensors of the groups whose convolutions gain more than moving elements costs."""
-        gains: dict[SSAValue, float] = {}
+        gains, constants = dict[SSAValue, float](), constant_values(self.main)
         for op in self.main.body.block.ops:
-            if (found := convolution_of(op)) is not None and found.op.results[0] in self._parents:
-                root = self._root(found.op.results[0])
-                gains[root] = gains.get(root, 0.0) + found.gain(self.main)
-        if not gains:
-            return set()
-        for op in self.main.body.block.ops:
-            if isinstance(op, GenericOp) and is_contraction(op) and self._parents.keys() >= set(inputs_of(op)):
-                root = self._root(op.operands[0])
-                gains[root] = gains.get(root, 0.0) - _WEIGHT_GRADIENT * iterations(op)
+            if not isinstance(op, GenericOp) or not is_contraction(op):
+                continue
+            if (found := convolution_of(op)) is not None:
+                value, gain = op.results[0], found.gain(constants)
+            else:
+                value, gain = op.operands[0], -_WEIGHT_GRADIENT * iterations(op)
+                if not self._parents.keys() >= set(inputs_of(op)):
+                    continue
+            root = self._root(value)
+            gains[root] = gains.get(root, 0.0) + gain
         for value in list(self._parents):
             if (root := self._root(value)) in gains:
                 gains[root] -= _MOVED * size_of(value) * self._moves(value)

@@ -18,17 +18,18 @@ from cellc.passes.pass_registry import get_pass
 from cellc.passes.rewriting import without_location
 from cellc.passes.stage_times import stage
 
-TO_LINALG = ("canonicalize-nn", "differentiate", "canonicalize-nn", "convert-nn-to-linalg")
-TO_GENERICS = (*TO_LINALG, "drop-unused-results")
-KERNELS = ("fuse-elementwise", "form-dispatches")
-TO_KERNELS = (*TO_GENERICS, *KERNELS)
+TO_NN = ("canonicalize-nn", "differentiate", "canonicalize-nn")
+TO_LINALG = (*TO_NN, "convert-nn-to-linalg")
+TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
 FOR_CPU = ("fuse-copies", "fuse-attention", "fuse-pads", "widen-factors")
-CPU_KERNELS = (*TO_GENERICS, "channels-last", *KERNELS, *FOR_CPU)
+CPU_KERNELS = (
+    "convert-nn-to-linalg", "drop-unused-results", "channels-last", "fuse-elementwise", "form-dispatches", *FOR_CPU
+)  # fmt: skip
 PIPELINES: dict[str, tuple[str, ...]] = {
     "linalg": TO_LINALG,
     "kernels": TO_KERNELS,
-    "cpu": (*CPU_KERNELS, "plan-buffers"),
-    "cpu-prepared": (*CPU_KERNELS, "pack-constants", "hoist-constants", "plan-buffers"),
+    "cpu": (*TO_NN, *CPU_KERNELS, "plan-buffers"),
+    "cpu-prepared": (*TO_NN, "fold-scales", *CPU_KERNELS, "pack-constants", "hoist-constants", "plan-buffers"),
 }
 """What a target runs before it turns kernels into code, by name."""
 

@@ -23,7 +23,7 @@ from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 from xdsl.passes import ModulePass
 
-from cellc.passes.hoist_constants import is_constant
+from cellc.passes.hoist_constants import constant_values
 from cellc.passes.linalg_analysis import (
     bare_dims,
     input_maps,
@@ -66,22 +66,26 @@ class PackConstantsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         kernels = ProgramKernels(op)
-        kernels.rewrite_calls(_Packing(kernels, level_named(self.level)).visit)
+        kernels.rewrite_calls(_Packing(kernels, level_named(self.level), constant_values(kernels.main)).visit)
 
 
 @dataclass
 class _Packing:
-    """What has been packed so far: the kernels, the panels each wants for which constants, the values in panels."""
+    """What has been packed so far: the kernels, the panels each wants for which constants, the values in panels.
+
+    `known`: the values that do not change from run to run.
+    """
 
     kernels: ProgramKernels
     level: CpuLevel
+    known: Container[SSAValue]
     wanted: dict[tuple[str, tuple[int, ...]], Panels | None] = field(default_factory=dict)
     readers: dict[tuple[str, Panels], str] = field(default_factory=dict)
     packers: dict[tuple[str, AffineMap], str] = field(default_factory=dict)
     packed: dict[tuple[SSAValue, str], SSAValue] = field(default_factory=dict)
 
     def visit(self, call: func.CallOp) -> None:
-        constants = tuple(i for i, value in enumerate(call.arguments) if is_constant(self.kernels.main, value))
+        constants = tuple(i for i, value in enumerate(call.arguments) if value in self.known)
         name = call.callee.root_reference.data
         key = (name, constants)
         if constants and key not in self.wanted:

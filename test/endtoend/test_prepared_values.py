@@ -51,7 +51,9 @@ def other(parameter: Parameter) -> np.ndarray:
     return RNG.uniform(0.5, 1.5, parameter.shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", ["first.weight", "second.weight", "norm.moving_variance", "norm.gamma"])
+@pytest.mark.parametrize(
+    "name", ["first.weight", "first.bias", "norm.moving_mean", "norm.moving_variance", "norm.gamma", "norm.beta"]
+)
 def test_set_data(net: Net, name: str) -> None:
     parameter = net.parameters_dict()[name]
     parameter.set_data(Tensor(other(parameter)))
