@@ -4,8 +4,8 @@ In inference a batch normalization multiplies and shifts every channel by number
 
     ((conv(x, w) + bias - mean) * scale) + beta    is    conv(x, w * scale) + ((bias - mean) * scale + beta)
 
-Filters and shifts on the right are parameters' too: `hoist-constants` computes them once, and a run adds one number to an
-element where it did four operations.
+Filters and shifts on the right are parameters' too: `hoist-constants` computes them once, and a run adds one number to
+an element where it did four operations.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from cellc.passes.hoist_constants import read_only_parameters
 from cellc.passes.linalg_analysis import main_function
 from cellc.passes.rewriting import location_of, replace
 
-_OF_PARAMETERS = frozenset(
-    "add sub mul div neg sqrt rsqrt reciprocal reshape broadcast_to full constant cast transpose".split()
-)
+_OF_PARAMETERS = {
+    "add", "sub", "mul", "div", "neg", "sqrt", "rsqrt", "reciprocal", "reshape", "broadcast_to", "full", "constant",
+    "cast", "transpose",
+}  # fmt: skip
 """Ops whose results count as parameters where their operands do."""
 _DTYPES = ("f32", "f64")
 """Filters of 16 bits would lose as much by a multiplication as the result does."""
