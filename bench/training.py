@@ -17,27 +17,29 @@ import cellc
 from cellc import Model
 from cellc import dataset as ds
 
-STEPS = 100
+STEPS = {"MLP": 100, "LeNet": 100, "ResNet18": 8}
 """Of an epoch, which is what each side's turn takes: short, so that a round's turns find the machine alike."""
 
 
-def pictures(batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """What MNIST's files hold: bytes (28, 28, 1) and labels."""
+def pictures(workload: Workload) -> tuple[np.ndarray, np.ndarray]:
+    """What files of images hold, MNIST's with 28 x 28 points: bytes (height, width, channels) and labels."""
     random = np.random.default_rng(0)
-    images = random.integers(0, 256, (STEPS * batch, 28, 28, 1), np.uint8)
+    batch, *shape = workload.shape
+    channels, height, width = shape if len(shape) == 3 else (1, 28, 28)
+    images = random.integers(0, 256, (STEPS[workload.torch_name] * batch, height, width, channels), np.uint8)
     return images, random.integers(0, 10, len(images)).astype(np.uint32)
 
 
 def from_arrays(workload: Workload) -> ds.Dataset:
     """Floats in memory, in batches."""
-    images, labels = pictures(workload.shape[0])
+    images, labels = pictures(workload)
     inputs = (images / np.float32(255)).reshape(-1, *workload.shape[1:])
     return ds.NumpySlicesDataset((inputs, labels.astype(np.int32)), ["image", "label"]).batch(workload.shape[0])
 
 
 def pipeline(workload: Workload) -> ds.Dataset:
-    """The usual way from MNIST's bytes to batches; the rows are shuffled twice."""
-    images, labels = pictures(workload.shape[0])
+    """The usual way from bytes to batches; the rows are shuffled twice."""
+    images, labels = pictures(workload)
     flat = len(workload.shape) == 2
     rows = ds.NumpySlicesDataset((images.reshape(len(images), -1) if flat else images, labels), ["image", "label"])
     rescale = ds.vision.Rescale(1 / 255, 0.0)
@@ -60,7 +62,7 @@ def bare(workload: Workload) -> Callable[[], object]:
 
 def own_functions(workload: Workload) -> ds.Dataset:
     """The pipeline with a function of the user's, which gets the rows of a batch one after another."""
-    rows = ds.NumpySlicesDataset(pictures(workload.shape[0]), ["image", "label"])
+    rows = ds.NumpySlicesDataset(pictures(workload), ["image", "label"])
     rows = rows.map([ds.vision.Rescale(1 / 255, 0.0), lambda image: image.reshape(workload.shape[1:])], "image")
     rows = rows.map(ds.transforms.TypeCast(cellc.int32), "label")
     return rows.shuffle(1000).batch(workload.shape[0], drop_remainder=True)
@@ -82,7 +84,7 @@ def measure(workload: Workload, rounds: int) -> tuple[float, list[float]]:
         side()
     times = [[seconds(side) for side in sides] for _ in range(rounds)]
     ratios = [statistics.median(row[side] / row[0] for row in times) for side in range(1, len(sides))]
-    return statistics.median(row[0] for row in times) / STEPS, ratios
+    return statistics.median(row[0] for row in times) / STEPS[workload.torch_name], ratios
 
 
 def main() -> None:
@@ -91,7 +93,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{'':40s} {'bare ms':>8s} " + " ".join(f"{source.__name__:>13s}" for source in SOURCES))
     for workload in WORKLOADS:
-        if workload.torch_name in ("MLP", "LeNet"):
+        if workload.optimizer and workload.torch_name in STEPS:
             step, ratios = measure(workload, options.rounds)
             columns = " ".join(f"{ratio:13.3f}" for ratio in ratios)
             print(f"{workload.name:40s} {step * 1e3:8.3f} {columns}", flush=True)

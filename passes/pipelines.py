@@ -21,15 +21,17 @@ from cellc.passes.stage_times import stage
 TO_NN = ("canonicalize-nn", "differentiate", "canonicalize-nn")
 TO_LINALG = (*TO_NN, "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
-FOR_CPU = ("fuse-copies", "fuse-attention", "fuse-pads", "widen-factors")
 CPU_KERNELS = (
-    "convert-nn-to-linalg", "drop-unused-results", "channels-last", "fuse-elementwise", "form-dispatches", *FOR_CPU
+    "convert-nn-to-linalg", "drop-unused-results", "channels-last", "fuse-elementwise", "form-dispatches",
+    "fuse-copies", "fuse-attention", "fuse-pads", "widen-factors",
 )  # fmt: skip
+# Panels change which factor is read element by element.
+PREPARED = ("pack-constants", "widen-factors", "hoist-constants")
 PIPELINES: dict[str, tuple[str, ...]] = {
     "linalg": TO_LINALG,
     "kernels": TO_KERNELS,
     "cpu": (*TO_NN, *CPU_KERNELS, "plan-buffers"),
-    "cpu-prepared": (*TO_NN, "fold-scales", *CPU_KERNELS, "pack-constants", "hoist-constants", "plan-buffers"),
+    "cpu-prepared": (*TO_NN, "fold-scales", *CPU_KERNELS, *PREPARED, "plan-buffers"),
 }
 """What a target runs before it turns kernels into code, by name."""
 

@@ -1,6 +1,7 @@
 """What passes that replace kernel calls share: calls, variants and kernels that are joined or convert."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 
 from xdsl.dialects import arith, func, tensor
 from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr, TensorType
@@ -25,6 +26,10 @@ class ProgramKernels:
 
     def __getitem__(self, name: str) -> func.FuncOp:
         return self._by_name[name]
+
+    def fresh(self, hint: str) -> str:
+        """A name that no kernel has: the hint and a number."""
+        return next(name for number in count() if (name := f"{hint}_{number}") not in self._by_name)
 
     def rewrite_calls(self, visit: Callable[[func.CallOp], None]) -> None:
         """Visits the calls that `main` holds now, in order; erases the kernels that nothing calls in the end."""

@@ -17,7 +17,7 @@ from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr, TensorType
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr, TensorType, bf16, f16, f32
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
@@ -38,10 +38,13 @@ from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, kind_
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.tiling import choose_panel, choose_tiling
+from cellc.targets.cpu.widen_factors import read_wide
 
 _FEWEST_ROWS, _MOST_ROWS = 5, 1024
 """With more rows the time for packing is lost in that of the product, and a copy of the weights would stay; fewer are
 bound by reading the factor once, however it lies."""
+_HALF = (f16, bf16)
+"""Elements that a contraction would widen at each read; panels hold them in f32."""
 _BETTER = 1.15
 """How much better the tiles of a constant in panels must be where the tiling reads lanes from the other factor."""
 
@@ -107,14 +110,13 @@ class _Packing:
 
     def _packer(self, kernel: func.FuncOp, panels: Panels) -> str:
         """The name of the kernel that copies the factor into panels."""
-        source = kernel.body.block.args[panels.argument].type
-        assert isinstance(source, TensorType)
-        contraction = _contraction(kernel)
+        source, contraction = _argument_type(kernel, panels), _contraction(kernel)
         shape, moved = _layout(contraction, panels)
         key = (str((source, shape)), moved)
         if key not in self.packers:
             self.packers[key] = name = f"pack_{len(self.packers)}"
-            self.kernels.add(move_kernel(name, source, TensorType(source.element_type, shape), moved), kernel)
+            element = f32 if source.element_type in _HALF else source.element_type
+            self.kernels.add(move_kernel(name, source, TensorType(element, shape), moved), kernel)
         return self.packers[key]
 
     def _reader(self, kernel: func.FuncOp, panels: Panels) -> str:
@@ -124,6 +126,8 @@ class _Packing:
             self.readers[key] = name = f"{kernel.sym_name.data}_packed{'' if panels.factor else '_left'}"
             reader = kernel.clone()
             reader.properties["sym_name"] = StringAttr(name)
+            if _argument_type(reader, panels).element_type in _HALF:
+                read_wide(reader, panels.argument)
             _read_panels(reader, panels)
             self.kernels.add(reader, kernel)
         return self.readers[key]
@@ -156,6 +160,12 @@ def _panels_of(kernel: func.FuncOp, product: Product, factor: int, is_packed: bo
     if not _FEWEST_ROWS <= rows <= _MOST_ROWS or chosen is None or not (is_packed or chosen[1] > _BETTER):
         return None
     return Panels(factor, block.args.index(value), columns[0], chosen[0])
+
+
+def _argument_type(kernel: func.FuncOp, panels: Panels) -> TensorType:
+    type_ = kernel.body.block.args[panels.argument].type
+    assert isinstance(type_, TensorType)
+    return type_
 
 
 def _contraction(kernel: func.FuncOp) -> GenericOp:

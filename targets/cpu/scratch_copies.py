@@ -43,8 +43,9 @@ def rows_to_copy(product: Product, tiling: Tiling) -> CopiedRows | None:
         return CopiedRows.BY_STEP if all(abs(strides[d]) >= LINE for d in reduced) else None
     if factor.extension is None or strides[reduced[-1]] != 1:
         return None
-    length = product.nest.extents[reduced[-1]]
-    overlap = any(0 < abs(strides[d]) < length for d in product.shared(tiling.vector_factor, tiling.lane_dim))
+    length, taps = product.nest.extents[reduced[-1]], {abs(strides[d]) for d in reduced[:-1]}
+    rows = [abs(strides[d]) for d in product.shared(tiling.vector_factor, tiling.lane_dim)]
+    overlap = any(0 < row < length or row in taps for row in rows)  # windows, whose copies would be many times as long
     return None if overlap or length < tiling.lanes else CopiedRows.BY_ROW
 
 

@@ -77,7 +77,7 @@ class _Widening:
 
     def _widener(self, source: TensorType, like: func.FuncOp) -> str:
         if source not in self.wideners:
-            self.wideners[source] = name = f"widen_{len(self.wideners)}"
+            self.wideners[source] = name = self.kernels.fresh("widen")
             target = TensorType(f32, source.get_shape())
             self.kernels.add(move_kernel(name, source, target, AffineMap.identity(source.get_num_dims())), like)
         return self.wideners[source]
@@ -87,7 +87,7 @@ class _Widening:
             self.readers[name, argument] = reader = f"{name}_wide{argument}"
             kernel = self.kernels[name].clone()
             kernel.properties["sym_name"] = StringAttr(reader)
-            _read_wide(kernel, argument)
+            read_wide(kernel, argument)
             self.kernels.add(kernel, self.kernels[name])
         return self.readers[name, argument]
 
@@ -113,7 +113,7 @@ def narrow_argument(kernel: func.FuncOp, level: CpuLevel) -> int | None:
     return kernel.body.block.args.index(value)
 
 
-def _read_wide(kernel: func.FuncOp, argument: int) -> None:
+def read_wide(kernel: func.FuncOp, argument: int) -> None:
     """Lets the contraction of a kernel read an argument in f32."""
     block = kernel.body.block
     contraction = next(op for op in block.ops if isinstance(op, GenericOp))

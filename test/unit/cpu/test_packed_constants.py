@@ -1,5 +1,7 @@
 """Contractions that read a constant factor from panels give the bits of those that pack it in every call."""
 
+import re
+
 import numpy as np
 import pytest
 from xdsl.context import Context
@@ -67,6 +69,18 @@ def test_matmul(name: str, level: str) -> None:
     dtype = {"f32": np.float32, "f64": np.float64}[matmul.element]
     inputs = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
     check(matmul.text(), inputs, types(matmul.element, *shapes, matmul.result), level)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+def test_panels_of_half_precision_are_wide(level: str) -> None:
+    matmul, rng = Matmul(72, 128, 96, transpose_rhs=True, narrow="f16"), np.random.default_rng(0)
+    inputs = [rng.standard_normal(shape).astype(np.float16) for shape in (matmul.lhs, matmul.rhs)]
+    shapes = [*types("f16", matmul.lhs, matmul.rhs), *types("f32", matmul.result)]
+    check(matmul.text(), inputs, shapes, level)
+    kernels = packed(matmul.text(), shapes, 1, level)
+    assert re.search(
+        r"kernel_packed\(%\w+: tensor<72x96xf16>, %\w+: tensor<\d+x96x\d+xf32>\)", kernels["kernel_packed"]
+    )
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
