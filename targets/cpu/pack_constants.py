@@ -17,7 +17,7 @@ from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr, TensorType, bf16, f16, f32
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr, TensorType, f32
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
@@ -38,13 +38,11 @@ from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, kind_
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.tiling import choose_panel, choose_tiling
-from cellc.targets.cpu.widen_factors import read_wide
+from cellc.targets.cpu.widen_factors import HALF, read_wide
 
 _FEWEST_ROWS, _MOST_ROWS = 5, 1024
 """With more rows the time for packing is lost in that of the product, and a copy of the weights would stay; fewer are
 bound by reading the factor once, however it lies."""
-_HALF = (f16, bf16)
-"""Elements that a contraction would widen at each read; panels hold them in f32."""
 _BETTER = 1.15
 """How much better the tiles of a constant in panels must be where the tiling reads lanes from the other factor."""
 
@@ -115,7 +113,7 @@ class _Packing:
         key = (str((source, shape)), moved)
         if key not in self.packers:
             self.packers[key] = name = f"pack_{len(self.packers)}"
-            element = f32 if source.element_type in _HALF else source.element_type
+            element = f32 if source.element_type in HALF else source.element_type
             self.kernels.add(move_kernel(name, source, TensorType(element, shape), moved), kernel)
         return self.packers[key]
 
@@ -126,16 +124,18 @@ class _Packing:
             self.readers[key] = name = f"{kernel.sym_name.data}_packed{'' if panels.factor else '_left'}"
             reader = kernel.clone()
             reader.properties["sym_name"] = StringAttr(name)
-            if _argument_type(reader, panels).element_type in _HALF:
+            if _argument_type(reader, panels).element_type in HALF:
                 read_wide(reader, panels.argument)
             _read_panels(reader, panels)
             self.kernels.add(reader, kernel)
         return self.readers[key]
 
 
-def wanted_panels(kernel: func.FuncOp, level: CpuLevel, constants: Container[int]) -> Panels | None:
+def wanted_panels(kernel: func.FuncOp, level: CpuLevel, constants: Sequence[int]) -> Panels | None:
     """The panels for one of the arguments `constants` of a contraction kernel, if it is a factor that pays for them."""
     if kind_of(kernel) != "contraction":
+        return None
+    if not any(kernel.body.block.args[i] in _contraction(kernel).operands for i in constants):
         return None
     writer = KernelWriter(kernel, level)
     product = product_of(writer, [op for op in writer.ops if isinstance(op, GenericOp)])

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr, TensorType, f32
+from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr, TensorType, bf16, f16, f32
 from xdsl.dialects.linalg.ops import GenericOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
@@ -26,6 +26,8 @@ from cellc.targets.cpu.tiling import choose_tiling
 
 # How many times an element must be read for a copy of the whole factor to pay.
 _MANY_READS = 64
+HALF = (f16, bf16)
+"""Elements that are widened before they are multiplied."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,13 @@ class _Widening:
         return self.readers[name, argument]
 
 
+def _is_half(type_: Attribute) -> bool:
+    return isinstance(type_, TensorType) and type_.element_type in HALF
+
+
 def narrow_argument(kernel: func.FuncOp, level: CpuLevel) -> int | None:
     """The argument of a contraction kernel whose elements are widened where they are read, many times each."""
-    if kind_of(kernel) != "contraction":
+    if kind_of(kernel) != "contraction" or not any(_is_half(argument.type) for argument in kernel.body.block.args):
         return None
     writer = KernelWriter(kernel, level)
     generics = [op for op in writer.ops if isinstance(op, GenericOp)]
