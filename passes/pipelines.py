@@ -20,7 +20,7 @@ from cellc.passes.stage_times import stage
 
 TO_LINALG = ("canonicalize-nn", "differentiate", "canonicalize-nn", "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
-CPU_KERNELS = (*TO_KERNELS, "fuse-copies", "fuse-attention", "fuse-pads", "widen-factors")
+CPU_KERNELS = (*TO_KERNELS, "fuse-copies", "fuse-attention", "fuse-pads", "fuse-padded-reads", "widen-factors")
 PIPELINES: dict[str, tuple[str, ...]] = {
     "linalg": TO_LINALG,
     "kernels": TO_KERNELS,
