@@ -15,7 +15,6 @@ from cellc.passes.convert_nn_to_linalg.rules import lowering_of
 from cellc.passes.convert_nn_to_linalg.scalars import Scalar, is_float, limits
 from cellc.passes.convert_nn_to_linalg.tensors import Read, Tensor, TensorBuilder
 
-
 # Results in a row from which on vectors of them are full.
 _SIDE_BY_SIDE = 16
 
