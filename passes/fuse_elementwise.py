@@ -22,17 +22,16 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.linalg.ops import GenericOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, Operation
 from xdsl.passes import ModulePass
 
+from cellc.passes.generic_fusion import fused_parts, producer_loops, reads_after_fusion
 from cellc.passes.generic_rewrites import (
     Parts,
     canonical_loops,
     capture_constants,
     erase,
-    fused_parts,
     keep_results,
-    producer_loops,
     replace_generic,
     simplify_body,
 )
@@ -184,21 +183,22 @@ def _fuse_into_all(producer: GenericOp) -> bool:
         return False
     if not all(isinstance(user, GenericOp) and _accepts(user, producer) for user in users):
         return False
-    fused: list[tuple[GenericOp, Parts]] = []
-    for user in _users(producer):
+    if not all(_stays_what_it_is(user, producer) for user in users if isinstance(user, GenericOp)):
+        return False
+    ordered = _users(producer)
+    for user in ordered:  # in program order, as one user may read another
         assert isinstance(user, GenericOp)
-        parts = fused_parts(producer, user)
-        if parts is None or len(parts.inputs) + len(parts.outputs) > MAX_OPERANDS:
-            return False
-        if is_contraction(user) and len({frozenset(map_.used_dims()) for map_ in parts.input_maps}) < 2:
-            return False  # it would be a reduction
-        fused.append((user, parts))
-    renamed: dict[SSAValue, SSAValue] = {}  # one user may read another
-    for user, parts in fused:
-        parts.inputs = [renamed.get(value, value) for value in parts.inputs]
-        old = list(user.results)
-        renamed.update(zip(old, replace_generic(user, parts, producer).results, strict=True))
+        replace_generic(user, fused_parts(producer, user, last=user is ordered[-1]), producer)
     return True
+
+
+def _stays_what_it_is(user: GenericOp, producer: GenericOp) -> bool:
+    """Whether the user's loops keep their extents, its operands fit, and a contraction stays one."""
+    reads = reads_after_fusion(producer, user)
+    if reads is None or len(reads.inputs) + len(user.results) > MAX_OPERANDS:
+        return False
+    # Factors that are indexed alike would make it a reduction.
+    return not is_contraction(user) or len({frozenset(map_.used_dims()) for map_ in reads.maps}) > 1
 
 
 def _worth_repeating(producer: GenericOp, users: int) -> bool:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from xdsl.dialects import arith, tensor
-from xdsl.dialects.builtin import IndexType, IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, TensorType, i32, i64
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
+from xdsl.ir.affine import AffineExpr
 from xdsl.ir.affine import AffineMap as Map
 from xdsl.rewriter import InsertPoint
 from xdsl.traits import Pure
@@ -29,7 +30,6 @@ from cellc.passes.linalg_analysis import (
     map_attributes,
     output_maps,
     outputs_of,
-    reads_whole_axes,
 )
 from cellc.passes.rewriting import location_of, set_location
 
@@ -85,18 +85,36 @@ class Parts:
 
     def build(self, *sources: Operation) -> GenericOp:
         """The generic, located where the sources were; it is not inserted yet."""
-        op = GenericOp(
-            self.inputs,
-            self.outputs,
-            Region(self.block),
-            map_attributes([*self.input_maps, *self.output_maps]),
-            iterator_attributes(self.iterators),
-            [output.type for output in self.outputs],
-        )
-        location = location_of(*sources)
-        op.location = location
-        set_location(op, location)
+        op = new_generic(self.inputs, self.outputs, self.block, [*self.input_maps, *self.output_maps], self.iterators)
+        op.location = location_of(*sources)
+        set_location(op, op.location)
         return op
+
+
+def new_generic(
+    inputs: Sequence[SSAValue],
+    outputs: Sequence[SSAValue],
+    block: Block,
+    maps: Sequence[Map],
+    kinds: Sequence[IteratorType],
+) -> GenericOp:
+    """A generic with a result for each output; made without xDSL's sorting of arguments, which takes longer."""
+    return GenericOp.create(
+        operands=[*inputs, *outputs],
+        result_types=[output.type for output in outputs],
+        properties={
+            "indexing_maps": ArrayAttr(map_attributes(maps)),
+            "iterator_types": ArrayAttr(iterator_attributes(kinds)),
+            "operandSegmentSizes": operand_segments(len(inputs), len(outputs)),
+        },
+        regions=[Region(block)],
+    )
+
+
+@cache
+def operand_segments(inputs: int, outputs: int) -> DenseArrayBase:
+    """How many operands of a generic or a fill are inputs, and how many outputs."""
+    return DenseArrayBase.from_list(i32, [inputs, outputs])
 
 
 def replace_generic(old: GenericOp, parts: Parts, *extra_sources: Operation) -> GenericOp:
@@ -177,41 +195,6 @@ def canonical_loops(op: GenericOp) -> GenericOp:
 # -- bodies ----------------------------------------------------------------
 
 
-def index_value(expression: AffineExpr, block: Block, before: Operation) -> SSAValue:
-    """The value of an affine expression of the loops, computed in the body."""
-    match expression:
-        case AffineDimExpr():
-            op: Operation = IndexOp(expression.position)
-        case AffineConstantExpr():
-            op = arith.ConstantOp(IntegerAttr(expression.value, IndexType()))
-        case AffineBinaryOpExpr(kind=AffineBinaryOpKind.Add | AffineBinaryOpKind.Mul as kind):
-            lhs = index_value(expression.lhs, block, before)
-            rhs = index_value(expression.rhs, block, before)
-            op = (arith.AddiOp if kind == AffineBinaryOpKind.Add else arith.MuliOp)(lhs, rhs)
-        case _:
-            raise ValueError(f"not an affine sum of loops: {expression}")
-    block.insert_op_before(op, before)
-    return op.results[0]
-
-
-def inline_body(parts: Parts, before: Operation, producer: GenericOp, through: Map) -> list[SSAValue]:
-    """Computes an all-parallel producer's results at the indices `through(loops)` inside the body of `parts`.
-
-    `through` maps the loops of `parts` to the producer's loops.
-    """
-    mapping: dict[SSAValue, SSAValue] = {}
-    for value, map_, argument in zip(inputs_of(producer), input_maps(producer), producer.body.block.args, strict=False):
-        mapping[argument] = parts.add_input(value, map_.compose(through))
-    yielded = producer.body.block.last_op
-    assert isinstance(yielded, YieldOp)
-    for inner in producer.body.block.ops:
-        if isinstance(inner, IndexOp):
-            mapping[inner.result] = index_value(through.results[inner.dim.value.data], parts.block, before)
-        elif inner is not yielded:
-            parts.block.insert_op_before(inner.clone(mapping), before)
-    return [mapping.get(value, value) for value in yielded.operands]
-
-
 def simplify_body(op: GenericOp) -> None:
     """Merges equal pure ops of the body and removes unused ones, in place."""
     known: dict[tuple[object, ...], Operation] = {}
@@ -253,59 +236,7 @@ def _is_inside(op: Operation | None, ancestor: Operation) -> bool:
     return op is ancestor
 
 
-# -- fusion ----------------------------------------------------------------
-
-
-def producer_loops(producer: GenericOp, result: int, read_through: Map) -> Map | None:
-    """The producer's loops in terms of the consumer's, when the consumer reads the result through the map."""
-    inverse = output_maps(producer)[result].inverse_permutation()
-    return None if inverse is None else inverse.compose(read_through)
-
-
-def fused_parts(producer: GenericOp, consumer: GenericOp) -> Parts | None:
-    """The consumer's parts with every read of an all-parallel producer computed in the body.
-
-    None when an extent of a loop would be lost, or a contraction would not be one afterwards.
-    """
-    parts = Parts.of(consumer)
-    first = parts.block.first_op
-    assert first is not None
-    results: list[SSAValue] = list(producer.results)
-    while (index := next((i for i, v in enumerate(parts.inputs) if v in results), None)) is not None:
-        result = results.index(parts.inputs[index])
-        through = producer_loops(producer, result, parts.input_maps[index])
-        if through is None:
-            return None
-        values = inline_body(parts, first, producer, through)
-        parts.replace_input(index, values[result])
-    values, maps = [*parts.inputs, *parts.outputs], [*parts.input_maps, *parts.output_maps]
-    if not covers_loops(maps, len(parts.iterators)) or not reads_whole_axes(values, maps):
-        return None
-    return parts
-
-
-def merged_parts(first: GenericOp, second: GenericOp, through: Map) -> Parts:
-    """One generic with the results of both; `through` maps second's loops to first's.
-
-    Reads of first's results in second (with the map they are written with) use the values in the body.
-    """
-    parts = Parts.taken(second)
-    start, yielded = parts.block.first_op, parts.block.last_op
-    assert start is not None
-    assert yielded is not None
-    values = inline_body(parts, start, first, through)
-    for index in reversed(range(len(parts.inputs))):
-        for result, value in zip(first.results, values, strict=True):
-            if parts.inputs[index] is result:
-                parts.replace_input(index, value)
-                break
-    parts.outputs = [*outputs_of(first), *parts.outputs]
-    parts.output_maps = [m.compose(through) for m in output_maps(first)] + parts.output_maps
-    for offset, output in enumerate(outputs_of(first)):
-        assert isinstance(output.type, TensorType)
-        parts.block.insert_arg(output.type.element_type, len(parts.inputs) + offset)
-    yielded.operands = [*values, *yielded.operands]
-    return parts
+# -- results ----------------------------------------------------------------
 
 
 def keep_results(op: GenericOp, wanted: Sequence[int]) -> GenericOp:

@@ -5,7 +5,8 @@ Rules, by `cellc.kind`:
   2. contraction: one contraction, then at most one all-parallel generic that alone reads its result, through the
      identity;
   3. reduction: generics whose first `cellc.outer` loops are parallel and of equal extents, and every tensor passed
-     between them is indexed by those loops first;
+     between them is indexed by those loops first; before them there may be pads: fills into which an argument is
+     inserted as a whole, none of whose shared dimensions is padded;
   4. copy: insert_slices, and all-parallel generics (reshaped or not) that one of them alone reads; scatter: a
      scatter_add; recurrent: an scf.for; collective: the start or the wait of one;
   5. material (tensor.empty, linalg.fill, constants) and one return, and nothing else, stand beside those;
@@ -22,7 +23,7 @@ from typing import NoReturn
 from xdsl.dialects import arith, func, scf, tensor
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
-from xdsl.ir import Operation
+from xdsl.ir import BlockArgument, Operation
 from xdsl.utils.exceptions import VerifyException
 
 from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp
@@ -39,6 +40,7 @@ from cellc.passes.linalg_analysis import (
     output_maps,
     parallel_count,
     result_index,
+    shape_of,
 )
 
 
@@ -62,6 +64,8 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
     generics = [op for op in work if isinstance(op, GenericOp)]
     if kind.data in ("elementwise", "contraction"):
         work = [op for op in work if not _is_pad(op)]
+    if kind.data == "reduction":
+        work = [op for op in work if not _is_padded_argument(op)]
     if kind.data in ("elementwise", "contraction", "reduction", "attention") and len(generics) != len(work):
         _fail(kernel, 5, "holds other ops than generics")
     match kind.data:
@@ -104,8 +108,18 @@ def _is_pad(op: Operation) -> bool:
     """Whether an op inserts the whole result of a generic, which nothing else uses, into a fill."""
     if not isinstance(op, tensor.InsertSliceOp) or not isinstance(op.dest.owner, FillOp) or op.offsets:
         return False
-    whole = all(step == 1 for step in op.static_strides.get_values())
-    return whole and isinstance(op.source.owner, GenericOp) and len(list(op.source.uses)) == 1
+    return _is_whole(op) and isinstance(op.source.owner, GenericOp) and len(list(op.source.uses)) == 1
+
+
+def _is_padded_argument(op: Operation) -> bool:
+    """Whether an op inserts an argument, which nothing else uses, into a fill."""
+    if not isinstance(op, tensor.InsertSliceOp) or not isinstance(op.dest.owner, FillOp) or op.offsets:
+        return False
+    return _is_whole(op) and isinstance(op.source, BlockArgument) and len(list(op.source.uses)) == 1
+
+
+def _is_whole(op: tensor.InsertSliceOp) -> bool:
+    return all(step == 1 for step in op.static_strides.get_values())
 
 
 def _fail(kernel: func.FuncOp, rule: int, problem: str) -> NoReturn:
@@ -167,13 +181,15 @@ def _check_reduction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
         if loop_extents(op)[:outer] != shared:
             _fail(kernel, 3, "has shared loops of different extents")
         for value, map_ in zip(op.inputs, input_maps(op), strict=False):
-            producer = value.owner
-            if not isinstance(producer, GenericOp):
+            producer, used = value.owner, [map_]
+            if isinstance(producer, GenericOp):
+                used.append(output_maps(producer)[result_index(value)])
+            elif not isinstance(producer, tensor.InsertSliceOp):
                 continue
-            written = output_maps(producer)[result_index(value)]
-            for used in (map_, written):
-                if [bare_dim(r) for r in used.results[:outer]] != list(range(outer)):
-                    _fail(kernel, 3, "passes a tensor that is not indexed by the shared loops first")
+            elif shape_of(producer.source)[:outer] != shape_of(value)[:outer]:
+                _fail(kernel, 3, "pads a shared dimension")
+            if any([bare_dim(r) for r in each.results[:outer]] != list(range(outer)) for each in used):
+                _fail(kernel, 3, "passes a tensor that is not indexed by the shared loops first")
 
 
 def _check_in_place(kernel: func.FuncOp) -> None:

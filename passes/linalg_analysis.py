@@ -221,7 +221,7 @@ def _collect_captured(op: Operation, inside: set[Block], found: dict[SSAValue, N
 
 def _defining_block(value: SSAValue) -> Block | None:
     owner = value.owner
-    return owner if isinstance(owner, Block) else owner.parent
+    return owner if type(owner) is Block else owner.parent  # pyright: ignore[reportReturnType]
 
 
 def values_read(op: Operation) -> list[SSAValue]:

@@ -16,7 +16,8 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp, YieldOp
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
-from cellc.passes.generic_rewrites import Parts, inline_body, producer_loops, replace_generic
+from cellc.passes.generic_fusion import inline_body, producer_loops
+from cellc.passes.generic_rewrites import Parts, replace_generic
 from cellc.passes.linalg_analysis import (
     bare_dims,
     captured_values,

@@ -20,6 +20,7 @@ PASSES: dict[str, str] = {
     "fuse-copies": "cellc.targets.cpu.fuse_copies:FuseCopiesPass",
     "fuse-attention": "cellc.targets.cpu.fuse_attention:FuseAttentionPass",
     "fuse-pads": "cellc.targets.cpu.fuse_pads:FusePadsPass",
+    "fuse-padded-reads": "cellc.targets.cpu.fuse_padded_reads:FusePaddedReadsPass",
     "widen-factors": "cellc.targets.cpu.widen_factors:WidenFactorsPass",
     "pack-constants": "cellc.targets.cpu.pack_constants:PackConstantsPass",
     "map-kernels-to-gpu": "cellc.targets.gpu.map_kernels:MapKernelsToGPUPass",

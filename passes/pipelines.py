@@ -23,7 +23,7 @@ TO_LINALG = (*TO_NN, "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
 CPU_KERNELS = (
     "convert-nn-to-linalg", "drop-unused-results", "channels-last", "fuse-elementwise", "form-dispatches",
-    "fuse-copies", "fuse-attention", "fuse-pads", "widen-factors",
+    "fuse-copies", "fuse-attention", "fuse-pads", "fuse-padded-reads", "widen-factors",
 )  # fmt: skip
 # Panels change which factor is read element by element.
 PREPARED = ("pack-constants", "widen-factors", "hoist-constants")

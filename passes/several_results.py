@@ -8,7 +8,8 @@ from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block, Operation
 from xdsl.ir.affine import AffineMap
 
-from cellc.passes.generic_rewrites import erase, merged_parts
+from cellc.passes.generic_fusion import merged_parts
+from cellc.passes.generic_rewrites import erase
 from cellc.passes.linalg_analysis import (
     bare_dims,
     captured_values,

@@ -48,8 +48,8 @@ def test_every_public_name_resolves(package: ModuleType) -> None:
 
 
 def _layers_page() -> str:
-    exist, missing = sorted(API & set(vars(nn))), sorted(API - set(vars(nn)))
-    more = sorted(name for name in vars(nn) if name[0].isupper() and name not in API | {"API", "Any"})
+    exist, missing = sorted(API & set(dir(nn))), sorted(API - set(dir(nn)))
+    more = sorted(name for name in nn.__all__ if name[0].isupper() and name not in API)
     parts = [("Exist", exist), ("Do not exist yet", missing), ("From later versions of MindSpore", more)]
     lists = (f"{title} ({len(names)}): {', '.join(names) or 'none'}.\n" for title, names in parts)
     wrapped = "\n".join(textwrap.fill(text, 120, break_on_hyphens=False) + "\n" for text in lists)

@@ -11,6 +11,7 @@ import json
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -144,11 +145,21 @@ def _sources() -> Iterator[Path]:
     yield from (here / "build_ir.py", here / "lowering.py")
 
 
+def _installed(tool: str) -> list[str]:
+    """The names of a tool's records beside its package, which tell its version.
+
+    `importlib.metadata` reads the same, and takes longer to import than a program in the cache takes to load.
+    """
+    spec = find_spec(tool)
+    if spec is None or not spec.submodule_search_locations:
+        return [f"no {tool}"]
+    beside = Path(next(iter(spec.submodule_search_locations))).parent
+    return sorted(name for name in os.listdir(beside) if name.startswith(f"{tool}-"))
+
+
 @functools.cache
 def compiler_version() -> str:
     """Changes with the tools' versions and with the compiler's own sources (name, size and time of each file)."""
-    from importlib.metadata import version
-
-    tools = [f"{tool} {version(tool)}" for tool in ("xdsl", "llvmlite", "torch-mlir")]
+    tools = [name for tool in ("xdsl", "llvmlite", "torch_mlir") for name in _installed(tool)]
     stats = [(path.name, (status := path.stat()).st_size, status.st_mtime_ns) for path in _sources()]
     return cache.key(*tools, repr(stats))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 from xdsl.ir.affine import AffineExpr
 
@@ -13,6 +14,9 @@ from cellc.passes.convert_nn_to_linalg.maps import dim, dims
 from cellc.passes.convert_nn_to_linalg.rules import lowering_of
 from cellc.passes.convert_nn_to_linalg.scalars import Scalar, is_float, limits
 from cellc.passes.convert_nn_to_linalg.tensors import Read, Tensor, TensorBuilder
+
+# Results in a row from which on vectors of them are full.
+_SIDE_BY_SIDE = 16
 
 
 def axes_last(rank: int, axes: Sequence[int]) -> tuple[list[int], list[AffineExpr]]:
@@ -69,12 +73,42 @@ for _name in COMBINE:
 
 @lowering_of("argmax")
 def _argmax(b: TensorBuilder, result: TensorType, x: Tensor, *, axis: int) -> Tensor:
-    return _first_position(b, x, axis, reduce_axes(b, x, [axis], COMBINE["reduce_max"], limits(x.dtype)[0]))
+    least = limits(x.dtype)[0]
+    if _in_one_pass(x, axis):
+        return _position_so_far(b, x, axis, least, lambda element, best: ~(element <= best))
+    return _first_position(b, x, axis, reduce_axes(b, x, [axis], COMBINE["reduce_max"], least))
 
 
 @lowering_of("argmin")
 def _argmin(b: TensorBuilder, result: TensorType, x: Tensor, *, axis: int) -> Tensor:
-    return _first_position(b, x, axis, reduce_axes(b, x, [axis], COMBINE["reduce_min"], limits(x.dtype)[1]))
+    greatest = limits(x.dtype)[1]
+    if _in_one_pass(x, axis):
+        return _position_so_far(b, x, axis, greatest, lambda element, best: ~(element >= best))
+    return _first_position(b, x, axis, reduce_axes(b, x, [axis], COMBINE["reduce_min"], greatest))
+
+
+def _in_one_pass(x: Tensor, axis: int) -> bool:
+    """Whether many results lie side by side, so that each may go through its elements in order.
+
+    Along the last axis the elements themselves are side by side: finding the extreme first needs no order.
+    """
+    return prod(x.shape[axis + 1 :]) >= _SIDE_BY_SIDE
+
+
+def _position_so_far(
+    b: TensorBuilder, x: Tensor, axis: int, initial: float, better: Callable[[Scalar, Scalar], Scalar]
+) -> Tensor:
+    """The first position of the best element; NaN is the best."""
+    order, exprs = axes_last(len(x.shape), [axis])
+    parallel = len(order) - 1
+
+    def body(element: Scalar, best: Scalar, position: Scalar) -> tuple[Scalar, Scalar]:
+        new = better(element, best) & best.eq(best)
+        return new.select(element, best), new.select(cast(element.body.index(parallel), "i32"), position)
+
+    loops = [x.shape[axis] for axis in order]
+    _, position = b.reduction(body, [Read(x, exprs)], loops, parallel, [(x.dtype, initial), ("i32", 0)])
+    return position
 
 
 def _first_position(b: TensorBuilder, x: Tensor, axis: int, extreme: Tensor) -> Tensor:

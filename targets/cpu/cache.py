@@ -12,7 +12,6 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -73,6 +72,8 @@ def _header(key: str, content: bytes) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
+    import tempfile  # slow to import, and most processes only read
+
     descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

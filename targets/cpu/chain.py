@@ -14,6 +14,7 @@ from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.padded_reads import PaddedRead, padded_reads
 from cellc.targets.cpu.pairs import contiguous_over, open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter, windows
 from cellc.targets.cpu.short_rows import TurnedRows, short_rows, turned_rows
@@ -30,12 +31,13 @@ _ELEMENTS = 1 << 10
 def write_reduction_kernel(kernel: KernelWriter) -> None:
     """Writes a kernel of kind `reduction`."""
     generics = [op for op in kernel.ops if isinstance(op, linalg.GenericOp)]
-    if len(generics) == 1:
-        _write_single(kernel, generics[0])
-        return
     outer = kernel.attribute("outer") or 0
     assert isinstance(outer, int)
-    ChainWriter(kernel, generics, outer).write()
+    pads = padded_reads(kernel, outer)
+    if len(generics) == 1 and not pads:
+        _write_single(kernel, generics[0])
+        return
+    ChainWriter(kernel, generics, outer, pads=pads).write()
 
 
 def _write_single(kernel: KernelWriter, op: linalg.GenericOp) -> None:
@@ -52,11 +54,17 @@ class ChainWriter:
 
     That is one index, some where rows are short, or a few vectors of them along the last outer loop where memory is
     contiguous along it.
-    The tensors `placed` have their memory already, as the kernel's results and what it pads have.
+    The tensors `placed` have their memory already, as the kernel's results and what it pads have. With
+    `pads`, one index is done at a time.
     """
 
     def __init__(
-        self, kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer: int, placed: Sequence[SSAValue] = ()
+        self,
+        kernel: KernelWriter,
+        generics: Sequence[linalg.GenericOp],
+        outer: int,
+        placed: Sequence[SSAValue] = (),
+        pads: Sequence[PaddedRead] = (),
     ) -> None:
         self._kernel = kernel
         self._writer = kernel.writer
@@ -66,7 +74,8 @@ class ChainWriter:
         self._scratch: dict[tuple[int, int, int], Buffer] = {}
         self._placed = (*kernel.results, *(op.source for op in kernel.pads), *placed)
         self._chunk = 1
-        self._rows = min(_ROWS, max(1, _ELEMENTS // self._longest())) if outer else 1
+        self._pads = pads
+        self._rows = min(_ROWS, max(1, _ELEMENTS // self._longest())) if outer and not pads else 1
         self._turned: list[TurnedRows] = []
 
     def _longest(self) -> int:
@@ -112,8 +121,9 @@ class ChainWriter:
 
     def write(self) -> None:
         """Writes one block and sets the kernel's number of blocks."""
-        short = short_rows(self._kernel, self._generics, self._outer) if self._outer else []
-        if self._outer and (short or self._lanes_outside()):
+        along = self._outer and not self._pads
+        short = short_rows(self._kernel, self._generics, self._outer) if along else []
+        if along and (short or self._lanes_outside()):
             lanes = min(self._kernel.level.lanes(4), self._extents[-1])
             self._chunk = min(self._extents[-1], lanes * _VECTORS)
         self._turned = turned_rows(self._kernel, short, self._outer, self._chunk)
@@ -125,6 +135,8 @@ class ChainWriter:
         grid = make_grid(extents, inner * self._chunk * self._rows)
         self._kernel.blocks = grid.blocks
         ranges = dict(enumerate(grid.ranges(self._writer, BLOCK)))
+        for pad in self._pads:
+            pad.fill_border()
         body = self._generics[0].body.block
         shell = NestWriter(self._writer, Nest(extents, (False,) * self._outer, (), (), body), 1)
         shell.loops(list(range(self._outer)), ranges, lambda: self._indices(shell.position))
@@ -185,6 +197,8 @@ class ChainWriter:
     def _all(self, fixed: Mapping[int, str], lower: str | None, count: int) -> None:
         """All ops with the loops in `fixed` at given indices, and the last outer loop at `count` from `lower` on."""
         self._place(lower)
+        for pad in self._pads:
+            pad.read(fixed)
         for rows in self._turned:
             assert lower is not None
             rows.place(self._kernel, lower)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import platform
+import os
 from collections.abc import Mapping
 from functools import cache
 
@@ -41,7 +41,7 @@ def _check_machine(name: str, data: bytes) -> None:
     if data[:4] != b"\x7fELF" or len(data) < 64:
         raise LoadError(f"the object of kernel {name} is damaged: not an ELF file")
     machine = int.from_bytes(data[18:20], "little")
-    if machine != _ELF_MACHINES.get(platform.machine()):
+    if machine != _ELF_MACHINES.get(os.uname().machine):
         raise LoadError(f"the object of kernel {name} is for another machine (ELF machine {machine})")
 
 

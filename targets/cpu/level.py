@@ -4,7 +4,7 @@ A level, not the host, fixes vector width and the order of every sum, so that on
 same bits on every machine that runs it.
 """
 
-import platform
+import os
 from dataclasses import dataclass
 from functools import cache
 
@@ -48,7 +48,7 @@ _V4_FEATURES = ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
 @cache
 def native_level() -> CpuLevel:
     """The widest level that this machine runs."""
-    if platform.machine() in ("aarch64", "arm64"):
+    if os.uname().machine in ("aarch64", "arm64"):
         return LEVELS["neon"]
     from llvmlite import binding
 

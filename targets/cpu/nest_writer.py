@@ -117,6 +117,10 @@ class NestWriter:
         """The parallel loops still to be written."""
         return [d for d in self.nest.parallel if self.position[d] is None]
 
+    def lane_loops(self, dim: int) -> tuple[int, ...]:
+        """The loops of which the lanes of a vector along loop `dim` are iterations, the innermost last."""
+        return (dim,)
+
     def vector_loop_dim(self) -> int | None:
         """The parallel loop to put lanes on: contiguous in the output, else the last one."""
         dims = self.open_parallel

@@ -42,7 +42,7 @@ class _Border:
             self._writer.pure(f"arith.minsi {self._writer.linear(more, [(BLOCK, chunk)])}, {bound} : index")
             for more in (0, chunk)
         )
-        for start, extents, strides in _runs(self._shape, self._sizes, self._low):
+        for start, extents, strides in border_runs(self._shape, self._sizes, self._low):
             self._fill(start, extents, strides, (first, last))
 
     def _fill(self, start: int, extents: Sequence[int], strides: Sequence[int], planes: Range) -> None:
@@ -57,7 +57,7 @@ class _Border:
         self._writer.loop((*planes, 1), plane)
 
 
-def _runs(
+def border_runs(
     shape: Sequence[int], sizes: Sequence[int], low: Sequence[int]
 ) -> list[tuple[int, tuple[int, ...], tuple[int, ...]]]:
     """(start, extents, strides) of what lies around `sizes` at `low` in a row-major tensor.
@@ -81,7 +81,7 @@ def _runs(
         ]
     else:
         behind = (low[0] + sizes[0]) * steps[0]
-        inner = _runs(shape[1:], sizes[1:], low[1:])
+        inner = border_runs(shape[1:], sizes[1:], low[1:])
         runs = [(0, (low[0] * steps[0],), (1,)), (behind, (prod(shape) - behind,), (1,))]
         runs += [(low[0] * steps[0] + at, (sizes[0], *e), (steps[0], *s)) for at, e, s in inner]
     return [run for run in runs if prod(run[1])]

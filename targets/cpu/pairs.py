@@ -65,6 +65,10 @@ class PairWriter(NestWriter):
         """The outer one of the two loops."""
         return self._outer
 
+    def lane_loops(self, dim: int) -> tuple[int, ...]:
+        """Both loops."""
+        return self._outer, self._inner
+
     def load(self, access: Access, dim: int | None) -> str:
         """Elements of an operand; repeated in registers where only the outer loop moves it."""
         assert dim is not None

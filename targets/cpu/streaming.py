@@ -41,10 +41,10 @@ def _is_large(access: Access) -> bool:
 
 
 def _in_step(nest_writer: NestWriter, access: Access, dim: int) -> bool:
-    lanes, located = nest_writer.vectors.lanes, nest_writer.located(access)
-    others = [s for d, s in enumerate(access.strides) if d != dim]
-    places = [access.offset, *others, *(coefficient for _, coefficient in located.terms)]
-    return access.strides[dim] == 1 and all(place % lanes == 0 for place in places)
+    lanes, along = nest_writer.vectors.lanes, nest_writer.lane_loops(dim)
+    others = [s for d, s in enumerate(access.strides) if d not in along]
+    places = [access.offset, *others, *(coefficient for _, coefficient in access.terms)]
+    return access.strides[along[-1]] == 1 and all(place % lanes == 0 for place in places)
 
 
 def apart_and_aligned(nest_writer: NestWriter, results: list[Access]) -> str:

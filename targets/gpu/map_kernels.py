@@ -18,7 +18,14 @@ from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from cellc.passes.linalg_analysis import bare_dims, is_all_parallel, loop_extents, output_maps, reduction_loops
+from cellc.passes.linalg_analysis import (
+    bare_dims,
+    is_all_parallel,
+    loop_extents,
+    output_maps,
+    reduction_loops,
+    result_index,
+)
 from cellc.passes.rewriting import set_location
 from cellc.targets.gpu.copy import is_copy, map_copy
 from cellc.targets.gpu.matmul import map_matmul, matrix_product, shared_tiles
@@ -80,7 +87,7 @@ def _map_kernel(kernel: func.FuncOp) -> list[Operation]:
         shared += shared_tiles(parts.name)
         threads, blocks = map_matmul(builder, parts.name, parts.root, product, parts.epilogue, outputs)
     else:
-        threads, blocks = _map_elements(builder, parts, outputs)
+        threads, blocks = _map_elements(builder, parts, parts.returned(kernel), outputs)
     return [*shared, _function(kernel, builder, block, threads, blocks)]
 
 
@@ -110,9 +117,19 @@ class _Parts:
         ):
             raise UnsupportedKernelError(f"gpu: kernel @{self.name} is of a kind that is not supported yet")
 
+    def returned(self, kernel: func.FuncOp) -> list[int]:
+        """The numbers of the last generic's results that the kernel returns; others are of use inside alone."""
+        end = kernel.body.block.last_op
+        last = self.root if self.epilogue is None else self.epilogue
+        if end is None or any(value.owner is not last for value in end.operands):
+            raise UnsupportedKernelError(f"gpu: kernel @{self.name} is of a kind that is not supported yet")
+        return [result_index(value) for value in end.operands]
 
-def _map_elements(builder: ThreadBuilder, parts: _Parts, outputs: Sequence[SSAValue]) -> tuple[int, int]:
-    """One thread an element of the result, in row-major order; returns threads and blocks."""
+
+def _map_elements(
+    builder: ThreadBuilder, parts: _Parts, returned: Sequence[int], outputs: Sequence[SSAValue]
+) -> tuple[int, int]:
+    """One thread an element of the results with the numbers `returned`, in row-major order; threads and blocks."""
     root = parts.root
     written = bare_dims(output_maps(root)[0])
     if written is None:
@@ -129,8 +146,8 @@ def _map_elements(builder: ThreadBuilder, parts: _Parts, outputs: Sequence[SSAVa
         values = _reduce(builder, root, dims, extents)
         if parts.epilogue is not None:
             values = builder.consume(parts.epilogue, root.results[0], values[0], at)
-        for value, target in zip(values, outputs, strict=True):
-            builder.store(value, target, at)
+        for number, target in zip(returned, outputs, strict=True):
+            builder.store(values[number], target, at)
 
     builder.when(builder.less(flat, builder.index(prod(shape))), element)
     return THREADS, block_count(prod(shape))

@@ -48,7 +48,7 @@ def _states():
     gradients, lowered = _found()
     states = {}
     for name in sorted(API):
-        exists = "exists" if name in vars(nn) else "missing"
+        exists = "exists" if name in dir(nn) else "missing"
         states[name] = {"CPU": exists, "GPU": "no kernels", "Ascend": "no kernels"}
         if name in lowered:
             states[name]["CPU"] = "forward, gradient" if gradients[name] else "forward"

@@ -70,6 +70,32 @@ def row_sum(m, n):
     }}"""
 
 
+def column_argmax(m, n):
+    """The position of the maximum of each column, one kernel: the maximum is of use inside alone."""
+    return f"""
+    func.func private @column_argmax(%x: tensor<{m}x{n}xf32>) -> tensor<{n}xi32>
+        attributes {{cellc.kind = "reduction", cellc.outer = 1 : i64}} {{
+      %least = arith.constant 0xff800000 : f32
+      %e = tensor.empty() : tensor<{n}xf32>
+      %f = linalg.fill ins(%least : f32) outs(%e : tensor<{n}xf32>) -> tensor<{n}xf32>
+      %zero = arith.constant 0 : i32
+      %e2 = tensor.empty() : tensor<{n}xi32>
+      %f2 = linalg.fill ins(%zero : i32) outs(%e2 : tensor<{n}xi32>) -> tensor<{n}xi32>
+      %o, %p = linalg.generic {{indexing_maps = [affine_map<(d0, d1) -> (d1, d0)>, affine_map<(d0, d1) -> (d0)>,
+          affine_map<(d0, d1) -> (d0)>], iterator_types = ["parallel", "reduction"]}}
+          ins(%x : tensor<{m}x{n}xf32>) outs(%f, %f2 : tensor<{n}xf32>, tensor<{n}xi32>) {{
+      ^bb0(%a: f32, %best: f32, %at: i32):
+        %better = arith.cmpf ogt, %a, %best : f32
+        %row = linalg.index 1 : index
+        %here = arith.index_cast %row : index to i32
+        %value = arith.select %better, %a, %best : f32
+        %position = arith.select %better, %here, %at : i32
+        linalg.yield %value, %position : f32, i32
+      }} -> tensor<{n}xf32>, tensor<{n}xi32>
+      return %p : tensor<{n}xi32>
+    }}"""
+
+
 def conv2d(n, c, h, w, k, r, s):
     """A convolution of stride 1 without padding, one kernel."""
     x, weight, out = f"{n}x{c}x{h}x{w}xf32", f"{k}x{c}x{r}x{s}xf32", f"{n}x{k}x{h - r + 1}x{w - s + 1}xf32"

@@ -1,6 +1,9 @@
-"""Layers, losses, optimizers and the Cells that combine them."""
+"""Layers, losses, optimizers and the Cells that combine them.
 
-from typing import Any
+What most networks use is imported here; the rest is in `_further`, so that most programs start without it.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from cellc.nn._activation import GELU as GELU
 from cellc.nn._activation import LogSoftmax as LogSoftmax
@@ -10,162 +13,64 @@ from cellc.nn._activation import Sigmoid as Sigmoid
 from cellc.nn._activation import Softmax as Softmax
 from cellc.nn._activation import Tanh as Tanh
 from cellc.nn._activation import get_activation as get_activation
-from cellc.nn._adagrad import Adagrad as Adagrad
-from cellc.nn._adagrad import ProximalAdagrad as ProximalAdagrad
 from cellc.nn._adam import Adam as Adam
-from cellc.nn._adam_variants import AdamOffload as AdamOffload
-from cellc.nn._adam_variants import AdamWeightDecay as AdamWeightDecay
-from cellc.nn._adam_variants import Lamb as Lamb
-from cellc.nn._adam_variants import LazyAdam as LazyAdam
 from cellc.nn._api import API
-from cellc.nn._arrange import OneHot as OneHot
-from cellc.nn._arrange import Pad as Pad
-from cellc.nn._arrange import Range as Range
-from cellc.nn._arrange import Roll as Roll
-from cellc.nn._asgd import ASGD as ASGD
 from cellc.nn._batch_norm import BatchNorm1d as BatchNorm1d
 from cellc.nn._batch_norm import BatchNorm2d as BatchNorm2d
 from cellc.nn._batch_norm import BatchNorm3d as BatchNorm3d
-from cellc.nn._binary_loss import BCELoss as BCELoss
-from cellc.nn._binary_loss import BCEWithLogitsLoss as BCEWithLogitsLoss
-from cellc.nn._binary_loss import SoftMarginLoss as SoftMarginLoss
 from cellc.nn._cell import Cell as Cell
 from cellc.nn._container import CellList as CellList
 from cellc.nn._container import SequentialCell as SequentialCell
 from cellc.nn._conv import Conv2d as Conv2d
-from cellc.nn._conv1d import Conv1d as Conv1d
-from cellc.nn._conv1d import Conv1dTranspose as Conv1dTranspose
-from cellc.nn._conv2d_transpose import Conv2dTranspose as Conv2dTranspose
-from cellc.nn._conv3d import Conv3d as Conv3d
-from cellc.nn._conv3d import Conv3dTranspose as Conv3dTranspose
-from cellc.nn._cross_entropy_loss import CrossEntropyLoss as CrossEntropyLoss
 from cellc.nn._dense import Dense as Dense
-from cellc.nn._dice_loss import DiceLoss as DiceLoss
-from cellc.nn._dice_loss import MultiClassDiceLoss as MultiClassDiceLoss
-from cellc.nn._distance_loss import CosineEmbeddingLoss as CosineEmbeddingLoss
-from cellc.nn._distance_loss import RMSELoss as RMSELoss
-from cellc.nn._distance_loss import SmoothL1Loss as SmoothL1Loss
 from cellc.nn._dropout import Dropout as Dropout
 from cellc.nn._embedding import Embedding as Embedding
-from cellc.nn._embedding_lookup import EmbeddingLookup as EmbeddingLookup
-from cellc.nn._embedding_lookup import MultiFieldEmbeddingLookup as MultiFieldEmbeddingLookup
 from cellc.nn._flatten import Flatten as Flatten
-from cellc.nn._focal_loss import FocalLoss as FocalLoss
-from cellc.nn._ftrl import FTRL as FTRL
-from cellc.nn._get_next import GetNextSingleOp as GetNextSingleOp
-from cellc.nn._grad_reducer import DistributedGradReducer as DistributedGradReducer
-from cellc.nn._gradient_cells import ForwardValueAndGrad as ForwardValueAndGrad
-from cellc.nn._gradient_cells import WithGradCell as WithGradCell
-from cellc.nn._graph_cell import GraphCell as GraphCell
-from cellc.nn._group_norm import GroupNorm as GroupNorm
-from cellc.nn._group_norm import InstanceNorm2d as InstanceNorm2d
-from cellc.nn._image import CentralCrop as CentralCrop
-from cellc.nn._image import ImageGradients as ImageGradients
-from cellc.nn._image import ResizeBilinear as ResizeBilinear
-from cellc.nn._image_quality import MSSSIM as MSSSIM
-from cellc.nn._image_quality import PSNR as PSNR
-from cellc.nn._image_quality import SSIM as SSIM
-from cellc.nn._jvp import Jvp as Jvp
-from cellc.nn._lars import LARS as LARS
 from cellc.nn._loss import L1Loss as L1Loss
 from cellc.nn._loss import LossBase as LossBase
 from cellc.nn._loss import MSELoss as MSELoss
 from cellc.nn._loss import SoftmaxCrossEntropyWithLogits as SoftmaxCrossEntropyWithLogits
-from cellc.nn._loss_scale import DynamicLossScaleUpdateCell as DynamicLossScaleUpdateCell
-from cellc.nn._loss_scale import FixedLossScaleUpdateCell as FixedLossScaleUpdateCell
-from cellc.nn._loss_scale import TrainOneStepWithLossScaleCell as TrainOneStepWithLossScaleCell
-from cellc.nn._lstm import LSTM as LSTM
-from cellc.nn._math import MatMul as MatMul
-from cellc.nn._math import Moments as Moments
-from cellc.nn._math import ReduceLogSumExp as ReduceLogSumExp
 from cellc.nn._momentum import Momentum as Momentum
 from cellc.nn._normalization import LayerNorm as LayerNorm
 from cellc.nn._norms import ClipByNorm as ClipByNorm
 from cellc.nn._norms import L1Regularizer as L1Regularizer
 from cellc.nn._norms import Norm as Norm
 from cellc.nn._optimizer import Optimizer as Optimizer
-from cellc.nn._piecewise_activation import HShrink as HShrink
-from cellc.nn._piecewise_activation import HSigmoid as HSigmoid
-from cellc.nn._piecewise_activation import HSwish as HSwish
-from cellc.nn._piecewise_activation import LeakyReLU as LeakyReLU
-from cellc.nn._piecewise_activation import PReLU as PReLU
-from cellc.nn._piecewise_activation import SoftShrink as SoftShrink
 from cellc.nn._pooling import AvgPool2d as AvgPool2d
 from cellc.nn._pooling import MaxPool2d as MaxPool2d
-from cellc.nn._pooling_1d import AvgPool1d as AvgPool1d
-from cellc.nn._pooling_1d import MaxPool1d as MaxPool1d
-from cellc.nn._recurrent_cells import GRUCell as GRUCell
-from cellc.nn._recurrent_cells import LSTMCell as LSTMCell
-from cellc.nn._recurrent_cells import RNNCell as RNNCell
-from cellc.nn._rmsprop import RMSProp as RMSProp
-from cellc.nn._rnn import GRU as GRU
-from cellc.nn._rnn import RNN as RNN
-from cellc.nn._rprop import Rprop as Rprop
-from cellc.nn._sampled_softmax_loss import SampledSoftmaxLoss as SampledSoftmaxLoss
 from cellc.nn._sgd import SGD as SGD
-from cellc.nn._smooth_activation import CELU as CELU
-from cellc.nn._smooth_activation import ELU as ELU
-from cellc.nn._smooth_activation import FastGelu as FastGelu
-from cellc.nn._smooth_activation import LogSigmoid as LogSigmoid
-from cellc.nn._sparse import SparseTensorDenseMatmul as SparseTensorDenseMatmul
-from cellc.nn._sparse import SparseToDense as SparseToDense
-from cellc.nn._sync_batch_norm import GlobalBatchNorm as GlobalBatchNorm
-from cellc.nn._sync_batch_norm import SyncBatchNorm as SyncBatchNorm
-from cellc.nn._time_distributed import TimeDistributed as TimeDistributed
-from cellc.nn._triangles import MatrixDiag as MatrixDiag
-from cellc.nn._triangles import MatrixDiagPart as MatrixDiagPart
-from cellc.nn._triangles import MatrixSetDiag as MatrixSetDiag
-from cellc.nn._triangles import Tril as Tril
-from cellc.nn._triangles import Triu as Triu
-from cellc.nn._unfold import Unfold as Unfold
-from cellc.nn._vjp import Vjp as Vjp
 from cellc.nn._wrapper import ParameterUpdate as ParameterUpdate
 from cellc.nn._wrapper import TrainOneStepCell as TrainOneStepCell
 from cellc.nn._wrapper import WithEvalCell as WithEvalCell
 from cellc.nn._wrapper import WithLossCell as WithLossCell
-from cellc.nn.dynamic_lr import cosine_decay_lr as cosine_decay_lr
-from cellc.nn.dynamic_lr import exponential_decay_lr as exponential_decay_lr
-from cellc.nn.dynamic_lr import inverse_decay_lr as inverse_decay_lr
-from cellc.nn.dynamic_lr import natural_exp_decay_lr as natural_exp_decay_lr
-from cellc.nn.dynamic_lr import piecewise_constant_lr as piecewise_constant_lr
-from cellc.nn.dynamic_lr import polynomial_decay_lr as polynomial_decay_lr
-from cellc.nn.dynamic_lr import warmup_lr as warmup_lr
-from cellc.nn.learning_rate_schedule import CosineDecayLR as CosineDecayLR
-from cellc.nn.learning_rate_schedule import ExponentialDecayLR as ExponentialDecayLR
-from cellc.nn.learning_rate_schedule import InverseDecayLR as InverseDecayLR
-from cellc.nn.learning_rate_schedule import NaturalExpDecayLR as NaturalExpDecayLR
-from cellc.nn.learning_rate_schedule import PolynomialDecayLR as PolynomialDecayLR
-from cellc.nn.learning_rate_schedule import WarmUpLR as WarmUpLR
-from cellc.nn.metrics import F1 as F1
-from cellc.nn.metrics import MAE as MAE
-from cellc.nn.metrics import MSE as MSE
-from cellc.nn.metrics import ROC as ROC
-from cellc.nn.metrics import Accuracy as Accuracy
-from cellc.nn.metrics import BleuScore as BleuScore
-from cellc.nn.metrics import ConfusionMatrix as ConfusionMatrix
-from cellc.nn.metrics import ConfusionMatrixMetric as ConfusionMatrixMetric
-from cellc.nn.metrics import CosineSimilarity as CosineSimilarity
-from cellc.nn.metrics import Dice as Dice
-from cellc.nn.metrics import Fbeta as Fbeta
-from cellc.nn.metrics import HausdorffDistance as HausdorffDistance
-from cellc.nn.metrics import Loss as Loss
-from cellc.nn.metrics import MeanSurfaceDistance as MeanSurfaceDistance
-from cellc.nn.metrics import Metric as Metric
-from cellc.nn.metrics import OcclusionSensitivity as OcclusionSensitivity
-from cellc.nn.metrics import Perplexity as Perplexity
-from cellc.nn.metrics import Precision as Precision
-from cellc.nn.metrics import Recall as Recall
-from cellc.nn.metrics import RootMeanSquareDistance as RootMeanSquareDistance
-from cellc.nn.metrics import Top1CategoricalAccuracy as Top1CategoricalAccuracy
-from cellc.nn.metrics import Top5CategoricalAccuracy as Top5CategoricalAccuracy
-from cellc.nn.metrics import TopKCategoricalAccuracy as TopKCategoricalAccuracy
-from cellc.nn.metrics import auc as auc
-from cellc.nn.metrics import get_metric_fn as get_metric_fn
-from cellc.nn.metrics import names as names
-from cellc.nn.metrics import rearrange_inputs as rearrange_inputs
+
+if TYPE_CHECKING:
+    from cellc.nn._further import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__all__":
+        return _names()
+    if not name.startswith("__"):
+        _import_further()
+        if name in globals():
+            return globals()[name]
     if name in API:
         raise AttributeError(f"cellc.nn.{name} is not implemented yet")
     raise AttributeError(f"module 'cellc.nn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    _import_further()
+    return sorted(globals())
+
+
+def _import_further() -> None:
+    import cellc.nn._further as further
+
+    globals().update({name: value for name, value in vars(further).items() if not name.startswith("_")})
+
+
+def _names() -> list[str]:
+    """What `from cellc.nn import *` gives."""
+    return [name for name in __dir__() if not name.startswith("_") and name not in ("API", "TYPE_CHECKING", "Any")]

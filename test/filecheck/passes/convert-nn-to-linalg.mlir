@@ -67,6 +67,17 @@ func.func @argmax(%x : tensor<2x3xf32>) -> tensor<2xi32> {
   func.return %0 : tensor<2xi32>
 }
 
+// Where results lie side by side, the best element so far and its position.
+// CHECK-LABEL: func.func @argmin_across
+func.func @argmin_across(%x : tensor<4x16xf32>) -> tensor<16xi32> {
+  // CHECK: [[B:%.*]], [[P:%.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4x16xf32>)
+  // CHECK:   arith.cmpf oge
+  // CHECK:   linalg.index 1 : index
+  // CHECK: } -> (tensor<16xf32>, tensor<16xi32>)
+  %0 = nn.argmin %x {axis = 0} : (tensor<4x16xf32>) -> tensor<16xi32>
+  func.return %0 : tensor<16xi32>
+}
+
 // Without elements there is nothing to compute.
 // CHECK-LABEL: func.func @empty
 func.func @empty(%x : tensor<0x3xf32>) -> tensor<0x3xf32> {

@@ -118,3 +118,19 @@ def test_tiles_that_lie_anywhere(shape: tuple[int, int], level: str) -> None:
         for block in range(compiled.code.blocks):
             call(compiled.address, [x, result], block, np.empty(0, np.uint8))
         np.testing.assert_array_equal(result.reshape(shape), x.T)
+
+
+@pytest.mark.parametrize("level", LEVELS_HERE)
+@pytest.mark.parametrize("columns", [1024, 1025])
+def test_lanes_along_two_loops(columns: int, level: str) -> None:
+    """Rows begin at multiples of a vector, or do not."""
+    shape = (2100, columns, 2)
+    pairs = [Operand("%x", shape[:1], "f32", "d0"), Operand("%y", shape[1:2], "f32", "d1")]
+    ops = [empty("%e", shape, "f32"), generic("%r", "ppp", pairs, [Operand("%e", shape, "f32", "d0, d1, d2")], BODY)]
+    text = kernel("elementwise", [(o.name, o.shape, o.element) for o in pairs], ops, [("%r", shape, "f32")])
+    streaming = count(r"vmovnt|sfence", assembly(text, LEVELS[level]).splitlines())
+    assert (streaming >= 2) == (columns == 1024)
+    x, y = (np.random.default_rng(i).standard_normal(o.shape, np.float32) for i, o in enumerate(pairs))
+    np.testing.assert_array_equal(
+        compile_text(text, LEVELS[level])(x, y)[0], np.broadcast_to((x[:, None] + y)[..., None], shape)
+    )

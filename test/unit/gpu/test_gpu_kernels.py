@@ -12,7 +12,7 @@ from cellc.targets.gpu.emit_ptx import emit_ptx
 from cellc.targets.gpu.interpreter import run_kernel
 from cellc.targets.gpu.map_kernels import MapKernelsToGPUPass
 from cellc.targets.target import UnsupportedKernelError
-from support.kernels import after_pass, conv2d, dense, pad, row_sum
+from support.kernels import after_pass, column_argmax, conv2d, dense, pad, row_sum
 
 
 def mapped(text):
@@ -68,6 +68,13 @@ def test_reduction_takes_a_thread_an_element():
     out = np.full(5, np.nan, np.float32)
     run(row_sum(5, 7), x, out)
     assert np.allclose(out, x.astype(np.float64).sum(1), rtol=1e-6, atol=1e-6)
+
+
+def test_a_result_that_is_not_returned_is_not_stored():
+    x = np.random.default_rng(0).standard_normal((9, 20), np.float32)
+    out = np.full(20, -1, np.int32)
+    run(column_argmax(9, 20), x, out)
+    assert np.array_equal(out, x.argmax(0))
 
 
 def test_convolution_takes_a_thread_an_element():

@@ -11,7 +11,7 @@ from cellc import Tensor, nn, ops
 
 PUBLIC = {
     name: value
-    for name, value in vars(nn).items()
+    for name, value in ((name, getattr(nn, name)) for name in dir(nn))
     if (inspect.isclass(value) or inspect.isfunction(value))
     and value.__module__.startswith("cellc.")
     and not name.startswith("_")

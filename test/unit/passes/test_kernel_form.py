@@ -110,6 +110,7 @@ def test_valid_kernels_pass() -> None:
     _verify("contraction", PRODUCT + EPILOGUE, "%n", M)
     spread = _generic("t", [("%a", ID, M), ("%s", ROW, V)], (ID, M), "%r = arith.subf %x0, %x1 : f32")
     _verify("reduction", ROWS + spread, "%t", M, ", cellc.outer = 1 : i64, cellc.in_place = [[0, 0]]")
+    _verify("reduction", PADS_COLUMNS + READS_PAD, "%n", M, OUTER)
     _verify("attention", _attention(), "%y", M, OUTER)
     scaled = _attention() + _generic("z", [("%y", ID, M)], (SWAP, M), TWICE)
     _verify("attention", scaled, "%z", M, OUTER)
@@ -121,6 +122,15 @@ SWAPPED = _generic("n", [("%m", SWAP, M)], (ID, M), TWICE)
 ACROSS = _generic("n", [("%s", COLUMN, V)], (ID, M), TWICE)
 COPY = f"%n = tensor.insert_slice %a into %b[0, 0] [4, 4] [1, 1] : {M} into {M}"
 
+WINDOW = "affine_map<(d0, d1) -> (d0, d1 + 1)>"
+PADS_COLUMNS = (
+    "%c = arith.constant 0.0 : f32\n%ep = tensor.empty() : tensor<4x6xf32>\n"
+    "%f = linalg.fill ins(%c : f32) outs(%ep : tensor<4x6xf32>) -> tensor<4x6xf32>\n"
+    f"%p = tensor.insert_slice %a into %f[0, 1] [4, 4] [1, 1] : {M} into tensor<4x6xf32>\n"
+)
+PADS_ROWS = PADS_COLUMNS.replace("4x6xf32", "6x4xf32").replace("[0, 1]", "[1, 0]")
+READS_PAD = _generic("n", [("%p", WINDOW, "tensor<4x6xf32>")], (ID, M), TWICE)
+
 REFUSED = {
     "two generics": (1, "elementwise", TWO, "%n", M, ""),
     "permuted output": (1, "elementwise", _generic("n", [("%a", ID, M)], (SWAP, M), TWICE), "%n", M, ""),
@@ -130,6 +140,23 @@ REFUSED = {
     "no outer": (3, "reduction", ROWS, "%s", V, ""),
     "reduced shared loop": (3, "reduction", ROWS, "%s", V, ", cellc.outer = 2 : i64"),
     "other index first": (3, "reduction", ROWS + ACROSS, "%n", M, OUTER),
+    "a pad of a shared dimension": (
+        3,
+        "reduction",
+        PADS_ROWS + _generic("n", [("%p", ID, "tensor<6x4xf32>")], (ID, "tensor<6x4xf32>"), TWICE),
+        "%n",
+        "tensor<6x4xf32>",
+        OUTER,
+    ),
+    "a pad read across shared loops": (
+        3,
+        "reduction",
+        PADS_COLUMNS + _generic("n", [("%p", SWAP, "tensor<4x6xf32>")], (ID, "tensor<6x4xf32>"), TWICE),
+        "%n",
+        "tensor<6x4xf32>",
+        OUTER,
+    ),
+    "a pad with steps": (5, "reduction", PADS_COLUMNS.replace("[1, 1] :", "[2, 1] :") + READS_PAD, "%n", M, OUTER),
     "unknown kind": (4, "sorting", ONE, "%n", M, ""),
     "not a copy": (4, "copy", ONE, "%n", M, ""),
     "foreign op": (5, "elementwise", COPY, "%n", M, ""),
