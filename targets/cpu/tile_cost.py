@@ -3,7 +3,7 @@
 from math import ceil, prod
 
 from cellc.targets.cpu.access import Access
-from cellc.targets.cpu.blocking import BLOCK_STEPS, FEW, FEWEST_ROWS, MOST_PANELS, contiguous_rows
+from cellc.targets.cpu.blocking import BLOCK_STEPS, FEW, FEWEST_ROWS, MOST_COPIED_PANELS, contiguous_rows
 from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.nest import Nest, volume
 from cellc.targets.cpu.product import Product
@@ -67,7 +67,7 @@ def _memory_cycles(product: Product, tiling: Tiling) -> float:
     if nest.outputs[0].strides[tiling.lane_dim] != 1:
         cycles += _CYCLES_PER_TURN * tiling.sums / steps
     if rows_to_copy(product, tiling) is CopiedRows.BY_STEP:
-        columns = min(nest.extents[tiling.lane_dim], MOST_PANELS * tiling.width)
+        columns = min(nest.extents[tiling.lane_dim], MOST_COPIED_PANELS * tiling.width)
         return cycles + _CYCLES_PER_FAR_COPY * tiling.width / columns
     if rows * steps <= _L1_LINES // 2 * LINE:
         return cycles  # all rows stay in the L1 cache
