@@ -20,7 +20,7 @@ from cellc.targets.cpu.grid import divide
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.next_panel import NextPanel, Rows
+from cellc.targets.cpu.next_panel import NextPanel, Rows, steps_ahead
 from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, streamed
 from cellc.targets.cpu.partial_sums import PartialSums
 from cellc.targets.cpu.product import Factor, Product, product_of
@@ -220,7 +220,8 @@ class ProductWriter:
         if self._resident is not None:
             return self._resident.at(self._panel_start)
         if self._packer is None:
-            return vector
+            following = steps_ahead(self._nest_writer, self._product, self._tiling, vector)
+            return replace(vector, following=following)
         packed = self._packer.pack(self._nest_writer, vector, self._width, ranges)
         return packed if self._next_panel is None else replace(packed, following=self._next_panel.after(vector, ranges))
 

@@ -1,7 +1,8 @@
-"""What tiles ask for while they multiply: the source of the panel that will be packed next.
+"""What tiles ask for while they multiply: the source of the panel that will be packed next, or steps to come.
 
 A copy waits for memory, a multiplication does not use it. The steps of all tiles of a block ask for a part of the lines
-each: many at a time would wait for each other.
+each: many at a time would wait for each other. Where few rows use a panel, it is read where it lies; a reduction step
+is often in a page of its own then, which no processor foresees.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,18 +14,19 @@ from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.register_tile import Tiling, rows_of
-from cellc.targets.cpu.vectors import TO_L2
-
+from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L2
 
 # Multiply-adds of a step behind which computing an address is free.
 MANY_SUMS = 16
 # Elements after which lines take each other's place in a level 2 cache, and how many then stay.
 _PERIOD, _STAY = 1 << 15, 8
+# Steps to ask for ahead, of factors that are too large to be in a cache still; few rows are held up by asking.
+_STEPS_AHEAD, _CACHE_BYTES, _CACHE_BYTES_FOR_FEW, _FEW_ROWS = 32, 1 << 19, 1 << 20, 4
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a block: those of the loops `shared` in `ranges`, at most `chunks` of each, in `pieces` of the sum."""
+    """The rows of a block: of the loops `shared` those in `ranges`, at most `chunks` of each, in `pieces` of a sum."""
 
     shared: Sequence[int]
     chunks: Mapping[int, int]
@@ -52,16 +54,40 @@ def lines_of_panel(product: Product, tiling: Tiling, source: Access, steps: int)
 
     None where the reduction loops do not walk them as one, and where they are too far apart to stay in a cache.
     """
-    nest, strides, lane = product.nest, source.strides, source.strides[tiling.lane_dim]
-    step = strides[nest.reduced[-1]] if nest.reduced else 0
-    merged = row_major([nest.extents[d] for d in nest.reduced])
-    if any(strides[d] != step * number for d, number in zip(nest.reduced, merged, strict=True)):
+    step, lane = _step_stride(product, source), source.strides[tiling.lane_dim]
+    if step is None:
         return None
     if lane == 1 and step >= LINE and steps <= _STAY * _PERIOD // gcd(step, _PERIOD):
         return Lines(tiling.vectors * steps, tiling.vectors, step, LINE)
     if step == 1 and lane >= LINE:
         return Lines(tiling.width * ceil(steps / LINE), tiling.width, LINE, lane)
     return None
+
+
+def _step_stride(product: Product, source: Access) -> int | None:
+    """How far apart reduction steps lie, if all loops walk them as one."""
+    nest, strides = product.nest, source.strides
+    step = strides[nest.reduced[-1]] if nest.reduced else 0
+    merged = row_major([nest.extents[d] for d in nest.reduced])
+    same = all(strides[d] == step * number for d, number in zip(nest.reduced, merged, strict=True))
+    return step if same else None
+
+
+def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, factor: Factor) -> Callable[[], None] | None:
+    """Writes, in a reduction step, what is asked for of a panel that is read where it lies; None where it is near, or
+    where a single row multiplies no longer than it asks."""
+    access, step = factor.access, _step_stride(product, factor.access)
+    least = _CACHE_BYTES if tiling.tile > _FEW_ROWS else _CACHE_BYTES_FOR_FEW
+    far = tiling.tile > 1 and access.buffer.size * ITEM_BYTES[access.buffer.storage] > least
+    if step is None or step < LINE or access.strides[tiling.lane_dim] != 1 or factor.panel is not None or not far:
+        return None
+
+    def ask() -> None:
+        further = nest_writer.located(access.shifted(product.nest.reduced[-1], _STEPS_AHEAD))
+        for number in range(tiling.vectors):
+            nest_writer.vectors.fetch(further, number * tiling.lanes, TO_L2)
+
+    return ask
 
 
 class NextPanel:
@@ -91,7 +117,7 @@ class NextPanel:
         return lambda: ask(replace(source, strides=fixed), lines, part)
 
     def _ask(self, source: Access, lines: Lines, part: dict[int, Range]) -> None:
-        """The lines of the current step: `each` of them, or one for 2^shift steps. The last tiles ask for lines again."""
+        """The lines of the current step: `each` of them, or one for 2^shift steps; the last tiles ask again."""
         writer, tiles, shift = self._writer, prod(self._tiles), 0
         each = ceil(lines.count / (tiles * self._steps))
         while each == 1 and tiles * (self._steps >> (shift + 1)) >= lines.count:

@@ -25,8 +25,8 @@ class Factor:
 
     `panel` is the width of the panels that a factor is stored in: [column / panel][reduction step][column % panel].
     Its stride along the columns is then 1, and holds within a panel. `streamed`: a panel that is read from its start to
-    its end again and again, and does not stay in the L1 cache. `following` writes, in each reduction step, a part of the
-    prefetches of what will be copied after this panel.
+    its end again and again, and does not stay in the L1 cache. `following` writes, in each reduction step, part of
+    the prefetches of what will be read after this panel.
     """
 
     access: Access
