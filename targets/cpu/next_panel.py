@@ -18,6 +18,8 @@ from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L2
 
 # Multiply-adds of a step behind which computing an address is free.
 MANY_SUMS = 16
+# Steps for each line from which on they are asked for slowly: with fewer it is better to ask for all of them soon.
+_SLOWLY = 4
 # Elements after which lines take each other's place in a level 2 cache, and how many then stay.
 _PERIOD, _STAY = 1 << 15, 8
 # Steps to ask for ahead, of factors that are too large to be in a cache still; few rows are held up by asking.
@@ -117,15 +119,16 @@ class NextPanel:
         return lambda: ask(replace(source, strides=fixed), lines, part)
 
     def _ask(self, source: Access, lines: Lines, part: dict[int, Range]) -> None:
-        """The lines of the current step: `each` of them, or one for 2^shift steps; the last tiles ask again."""
+        """The lines of the current step: `each` of them, or one for 2^shift steps; tiles behind the last ask again."""
         writer, tiles, shift = self._writer, prod(self._tiles), 0
-        each = ceil(lines.count / (tiles * self._steps))
-        while each == 1 and tiles * (self._steps >> (shift + 1)) >= lines.count:
+        each, slow = ceil(lines.count / (tiles * self._steps)), tiles * self._steps >= _SLOWLY * lines.count
+        while slow and tiles * (self._steps >> (shift + 1)) >= lines.count:
             shift += 1
         step, count = self._step(part), each * (self._steps >> shift)
         if shift:
             step = writer.pure(f"arith.shrui {step}, {writer.index(shift)} : index")
         first, last = writer.linear(0, [(self._tile(), count)]), writer.index(max(0, lines.count - count))
+        first = writer.pure(f"arith.remui {first}, {writer.index(lines.count)} : index")
         first = writer.pure(f"arith.minui {first}, {last} : index")
         for more in range(each):
             number = writer.linear(more, [(first, 1), (step, each)])

@@ -22,7 +22,7 @@ _CYCLES_PER_LINE, _CYCLES_PER_COPY, _CYCLES_PER_TURN, _CYCLES_PER_FAR_COPY, _FAR
 # Lines of the L1 cache, 48 KiB; of so many reduction steps it holds a panel, and a line of the other factor for each.
 _L1_LINES, _L1_STEPS = 768, 128
 # Lines a whole number of pages apart that it holds, beside a panel.
-_L1_WAYS = 8
+_L1_WAYS = 6
 
 
 def tile_score(product: Product, tiling: Tiling) -> float:
