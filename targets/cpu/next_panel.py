@@ -60,7 +60,8 @@ def lines_of_panel(product: Product, tiling: Tiling, source: Access, steps: int)
     if step is None:
         return None
     if lane == 1 and step >= LINE and steps <= _STAY * _PERIOD // gcd(step, _PERIOD):
-        return Lines(tiling.vectors * steps, tiling.vectors, step, LINE)
+        across = ceil(tiling.width / LINE)
+        return Lines(across * steps, across, step, LINE)
     if step == 1 and lane >= LINE:
         return Lines(tiling.width * ceil(steps / LINE), tiling.width, LINE, lane)
     return None
@@ -86,8 +87,8 @@ def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, facto
 
     def ask() -> None:
         further = nest_writer.located(access.shifted(product.nest.reduced[-1], _STEPS_AHEAD))
-        for number in range(tiling.vectors):
-            nest_writer.vectors.fetch(further, number * tiling.lanes, TO_L2)
+        for start in range(0, tiling.width, LINE):
+            nest_writer.vectors.fetch(further, start, TO_L2)
 
     return ask
 
