@@ -12,8 +12,8 @@ from cellc.targets.cpu.scratch_copies import CopiedRows, pays_to_pack, pieces_of
 # how few they may be for the sake of more blocks.
 _ROWS_BYTES, _MANY_ROWS, FEWEST_ROWS, _SOME_BLOCKS = 1 << 19, 512, 256, 8
 BLOCK_STEPS, _ENOUGH_BLOCKS, MOST_PANELS = 1 << 18, 32, 8
-# Columns for which copied rows pay.
-_MANY_COLUMNS = 64
+# Columns for which copied rows pay; panels of a block whose rows are copied from memory, once for all of them.
+_MANY_COLUMNS, MOST_COPIED_PANELS = 64, 32
 FEW = 4
 
 
@@ -40,21 +40,20 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     steps = prod(nest.extents[d] for d in nest.reduced)
     same = product.shared(tiling.vector_factor, lane)
     shared = [d for d in nest.parallel if d in (*same, tiling.tile_dim, tiling.second_dim)]
-    chunks, rows = _row_chunks(product, tiling, shared, _MANY_ROWS)
-    if _count(product, tiling, chunks) < _SOME_BLOCKS:
-        chunks, rows = _row_chunks(product, tiling, shared, FEWEST_ROWS)
+    panels, copied = ceil(nest.extents[lane] / tiling.width), _copied(product, tiling)
+    wide = min(panels, MOST_COPIED_PANELS) if copied is CopiedRows.BY_STEP else 1
+    chunks, rows = _row_chunks(product, tiling, shared, _MANY_ROWS, wide)
+    if _count(product, tiling, chunks) < (_SOME_BLOCKS if wide == 1 else FEW):
+        chunks, rows = _row_chunks(product, tiling, shared, FEWEST_ROWS, wide)
     blocks = _count(product, tiling, chunks)
     if blocks < FEW and shared and volume(nest) > FEW * BLOCK_STEPS:
         rows = _split_rows(product, tiling, chunks, shared, max(32, rows * blocks // FEW))
         blocks = _count(product, tiling, chunks)
     per_block = rows * tiling.width * steps
-    panels = ceil(nest.extents[lane] / tiling.width)
-    fewest = ceil(_MANY_COLUMNS / tiling.width)
-    wide = min(panels, MOST_PANELS, max(fewest, blocks // FEW))
-    copied = rows_to_copy(product, tiling)
-    if copied is CopiedRows.BY_STEP and wide < fewest and product.factors[1 - tiling.vector_factor].extension is None:
-        copied = None
-    chunks[lane] = wide if copied is not None else max(1, min(panels, MOST_PANELS, blocks // _ENOUGH_BLOCKS))
+    if copied is CopiedRows.BY_ROW:
+        chunks[lane] = min(panels, MOST_PANELS, max(ceil(_MANY_COLUMNS / tiling.width), blocks // FEW))
+    elif copied is None:
+        chunks[lane] = max(1, min(panels, MOST_PANELS, blocks // _ENOUGH_BLOCKS))
     if per_block * chunks[lane] < BLOCK_STEPS:
         chunks[lane] = min(panels, ceil(BLOCK_STEPS / max(1, per_block)))
     per_block *= chunks[lane]
@@ -67,11 +66,21 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     return Blocking(chunks, packed, pieces_of(product, tiling, steps), turned, copied)
 
 
-def _row_chunks(product: Product, tiling: Tiling, shared: list[int], fewest: int) -> tuple[dict[int, int], int]:
-    """Chunks of at least about `fewest` rows, the loops `shared`, and the rows of one."""
+def _copied(product: Product, tiling: Tiling) -> CopiedRows | None:
+    """How rows are copied, if there are columns enough."""
+    copied = rows_to_copy(product, tiling)
+    few = product.nest.extents[tiling.lane_dim] <= _MANY_COLUMNS - tiling.width
+    widened = product.factors[1 - tiling.vector_factor].extension is not None
+    return None if copied is CopiedRows.BY_STEP and few and not widened else copied
+
+
+def _row_chunks(
+    product: Product, tiling: Tiling, shared: list[int], fewest: int, wide: int
+) -> tuple[dict[int, int], int]:
+    """Chunks `wide` panels wide of at least about `fewest` rows, the loops `shared`, and the rows of one."""
     nest = product.nest
     steps = prod(nest.extents[d] for d in nest.reduced)
-    chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel}
+    chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel} | {tiling.lane_dim: wide}
     rows, most = prod(nest.extents[d] for d in shared), max(fewest, _ROWS_BYTES // (4 * max(1, steps)))
     if shared and rows > most:
         rows = _split_rows(product, tiling, chunks, shared, most)

@@ -14,12 +14,13 @@ from xdsl.dialects.linalg.ops import GenericOp
 
 from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.chain import write_reduction_kernel
-from cellc.targets.cpu.copied_rows import RowCopy, Rows, copied_rows
+from cellc.targets.cpu.copied_rows import RowCopy, copied_rows
 from cellc.targets.cpu.finish import Place, TileFinisher
 from cellc.targets.cpu.grid import divide
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.next_panel import NextPanel, Rows, steps_ahead
 from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, streamed
 from cellc.targets.cpu.partial_sums import PartialSums
 from cellc.targets.cpu.product import Factor, Product, product_of
@@ -69,6 +70,7 @@ class ProductWriter:
         self._finisher = TileFinisher(kernel, product, tiling, self._nest_writer)
         self._row_copy: RowCopy | None = None
         self._partial: PartialSums | None = None
+        self._next_panel: NextPanel | None = None
         self._panel_start = ""
         self._width = 0
 
@@ -85,16 +87,18 @@ class ProductWriter:
 
     def _write(self, ranges: dict[int, Range]) -> None:
         batch = [d for d in self._nest.parallel if d not in (*self._shared, self._tiling.lane_dim)]
+        panels = ceil(self._nest.extents[self._tiling.lane_dim] / self._tiling.width)
+        panels = min(panels, self._chunks[self._tiling.lane_dim])
+        rows = Rows(self._shared, self._chunks, ranges, self._blocking.pieces)
         if self._blocking.pieces is not None or self._blocking.turned:
-            panels = ceil(self._nest.extents[self._tiling.lane_dim] / self._tiling.width)
-            panels = min(panels, self._chunks[self._tiling.lane_dim]) if self._blocking.pieces is not None else 1
+            places = panels if self._blocking.pieces is not None else 1
             self._partial = PartialSums(
-                self._kernel, self._product, self._tiling, self._nest_writer, self._shared, self._chunks, ranges, panels
+                self._kernel, self._product, self._tiling, self._nest_writer, self._shared, self._chunks, ranges, places
             )
         if self._blocking.rows is not None:
-            rows = Rows(self._shared, self._chunks, ranges, self._blocking.pieces)
             how, kernel = self._blocking.rows, self._kernel
             self._row_copy = copied_rows(how, kernel, self._nest_writer, self._product, self._tiling, rows)
+        self._next_panel = NextPanel(self._nest_writer, self._product, self._tiling, rows, panels)
         self._nest_writer.loops(batch, ranges, lambda: self._rows_by_columns(ranges))
 
     def _block_ranges(self) -> dict[int, Range]:
@@ -216,8 +220,10 @@ class ProductWriter:
         if self._resident is not None:
             return self._resident.at(self._panel_start)
         if self._packer is None:
-            return vector
-        return self._packer.pack(self._nest_writer, vector, self._width, ranges)
+            following = steps_ahead(self._nest_writer, self._product, self._tiling, vector)
+            return replace(vector, following=following)
+        packed = self._packer.pack(self._nest_writer, vector, self._width, ranges)
+        return packed if self._next_panel is None else replace(packed, following=self._next_panel.after(vector, ranges))
 
     def _rows(self, ranges: dict[int, Range], tile: Tile) -> None:
         """Runs `tile` for every register tile of the block's rows."""

@@ -1,14 +1,14 @@
 """Copies of the broadcast factor's rows: once for all panels of a block, widened, where a tile reads them best."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from math import ceil, prod
 
 from cellc.targets.cpu.access import Access, row_major
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.next_panel import Rows
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.scratch_copies import CopiedRows
@@ -19,21 +19,6 @@ Tiles = Callable[[Callable[[int], None]], None]
 
 # Bytes ahead of a copied step to ask for: the copies of a step go to as many places as there are tiles.
 _AHEAD_BYTES = 256
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows to copy: those of the loops `shared` in `ranges`, at most `chunks` of each, in `pieces` of the sum."""
-
-    shared: Sequence[int]
-    chunks: Mapping[int, int]
-    ranges: dict[int, Range]
-    pieces: int | None
-
-    def extents(self, product: Product) -> list[int]:
-        """Of the reduction loops, in one piece."""
-        extents = [product.nest.extents[d] for d in product.nest.reduced]
-        return extents if self.pieces is None else [self.pieces, *extents[1:]]
 
 
 class RowCopy(ABC):

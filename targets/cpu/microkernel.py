@@ -6,18 +6,17 @@ from dataclasses import replace
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.next_panel import MANY_SUMS
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.sliding_rows import at_tap, lines_of, slides, taps_of
-from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L1, TO_L2
+from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # The innermost reduction loop is written out where it is this short; with few registers, what is then loaded
 # ahead would push sums out of them.
 _UNROLLED, _MANY_REGISTERS = 4, 32
 # What does not stay in the L1 cache is asked for so many bytes before it is read.
 _AHEAD_BYTES = 2048
-# Multiply-adds of a step behind which the address of another row is free.
-_MANY_SUMS = 16
 
 
 # (Number of the factor, index of the tile's loop, index of its second loop), and the vectors read there.
@@ -101,7 +100,7 @@ class MicroKernel:
             if factor.streamed:
                 self._ask_lines(self._nest_writer.located(factor.access), size, _AHEAD_BYTES)
         if vector.following is not None:
-            self._ask_lines(self._nest_writer.located(vector.following), width, 0, TO_L2)
+            vector.following()
         if not scalar.streamed:
             self._ask_next_tile(scalar.access)
         following: list[str] = []
@@ -119,7 +118,7 @@ class MicroKernel:
     def _ask_next_tile(self, rows: Access) -> None:
         """Prefetches the rows of the next tile, where they lie apart: in every `LINE` steps a line of each of them."""
         tile, nest, writer, dim = self._tiling, self._product.nest, self._writer, self._tiling.tile_dim
-        if dim is None or tile.second_dim is not None or not 1 < tile.tile <= LINE or tile.sums < _MANY_SUMS:
+        if dim is None or tile.second_dim is not None or not 1 < tile.tile <= LINE or tile.sums < MANY_SUMS:
             return
         inner = nest.reduced[-1] if nest.reduced else dim
         if rows.strides[inner] != 1 or rows.strides[dim] < LINE or nest.extents[inner] < LINE:
@@ -131,11 +130,11 @@ class MicroKernel:
         further = self._nest_writer.located(rows).moved((row, rows.strides[dim]), (number, -1))
         self._vectors.fetch(further, tile.tile * rows.strides[dim])
 
-    def _ask_lines(self, access: Access, count: int, ahead: int, level: int = TO_L1) -> None:
+    def _ask_lines(self, access: Access, count: int, ahead: int) -> None:
         """Prefetches the cache lines of `count` elements that lie `ahead` bytes further on."""
         item = ITEM_BYTES[access.buffer.element]
         for start in range(0, count * item, LINE * ITEM_BYTES["f32"]):
-            self._vectors.fetch(access, (ahead + start) // item, level)
+            self._vectors.fetch(access, (ahead + start) // item)
 
     def _row_of(self, factor: Factor, loaded: Loaded, place: Place, count: int, width: int) -> list[str]:
         """The vectors of a factor in one row of a tile, each loaded once."""

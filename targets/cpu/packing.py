@@ -4,21 +4,17 @@ from dataclasses import replace
 from math import ceil, prod
 
 from cellc.targets.cpu.access import Access, row_major
-from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
-from cellc.targets.cpu.scratch_copies import PAGE
 from cellc.targets.cpu.vectors import ITEM_BYTES
 from cellc.targets.cpu.writer import Writer
 
 # Bytes of a panel that stay in the L1 cache while a tile of sums reads it.
 _STAYS_BYTES = 1 << 15
-# Rows that use a panel for which asking for the next one pays.
-_FEW_ROWS = 128
 
 
 def streamed(product: Product, size: int) -> bool:
@@ -51,21 +47,7 @@ class PanelPacker:
         for dim, (lower, _) in ranges.items():
             panel = replace(panel, terms=(*panel.terms, (lower, -panel.strides[dim])))
         _PanelCopy(outer, self._product, self._tiling, factor, panel, width, ranges).write()
-        return Factor(panel, None, streamed=self._streamed, following=self._following(factor))
-
-    def _following(self, factor: Factor) -> Access | None:
-        """Where the columns behind the panel come from, if each reduction step has them in lines of its own.
-
-        All tiles ask for them while they multiply, which many tiles would do in vain; lines whole pages apart would
-        take each other's place in the cache.
-        """
-        nest, strides, dim = self._product.nest, factor.access.strides, self._tiling.lane_dim
-        rows = prod(nest.extents[d] for d in self._product.shared(self._tiling.vector_factor, dim))
-        if strides[dim] != 1 or rows > _FEW_ROWS or not nest.reduced:
-            return None
-        if not all(abs(strides[d]) >= LINE and strides[d] % PAGE for d in nest.reduced):
-            return None
-        return factor.access.shifted(dim, self._tiling.width)
+        return Factor(panel, None, streamed=self._streamed)
 
 
 class ResidentPanels:

@@ -25,14 +25,15 @@ class Factor:
 
     `panel` is the width of the panels that a factor is stored in: [column / panel][reduction step][column % panel].
     Its stride along the columns is then 1, and holds within a panel. `streamed`: a panel that is read from its start to
-    its end again and again, and does not stay in the L1 cache. `following`: what will be copied after this panel.
+    its end again and again, and does not stay in the L1 cache. `following` writes, in each reduction step, part of
+    the prefetches of what will be read after this panel.
     """
 
     access: Access
     extension: str | None
     panel: int | None = None
     streamed: bool = False
-    following: Access | None = None
+    following: Callable[[], None] | None = None
 
     def widened(self, writer: Writer, value: str, lanes: int, target: str) -> str:
         """A vector of the factor's elements in type `target`."""

@@ -3,7 +3,7 @@
 from math import ceil, prod
 
 from cellc.targets.cpu.access import Access
-from cellc.targets.cpu.blocking import BLOCK_STEPS, FEW, FEWEST_ROWS, MOST_PANELS, contiguous_rows
+from cellc.targets.cpu.blocking import BLOCK_STEPS, FEW, FEWEST_ROWS, MOST_COPIED_PANELS, contiguous_rows
 from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.nest import Nest, volume
 from cellc.targets.cpu.product import Product
@@ -14,11 +14,15 @@ from cellc.targets.cpu.vectors import ITEM_BYTES, WOVEN
 # Cycles until a sum can be added to again, with one to spare.
 FMA_LATENCY, FMAS_PER_CYCLE = 5, 2
 _PANEL_BYTES_PER_CYCLE = 256
+# To begin and end a tile: the end of its loop is not foreseen, and its sums are stored.
+_CYCLES_PER_TILE = 24
 # Cycles to load a line of which the next ones are not known ahead; to copy a vector to where its neighbours went, from
 # turned blocks, to where they did not go; how many times longer lines in pages of their own take.
 _CYCLES_PER_LINE, _CYCLES_PER_COPY, _CYCLES_PER_TURN, _CYCLES_PER_FAR_COPY, _FAR = 1.6, 2, 7, 8, 5
 # Lines of the L1 cache, 48 KiB; of so many reduction steps it holds a panel, and a line of the other factor for each.
 _L1_LINES, _L1_STEPS = 768, 128
+# Lines a whole number of pages apart that it holds, beside a panel.
+_L1_WAYS = 6
 
 
 def tile_score(product: Product, tiling: Tiling) -> float:
@@ -28,6 +32,7 @@ def tile_score(product: Product, tiling: Tiling) -> float:
     cycles = max(work / FMAS_PER_CYCLE, loads / FMAS_PER_CYCLE, FMA_LATENCY)
     if product.factors[1 - tiling.vector_factor].extension is not None and rows_to_copy(product, tiling) is None:
         cycles += broadcast  # each element is widened where it is read
+    cycles += _CYCLES_PER_TILE / max(1, prod(nest.extents[d] for d in nest.reduced))
     if {tiling.tile_dim, tiling.second_dim} <= {None, *product.shared(tiling.vector_factor, tiling.lane_dim)}:
         cycles += _memory_cycles(product, tiling)
     score = _used(nest, tiling) * work / cycles
@@ -43,6 +48,8 @@ def tile_score(product: Product, tiling: Tiling) -> float:
     if scalar.strides[tiling.lane_dim] not in (0, 1):
         score *= 0.2
     if not _rows_are_near(nest, scalar, tiling) or _read_again_from_l2(product, tiling):
+        score *= 0.95
+    if _rows_share_sets(scalar, tiling):
         score *= 0.95
     if _few_blocks(product, tiling):
         score *= 0.9
@@ -68,7 +75,7 @@ def _memory_cycles(product: Product, tiling: Tiling) -> float:
     if nest.outputs[0].strides[tiling.lane_dim] != 1:
         cycles += _CYCLES_PER_TURN * tiling.sums / steps
     if rows_to_copy(product, tiling) is CopiedRows.BY_STEP:
-        columns = min(nest.extents[tiling.lane_dim], MOST_PANELS * tiling.width)
+        columns = min(nest.extents[tiling.lane_dim], MOST_COPIED_PANELS * tiling.width)
         return cycles + _CYCLES_PER_FAR_COPY * tiling.width / columns
     if rows * steps <= _L1_LINES // 2 * LINE:
         return cycles  # all rows stay in the L1 cache
@@ -106,6 +113,15 @@ def _rows_are_near(nest: Nest, scalar: Access, tiling: Tiling) -> bool:
     if any(abs(scalar.strides[d]) < LINE for d in nest.reduced):
         return True
     return all(scalar.strides[d] < LINE for d in (tiling.tile_dim, tiling.second_dim) if d is not None)
+
+
+def _rows_share_sets(scalar: Access, tiling: Tiling) -> bool:
+    """Whether the tile's rows lie whole pages apart, and are more than the L1 cache has places for."""
+    return tiling.tile_dim is not None and tiling.tile > _L1_WAYS and _whole_pages(scalar.strides[tiling.tile_dim])
+
+
+def _whole_pages(stride: int) -> bool:
+    return stride != 0 and stride % PAGE == 0
 
 
 def _read_again_from_l2(product: Product, tiling: Tiling) -> bool:

@@ -1,0 +1,175 @@
+"""What tiles ask for while they multiply: the source of the panel that will be packed next, or steps to come.
+
+A copy waits for memory, a multiplication does not use it. The steps of all tiles of a block ask for a part of the lines
+each: many at a time would wait for each other. Where few rows use a panel, it is read where it lies; a reduction step
+is often in a page of its own then, which no processor foresees.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, gcd, prod
+
+from cellc.targets.cpu.access import Access, row_major
+from cellc.targets.cpu.footprint import LINE
+from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.product import Factor, Product
+from cellc.targets.cpu.register_tile import Tiling, rows_of
+from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L2
+
+# Multiply-adds of a step behind which computing an address is free.
+MANY_SUMS = 16
+# Steps for each line from which on they are asked for slowly: with fewer it is better to ask for all of them soon.
+_SLOWLY = 4
+# Elements after which lines take each other's place in a level 2 cache, and how many then stay.
+_PERIOD, _STAY = 1 << 15, 8
+# Steps to ask for ahead, of factors that are too large to be in a cache still; few rows are held up by asking.
+_STEPS_AHEAD, _CACHE_BYTES, _CACHE_BYTES_FOR_FEW, _FEW_ROWS = 32, 1 << 19, 1 << 20, 4
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a block: of the loops `shared` those in `ranges`, at most `chunks` of each, in `pieces` of a sum."""
+
+    shared: Sequence[int]
+    chunks: Mapping[int, int]
+    ranges: dict[int, Range]
+    pieces: int | None
+
+    def extents(self, product: Product) -> list[int]:
+        """Of the reduction loops, in one piece."""
+        extents = [product.nest.extents[d] for d in product.nest.reduced]
+        return extents if self.pieces is None else [self.pieces, *extents[1:]]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Line n of `count` lies at n // `inner` * `outer_stride` + n % `inner` * `inner_stride` elements."""
+
+    count: int
+    inner: int
+    outer_stride: int
+    inner_stride: int
+
+
+def lines_of_panel(product: Product, tiling: Tiling, source: Access, steps: int) -> Lines | None:
+    """The lines of `steps` reduction steps of a panel in the order in which they are copied.
+
+    None where the reduction loops do not walk them as one, and where they are too far apart to stay in a cache.
+    """
+    step, lane = _step_stride(product, source), source.strides[tiling.lane_dim]
+    if step is None:
+        return None
+    if lane == 1 and step >= LINE and steps <= _STAY * _PERIOD // gcd(step, _PERIOD):
+        across = ceil(tiling.width / LINE)
+        return Lines(across * steps, across, step, LINE)
+    if step == 1 and lane >= LINE:
+        return Lines(tiling.width * ceil(steps / LINE), tiling.width, LINE, lane)
+    return None
+
+
+def _step_stride(product: Product, source: Access) -> int | None:
+    """How far apart reduction steps lie, if all loops walk them as one."""
+    nest, strides = product.nest, source.strides
+    step = strides[nest.reduced[-1]] if nest.reduced else 0
+    merged = row_major([nest.extents[d] for d in nest.reduced])
+    same = all(strides[d] == step * number for d, number in zip(nest.reduced, merged, strict=True))
+    return step if same else None
+
+
+def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, factor: Factor) -> Callable[[], None] | None:
+    """Writes, in a reduction step, what is asked for of a panel that is read where it lies; None where it is near, or
+    where a single row multiplies no longer than it asks."""
+    access, step = factor.access, _step_stride(product, factor.access)
+    least = _CACHE_BYTES if tiling.tile > _FEW_ROWS else _CACHE_BYTES_FOR_FEW
+    far = tiling.tile > 1 and access.buffer.size * ITEM_BYTES[access.buffer.storage] > least
+    if step is None or step < LINE or access.strides[tiling.lane_dim] != 1 or factor.panel is not None or not far:
+        return None
+
+    def ask() -> None:
+        further = nest_writer.located(access.shifted(product.nest.reduced[-1], _STEPS_AHEAD))
+        for start in range(0, tiling.width, LINE):
+            nest_writer.vectors.fetch(further, start, TO_L2)
+
+    return ask
+
+
+class NextPanel:
+    """Writes what the tiles of a block, `rows` of it and `panels` wide, ask for."""
+
+    def __init__(self, nest_writer: NestWriter, product: Product, tiling: Tiling, rows: Rows, panels: int) -> None:
+        self._nest_writer, self._writer = nest_writer, nest_writer.writer
+        self._product, self._tiling, self._rows, self._panels = product, tiling, rows, panels
+        self._steps = prod(rows.extents(product))
+        self._sizes = {d: size for d, size in rows_of(tiling) if d is not None}
+        self._tiles = [ceil(rows.chunks[d] / self._sizes.get(d, 1)) for d in rows.shared]
+
+    def after(self, factor: Factor, part: dict[int, Range]) -> Callable[[], None] | None:
+        """Writes, in a reduction step, what is asked for while a panel of `factor` is read; `part` are the steps."""
+        reduced, dim = self._product.nest.reduced, self._tiling.lane_dim
+        lines = lines_of_panel(self._product, self._tiling, factor.access, self._steps)
+        last = self._rows.pieces is None and self._product.nest.extents[dim] <= self._tiling.width
+        if lines is None or last or (self._tiling.sums < MANY_SUMS and lines.inner_stride != LINE):
+            return None
+        source = factor.access.moved(*((lower, factor.access.strides[d]) for d, (lower, _) in part.items()))
+        if self._panels == 1 and self._rows.pieces is not None:
+            source = source.shifted(reduced[0], self._rows.pieces)
+        else:
+            source = source.shifted(dim, self._tiling.width)
+        fixed = tuple(0 if d in reduced else stride for d, stride in enumerate(source.strides))
+        ask = self._ask if self._tiling.sums >= MANY_SUMS else self._ask_in_order
+        return lambda: ask(replace(source, strides=fixed), lines, part)
+
+    def _ask(self, source: Access, lines: Lines, part: dict[int, Range]) -> None:
+        """The lines of the current step: `each` of them, or one for 2^shift steps; tiles behind the last ask again."""
+        writer, tiles, shift = self._writer, prod(self._tiles), 0
+        each, slow = ceil(lines.count / (tiles * self._steps)), tiles * self._steps >= _SLOWLY * lines.count
+        while slow and tiles * (self._steps >> (shift + 1)) >= lines.count:
+            shift += 1
+        step, count = self._step(part), each * (self._steps >> shift)
+        if shift:
+            step = writer.pure(f"arith.shrui {step}, {writer.index(shift)} : index")
+        first, last = writer.linear(0, [(self._tile(), count)]), writer.index(max(0, lines.count - count))
+        first = writer.pure(f"arith.remui {first}, {writer.index(lines.count)} : index")
+        first = writer.pure(f"arith.minui {first}, {last} : index")
+        for more in range(each):
+            number = writer.linear(more, [(first, 1), (step, each)])
+            self._ask_line(source, lines, *self._split(number, lines.inner))
+
+    def _ask_in_order(self, source: Access, lines: Lines, part: dict[int, Range]) -> None:
+        """As `_ask` for a step with little time: a tile asks for the same line of each step, or a few of them."""
+        each = ceil(lines.inner / prod(self._tiles))
+        for more in range(each):
+            _, inner = self._split(self._writer.linear(more, [(self._tile(), each)]), lines.inner)
+            self._ask_line(source, lines, self._step(part), inner)
+
+    def _ask_line(self, source: Access, lines: Lines, outer: str, inner: str) -> None:
+        place = source.moved((outer, lines.outer_stride), (inner, lines.inner_stride))
+        self._nest_writer.vectors.fetch(self._nest_writer.located(place), 0, TO_L2)
+
+    def _split(self, number: str, by: int) -> tuple[str, str]:
+        """Quotient and remainder."""
+        divisor = self._writer.index(by)
+        quotient = self._writer.pure(f"arith.divui {number}, {divisor} : index")
+        return quotient, self._writer.pure(f"arith.remui {number}, {divisor} : index")
+
+    def _step(self, part: dict[int, Range]) -> str:
+        """The number of the current reduction step in `part`."""
+        nest, terms = self._product.nest, []
+        for dim, stride in zip(nest.reduced, row_major([nest.extents[d] for d in nest.reduced]), strict=True):
+            position = self._nest_writer.position[dim]
+            assert position is not None
+            terms.append((position, stride))
+            if dim in part:
+                terms.append((part[dim][0], -stride))
+        return self._writer.linear(0, terms)
+
+    def _tile(self) -> str:
+        """The number of the current tile in the block."""
+        terms = []
+        for dim, stride in zip(self._rows.shared, row_major(self._tiles), strict=True):
+            position, size = self._nest_writer.position[dim], self._sizes.get(dim, 1)
+            assert position is not None
+            row = self._writer.linear(0, [(position, 1), (self._rows.ranges[dim][0], -1)])
+            number = row if size == 1 else self._writer.pure(f"arith.divui {row}, {self._writer.index(size)} : index")
+            terms.append((number, stride))
+        return self._writer.linear(0, terms)

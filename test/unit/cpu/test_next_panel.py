@@ -1,0 +1,47 @@
+"""What tiles of a product ask for while they multiply."""
+
+import pytest
+from xdsl.dialects.linalg.ops import GenericOp
+
+from cellc.targets.cpu.kernel import KernelWriter
+from cellc.targets.cpu.level import LEVELS
+from cellc.targets.cpu.next_panel import Lines, lines_of_panel
+from cellc.targets.cpu.product import product_of
+from cellc.targets.cpu.tiling import choose_tiling
+from support.assembly import count, fma_loop
+from support.cpu_kernels import assembly, parse_kernel
+from support.matmul_kernels import Matmul
+
+
+def panel_lines(matmul: Matmul, level: str) -> Lines | None:
+    """The lines of a panel of the right factor."""
+    kernel = KernelWriter(parse_kernel(matmul.text()), LEVELS[level])
+    product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
+    assert product is not None
+    tiling = choose_tiling(product, LEVELS[level], (1,))
+    assert tiling is not None
+    return lines_of_panel(product, tiling, product.factors[1].access, matmul.k)
+
+
+@pytest.mark.parametrize(("matmul", "level", "lines"), [
+    (Matmul(256, 256, 256), "v4", Lines(4 * 256, 4, 256, 16)),  # four lines of each row
+    (Matmul(256, 256, 256), "v3", Lines(256, 1, 256, 16)),
+    (Matmul(256, 320, 250, transpose_rhs=True), "v4", Lines(64 * 16, 64, 16, 250)),  # of 64 rows a line each, 16 times
+    (Matmul(256, 1024, 256), "v4", Lines(4 * 256, 4, 1024, 16)),
+    (Matmul(256, 1024, 257), "v4", None),  # rows a page apart would take each other's place in the cache
+])  # fmt: skip
+def test_lines_of_a_panel(matmul: Matmul, level: str, lines: Lines | None) -> None:
+    assert panel_lines(matmul, level) == lines
+
+
+@pytest.mark.parametrize(("matmul", "asked"), [
+    (Matmul(256, 256, 256, transpose_rhs=True), 1),
+    (Matmul(1024, 1024, 512, transpose_lhs=True), 0),  # rows a page apart
+    (Matmul(512, 768, 512, transpose_lhs=True), 1),
+    (Matmul(256, 32, 64), 0),  # a single panel
+    (Matmul(16, 768, 768), 1),  # read where it lies: the line of a later step
+    (Matmul(16, 256, 256), 0),  # small enough to be in the cache
+    (Matmul(1, 768, 768), 0),
+])  # fmt: skip
+def test_steps_ask_the_second_level_cache(matmul: Matmul, asked: int) -> None:
+    assert count("prefetcht1", fma_loop(assembly(matmul.text(), LEVELS["v4"]))) == asked
