@@ -109,10 +109,9 @@ def _hoist(main: func.FuncOp, calls: Sequence[func.CallOp]) -> None:
         argument = block.insert_arg(value.type, len(block.args))
         argument.location = value.owner.location  # pyright: ignore[reportAttributeAccessIssue]
         value.replace_uses_with_if(argument, lambda use: use.operation not in inside)
-    for call in reversed(calls):
-        erase(call)
-    for op in reversed([op for op in block.ops if isinstance(op, Reshape) and op.result.first_use is None]):
-        erase(op)
+    for op in reversed(list(block.ops)):
+        if op in inside or (isinstance(op, Reshape) and op.result.first_use is None):
+            erase(op)
     main.properties["function_type"] = FunctionType.from_lists(
         [a.type for a in block.args], list(main.function_type.outputs)
     )

@@ -133,14 +133,12 @@ class ImageGroups:
         for op in self.main.body.block.ops:
             if not isinstance(op, GenericOp) or not is_contraction(op):
                 continue
-            if (found := convolution_of(op)) is not None:
-                value, gain = op.results[0], found.gain(constants)
-            else:
-                value, gain = op.operands[0], -_WEIGHT_GRADIENT * iterations(op)
-                if not self._parents.keys() >= set(inputs_of(op)):
-                    continue
-            root = self._root(value)
-            gains[root] = gains.get(root, 0.0) + gain
+            found = convolution_of(op)
+            members = inputs_of(op) if found is None else op.results
+            if self._parents.keys() >= set(members):
+                gain = -_WEIGHT_GRADIENT * iterations(op) if found is None else found.gain(constants)
+                root = self._root(members[0])
+                gains[root] = gains.get(root, 0.0) + gain
         for value in list(self._parents):
             if (root := self._root(value)) in gains:
                 gains[root] -= _MOVED * size_of(value) * self._moves(value)

@@ -77,11 +77,13 @@ def lower_for_cpu(
         CompileError: a pass failed or a kernel could not be written; the message names what reproduces it.
     """
     kernels: list[KernelCode] = []
-    last = [name for name in pipeline if name in ("form-dispatches", "fuse-attention", *_FOR_A_LEVEL)][-1]
+    making = [name for name in pipeline if name in ("form-dispatches", "fuse-attention", *_FOR_A_LEVEL)]
 
     def after(name: str, module: ModuleOp) -> None:
-        if name == last:
-            kernels.extend(_write_kernels(module, level, on_kernel))
+        if name in making:
+            making.remove(name)  # one of them may run twice
+            if not making:
+                kernels.extend(_write_kernels(module, level, on_kernel))
         if after_pass is not None:
             after_pass(name, module)
 

@@ -76,3 +76,26 @@ func.func @main(%x: tensor<16xf32> {cellc.name = "x", cellc.kind = "input"},
   %c = func.call @add(%x, %r) : (tensor<16xf32>, tensor<16xf32>) -> tensor<16xf32>
   return %c : tensor<16xf32>
 }
+
+// -----
+
+// A view between two calls goes with them.
+// CHECK-LABEL: func.func @prepare
+// CHECK-NEXT: %[[A:.*]] = func.call @step
+// CHECK-NEXT: %[[SQUARE:.*]] = tensor.expand_shape %[[A]]
+// CHECK-NEXT: %[[B:.*]] = func.call @turn(%[[SQUARE]])
+// CHECK-NEXT: func.return %[[B]]
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: tensor.expand_shape
+// CHECK: func.call @add
+func.func private @step(%x: tensor<16xf32>) -> tensor<16xf32> { return %x : tensor<16xf32> }
+func.func private @turn(%x: tensor<4x4xf32>) -> tensor<4x4xf32> { return %x : tensor<4x4xf32> }
+func.func private @add(%x: tensor<4x4xf32>, %y: tensor<4x4xf32>) -> tensor<4x4xf32> { return %x : tensor<4x4xf32> }
+func.func @main(%x: tensor<4x4xf32> {cellc.name = "x", cellc.kind = "input"},
+                %w: tensor<16xf32> {cellc.name = "w", cellc.kind = "parameter"}) -> tensor<4x4xf32> {
+  %a = func.call @step(%w) : (tensor<16xf32>) -> tensor<16xf32>
+  %square = tensor.expand_shape %a [[0, 1]] output_shape [4, 4] : tensor<16xf32> into tensor<4x4xf32>
+  %b = func.call @turn(%square) : (tensor<4x4xf32>) -> tensor<4x4xf32>
+  %c = func.call @add(%x, %b) : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %c : tensor<4x4xf32>
+}

@@ -152,6 +152,14 @@ def test_meaning_is_kept(name: str) -> None:
 
 
 @pytest.mark.usefixtures("always")
+def test_a_result_that_has_one_layout_only() -> None:
+    module, arguments = generics(nn.SequentialCell(nn.Conv1d(6, 6, 3), nn.ReLU(), nn.Conv1d(6, 1, 1)), (1, 6, 1))
+    expected = interpret(module, *arguments)
+    run_pipeline(module, ["channels-last"], make_context(), verify_each=True)
+    np.testing.assert_allclose(interpret(module, *arguments)[0], expected[0], rtol=1e-5)
+
+
+@pytest.mark.usefixtures("always")
 def test_images_are_moved_at_the_ends_alone() -> None:
     module, _ = generics(Residual(), (2, 6, 5, 6))
     run_pipeline(module, ["channels-last"], make_context(), verify_each=True)

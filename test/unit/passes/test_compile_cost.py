@@ -15,6 +15,7 @@ from cellc.graph import Graph
 from cellc.lowering import lower_for_cpu
 from cellc.passes import form_dispatches, garbage
 from cellc.passes.context import make_context
+from cellc.passes.kernel_form import kernels_of
 from cellc.passes.pipelines import PIPELINES, run_pipeline
 from cellc.profiling import _traceable
 from cellc.targets.cpu.level import native_level
@@ -81,6 +82,16 @@ def test_kernels_are_handed_out_before_the_program_is_planned():
     lowered = lower_for_cpu(graph, native_level(), lambda name, _: events.append(name), on_kernel=on_kernel)
     kernels = [kernel.name for kernel in lowered.kernels]
     assert events[-2 - len(kernels) :] == [*kernels, "widen-factors", "plan-buffers"]
+
+
+@pytest.mark.parametrize("pipeline", ["cpu", "cpu-prepared"])
+def test_kernels_are_written_once(pipeline: str):
+    net = nn.SequentialCell(nn.Dense(16, 64), nn.ReLU(), nn.Dense(64, 64)).set_train(False)
+    graph = _traceable(net).trace((cellc.Tensor(np.zeros((8, 16), np.float32)),), {}).graph
+    lowered = lower_for_cpu(graph, native_level(), pipeline=PIPELINES[pipeline])
+    names = [kernel.name for kernel in lowered.kernels]
+    kernels = [op.sym_name.data for op in kernels_of(lowered.module)]
+    assert names == kernels
 
 
 def test_new_ir_is_not_searched_for_cycles(monkeypatch: pytest.MonkeyPatch):
