@@ -219,6 +219,8 @@ class ProductWriter:
     def _packed(self, vector: Factor, ranges: dict[int, Range]) -> Factor:
         if self._resident is not None:
             return self._resident.at(self._panel_start)
+        if self._packer is None and vector.panel is not None and self._next_panel is not None:
+            return replace(vector, following=self._next_panel.behind(vector, ranges))
         if self._packer is None:
             following = steps_ahead(self._nest_writer, self._product, self._tiling, vector)
             return replace(vector, following=following)

@@ -18,6 +18,8 @@ from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L2
 
 # Multiply-adds of a step behind which computing an address is free.
 MANY_SUMS = 16
+# The same where lines lie side by side.
+_SUMS_BEHIND = 12
 # Steps for each line from which on they are asked for slowly: with fewer it is better to ask for all of them soon.
 _SLOWLY = 4
 # Elements after which lines take each other's place in a level 2 cache, and how many then stay.
@@ -118,6 +120,17 @@ class NextPanel:
         fixed = tuple(0 if d in reduced else stride for d, stride in enumerate(source.strides))
         ask = self._ask if self._tiling.sums >= MANY_SUMS else self._ask_in_order
         return lambda: ask(replace(source, strides=fixed), lines, part)
+
+    def behind(self, factor: Factor, part: dict[int, Range]) -> Callable[[], None] | None:
+        """The same for a factor that is stored in panels: the next steps, or the next panel, lie behind these steps."""
+        if factor.panel is None or not factor.streamed or self._tiling.sums < _SUMS_BEHIND:
+            return None
+        lines = Lines(ceil(self._steps * factor.panel / LINE), 1, LINE, 0)
+        source = factor.access.moved(*((lower, factor.access.strides[d]) for d, (lower, _) in part.items()))
+        source = replace(source, offset=source.offset + self._steps * factor.panel)
+        reduced = self._product.nest.reduced
+        fixed = tuple(0 if d in reduced else stride for d, stride in enumerate(source.strides))
+        return lambda: self._ask(replace(source, strides=fixed), lines, part)
 
     def _ask(self, source: Access, lines: Lines, part: dict[int, Range]) -> None:
         """The lines of the current step: `each` of them, or one for 2^shift steps; tiles behind the last ask again."""

@@ -12,8 +12,9 @@ from xdsl.parser import Parser
 from cellc.passes.context import make_context
 from cellc.targets.cpu.level import LEVELS, native_level
 from cellc.targets.cpu.pack_constants import PackConstantsPass
+from support.assembly import count, fma_loop
 from support.convolution_kernels import Convolution
-from support.cpu_kernels import compile_text
+from support.cpu_kernels import assembly, compile_text
 from support.matmul_kernels import Matmul
 
 LEVEL_NAMES = [name for name in LEVELS if name in ("v3", native_level().name)]
@@ -81,6 +82,14 @@ def test_panels_of_half_precision_are_wide(level: str) -> None:
     assert re.search(
         r"kernel_packed\(%\w+: tensor<72x96xf16>, %\w+: tensor<\d+x96x\d+xf32>\)", kernels["kernel_packed"]
     )
+
+
+@pytest.mark.parametrize(("steps", "asked"), [(768, 1), (96, 0)])
+def test_the_next_panel_is_asked_for(steps: int, asked: int) -> None:
+    """Where panels do not stay in the L1 cache."""
+    matmul = Matmul(72, 128, steps, transpose_rhs=True)
+    kernels = packed(matmul.text(), types("f32", matmul.lhs, matmul.rhs, matmul.result), 1, "v4")
+    assert count("prefetcht1", fma_loop(assembly(kernels["kernel_packed"], LEVELS["v4"]))) == asked
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
