@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import FloatAttr, Float32Type, Float64Type, TensorType
+from xdsl.dialects.builtin import Float32Type, Float64Type, FloatAttr, TensorType
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from cellc.passes.attention_form import AttentionParts, parts_of
@@ -67,7 +67,7 @@ def softmax_of(parts: AttentionParts) -> Softmax | None:
 
 
 def divide_last(generics: Sequence[GenericOp], outer: int) -> None:
-    """Rewrites the parts of an attention so that what multiplies or divides whole rows of weights does so to results."""
+    """Lets what multiplies or divides whole rows of an attention's weights do so to its results."""
     parts = parts_of(generics, outer)
     if parts is None or not _scales_rows(parts):
         return
@@ -93,7 +93,12 @@ def _scales_rows(parts: AttentionParts) -> bool:
     if not isinstance(operation, arith.MulfOp | arith.DivfOp) or not _yields(last, operation, last.body.block.args[:2]):
         return False
     values, maps = list(last.inputs), input_maps(last)
-    if len(values) != 2 or not is_all_parallel(last) or not is_identity(maps[0]) or not is_identity(output_maps(last)[0]):
+    if (
+        len(values) != 2
+        or not is_all_parallel(last)
+        or not is_identity(maps[0])
+        or not is_identity(output_maps(last)[0])
+    ):
         return False
     if bare_dims(maps[1]) != list(range(outer)) or shape_of(values[0]) != shape_of(parts.scores):
         return False

@@ -28,6 +28,8 @@ from cellc.targets.cpu.product import Product
 from cellc.targets.target import UnsupportedKernelError
 
 Panels = ResidentPanels | None
+# Fewer rows read K and V where they are; they are whole if they fit the cache.
+_FEW_ROWS = 16
 
 
 def write_attention_kernel(kernel: KernelWriter) -> None:
@@ -41,8 +43,10 @@ def write_attention_kernel(kernel: KernelWriter) -> None:
 
 
 def _writer_of(kernel: KernelWriter, parts: AttentionParts) -> "AttentionWriter | OnlineAttentionWriter":
-    softmax = softmax_of(parts)
-    return AttentionWriter(kernel, parts) if softmax is None else OnlineAttentionWriter(kernel, parts, softmax)
+    softmax, few = softmax_of(parts), shape_of(parts.scores)[-2] < _FEW_ROWS
+    if softmax is None or (few and fits(parts)):
+        return AttentionWriter(kernel, parts)
+    return OnlineAttentionWriter(kernel, parts, softmax)
 
 
 def can_write(kernel: func.FuncOp, parts: AttentionParts) -> bool:

@@ -1,4 +1,4 @@
-"""How attention is cut: rows and keys whose scores stay in the cache, rows that share panels, blocks. Shapes alone decide."""
+"""How attention is cut: scores that stay in the cache, rows that share panels, blocks. Shapes alone decide."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ _SCORE_BYTES, _FEWEST_ROWS = 1 << 18, 16
 # Rows that share the packing of K and V, fewer for the sake of this many blocks.
 _MANY_ROWS, _SOME_BLOCKS, _FEW, _FEWEST_SHARING = 512, 8, 4, 64
 _BLOCK_STEPS = 1 << 18
-# Of a softmax: keys at a time at most, whose panels and scores stay in the L2 cache, and rows at a time; fewer rows where a
-# mask may hide keys from all of them.
-_MANY_KEYS, _SOME_ROWS, _MASKED_ROWS = 512, 128, 64
+# Of a softmax: keys at a time at most, and bytes of their scores, which stay in the L2 cache with panels and sums; and
+# rows at a time, the fewest where a mask may hide keys from all of them.
+_MANY_KEYS, _SOFTMAX_BYTES, _SOME_ROWS, _MORE_ROWS = 512, 1 << 17, 64, 128
 
 
 @dataclass(frozen=True)
 class AttentionBlocks:
     """Each (batch, head) index has `rows` rows, cut into parts of `part` rows, which run in chunks of `chunk`.
 
-    The scores of a chunk are made for `keys` keys at a time. The `grid` runs over the batch loops and the parts, as many
-    as `extents` says.
+    The scores of a chunk are made for `keys` keys at a time. The `grid` runs over the batch loops and the parts, as
+    many as `extents` says.
     """
 
     rows: int
@@ -66,19 +66,21 @@ def _steps(parts: AttentionParts) -> int:
 def attention_blocks(parts: AttentionParts) -> AttentionBlocks:
     """Blocks of whole rows, with enough work to pay for packing, of which there are enough for many threads."""
     most = max(_FEWEST_ROWS, 2 * _SCORE_BYTES // max(1, score_bytes(parts)))
-    return _blocks(parts, most, shape_of(parts.scores)[-1], _MANY_ROWS)
+    return _blocks(parts, most, shape_of(parts.scores)[-1])
 
 
 def softmax_blocks(parts: AttentionParts, masked: bool) -> AttentionBlocks:
     """The same for a softmax, whose rows need not be whole."""
     keys = _chunk(shape_of(parts.scores)[-1], _MANY_KEYS)
-    return _blocks(parts, _MASKED_ROWS if masked else _SOME_ROWS, keys, 2 * _MANY_ROWS)
+    rows = _SOFTMAX_BYTES // max(1, ITEM_BYTES[element_of(parts.scores)] * keys)
+    most = _SOME_ROWS if masked else min(_MORE_ROWS, max(_SOME_ROWS, rows))
+    return _blocks(parts, most, keys)
 
 
-def _blocks(parts: AttentionParts, most: int, keys: int, many: int) -> AttentionBlocks:
+def _blocks(parts: AttentionParts, most: int, keys: int) -> AttentionBlocks:
     *batch, rows, _ = shape_of(parts.scores)
     chunk = _chunk(rows, most)
-    sharing = max(1, many // chunk)
+    sharing = max(1, _MANY_ROWS // chunk)
     while sharing > 1 and prod(batch) * ceil(rows / (chunk * sharing)) < _SOME_BLOCKS:
         sharing = ceil(sharing / 2)
     while chunk * sharing > _FEWEST_SHARING and prod(batch) * ceil(rows / (chunk * sharing)) < _FEW:

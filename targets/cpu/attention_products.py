@@ -82,10 +82,11 @@ class AttentionProducts:
             raise UnsupportedKernelError(f"kernel {self._kernel.name}: no lanes for a product in attention")
         return tiling
 
-    def some_keys(self, shared: Shared, panels: ResidentPanels) -> KeysProduct:
-        """The writer of a product whose factor is packed."""
-        product, factor = shared
-        return KeysProduct(self._kernel, product, self.resident_tiling(product, factor, panels.width), panels)
+    def some_keys(self, shared: Shared, packed: PackedFactor | None) -> KeysProduct:
+        """The writer of a product; where its factor is not packed before, it does so where that pays."""
+        if packed is None:
+            return KeysProduct(self._kernel, shared[0], self.tiling(*shared))
+        return KeysProduct(self._kernel, shared[0], self.resident_tiling(*shared, packed.width), packed.of(*shared))
 
 
 class PackedFactor:
@@ -107,16 +108,19 @@ class PackedFactor:
 class KeysProduct(ProductWriter):
     """A product of which the kernel finds out at run time how many keys it needs."""
 
-    def write_columns(self, panels: str) -> None:
-        """Writes the results of the first `panels` panels of keys."""
-        self._write({**self._all(), self._tiling.lane_dim: (self._writer.index(0), panels)})
+    def write_columns(self, panels: str | None) -> None:
+        """Writes the results of the first `panels` panels of keys, or of all."""
+        ranges = self._all()
+        if panels is not None:
+            ranges[self._tiling.lane_dim] = (self._writer.index(0), panels)
+        self._write(ranges)
 
-    def write_sums(self, keys: str) -> None:
-        """Writes the results, sums over the first `keys` keys."""
+    def write_sums(self, keys: str | None) -> None:
+        """Writes the results, sums over the first `keys` keys, or over all."""
         self._steps = self._first_steps(keys)
         self._write(self._all())
 
-    def add_sums(self, keys: str, sums: Access) -> None:
+    def add_sums(self, keys: str | None, sums: Access) -> None:
         """Adds the sums over the first `keys` keys to those from `sums` on, as `PartialSums` has them."""
         self._for_panels(sums, lambda partial, ranges: self._piece(partial, ranges, self._first_steps(keys)))
 
@@ -125,13 +129,12 @@ class KeysProduct(ProductWriter):
         self._for_panels(sums, self._finish_partial)
 
     def _for_panels(self, sums: Access, inner: Callable[[PartialSums, dict[int, tuple[str, str]]], None]) -> None:
-        ranges, panels = self._all(), ceil(self._nest.extents[self._tiling.lane_dim] / self._tiling.width)
-        partial = PartialSums(
-            self._kernel, self._product, self._tiling, self._nest_writer, self._shared, self._chunks, ranges, panels, sums
-        )
+        kernel, tiling, ranges = self._kernel, self._tiling, self._all()
+        panels, rows = ceil(self._nest.extents[tiling.lane_dim] / tiling.width), (self._shared, self._chunks, ranges)
+        partial = PartialSums(kernel, self._product, tiling, self._nest_writer, *rows, panels, sums)
         self._partial = partial
         batch = self._batch_loops()
         self._nest_writer.loops(batch, ranges, lambda: self._panels(ranges, lambda: inner(partial, ranges)))
 
-    def _first_steps(self, keys: str) -> dict[int, tuple[str, str]]:
-        return {self._nest.reduced[0]: (self._writer.index(0), keys)}
+    def _first_steps(self, keys: str | None) -> dict[int, tuple[str, str]]:
+        return {} if keys is None else {self._nest.reduced[0]: (self._writer.index(0), keys)}

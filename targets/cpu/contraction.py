@@ -280,7 +280,9 @@ class ProductWriter:
     def _whole_sums(self, vector: Factor, scalar: Factor, rows: int) -> list[str]:
         if self._tiling.dot_dim is not None:
             return [self._micro.dots(vector, scalar, self._width)]
-        return self._micro.sums(vector, self._tile_rows(scalar, {}), rows, self._width, self._initial(rows), self._steps)
+        return self._micro.sums(
+            vector, self._tile_rows(scalar, {}), rows, self._width, self._initial(rows), self._steps
+        )
 
     def _add_piece(
         self, partial: PartialSums, vector: Factor, scalar: Factor, rows: int, part: dict[int, Range]

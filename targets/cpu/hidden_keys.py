@@ -1,13 +1,14 @@
 """Which keys a mask hides from all rows of a chunk, found out at run time, whatever the mask is made of.
 
-A score is x = f(raw), where raw is an element of Q K^T and f, the product's epilogue, scales it and adds or selects what
-masks say. Where f grows with raw and |raw| <= B, x lies between f(-B) and f(B), for which no product is needed; and
+A score is x = f(raw), where raw is an element of Q K^T and f, the product's epilogue, scales it and adds or selects
+what masks say. Where f grows with raw (`masked_scores.py`) and |raw| <= B, x lies between f(-B) and f(B), for which no
+product is needed; and
 
     B = d * max |q| * max |k|.
 
-A row's maximum is at least the maximum over its keys so far, and f(-B) of any key of the block. If f(B) of a key lies
-below that by more than any exponential is above 0 for, then its weight is exactly 0, with masks that add -10000 or
--inf and with those that select -1e30, and without it every sum has the same bits. A key is left out only with all that
+A row's maximum m is at least the maximum over its keys so far, and f(-B) of any key of the block. If f(B) of a key less
+that, rounded, is so low that the exponential is 0, then so is exp(x - m), with masks that add -10000 or -inf and with
+those that select -1e30, and without the key every sum has the same bits. A key is left out only with all that
 follow it in the block, and a panel of them at a time. 0 times infinity is not 0: where V has infinities or NaNs, or B
 is one, nothing is hidden.
 """
@@ -15,20 +16,14 @@ is one, nothing is hidden.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, inf, nan, prod
-
-from xdsl.dialects import arith, math
-from xdsl.dialects.builtin import FloatAttr
-from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
-from xdsl.dialects.tensor import ExtractOp
-from xdsl.ir import Operation, SSAValue
+from math import ceil, inf, nan
 
 from cellc.passes.attention_form import AttentionParts
-from cellc.passes.linalg_analysis import input_maps, is_identity, loop_extents, output_maps, reduction_loops
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.attention_blocks import AttentionBlocks
 from cellc.targets.cpu.attention_products import Keys, Shared
 from cellc.targets.cpu.kernel import KernelWriter, element_of
+from cellc.targets.cpu.masked_scores import steps_of
 from cellc.targets.cpu.nest import restrict
 from cellc.targets.cpu.nest_writer import NestWriter
 from cellc.targets.cpu.online_softmax import RowState, joined, larger
@@ -38,64 +33,9 @@ from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 # exp(-x) is 0 from here on, denormal numbers and what rounding adds counted in.
 _FAR = {"f32": 128.0, "f64": 1024.0}
 # B is larger than what rounding makes of a sum of so many products.
-_MOST_STEPS, _SLACK = 1 << 14, 1.01
+_SLACK = 1.01
 # Masks of so many rows ahead are asked for.
 _ROWS_AHEAD = 4
-
-
-def may_hide(parts: AttentionParts) -> bool:
-    """Whether scores depend on more than Q and K, and grow with their product."""
-    if len(parts.first) != 2 or _steps(parts) > _MOST_STEPS or not is_identity(output_maps(parts.first[1])[0]):
-        return False
-    product, epilogue = parts.first
-    raw = product.results[0]
-    read = [i for i, value in enumerate(epilogue.inputs) if value is raw]
-    if len(read) != 1 or len(epilogue.results) != 1 or not is_identity(input_maps(epilogue)[read[0]]):
-        return False
-    block = epilogue.body.block
-    others = any(argument.first_use for i, argument in enumerate(block.args[: len(epilogue.inputs)]) if i != read[0])
-    masked = others or any(isinstance(op, IndexOp | ExtractOp) for op in block.ops)
-    return masked and _grows(epilogue, block.args[read[0]])
-
-
-def _steps(parts: AttentionParts) -> int:
-    """Terms of an element of Q K^T."""
-    extents = loop_extents(parts.first[0])
-    return prod(extents[d] for d in reduction_loops(parts.first[0]))
-
-
-def _grows(epilogue: GenericOp, raw: SSAValue) -> bool:
-    """Whether what the body yields never falls when `raw` grows."""
-    growing = {raw}
-    for op in epilogue.body.block.ops:
-        if isinstance(op, YieldOp):
-            return op.operands[0] in growing
-        inside = [value for value in op.operands if value in growing]
-        if inside and not _keeps_order(op, growing):
-            return False
-        if inside:
-            growing.update(op.results)
-    return False
-
-
-def _keeps_order(op: Operation, growing: set[SSAValue]) -> bool:
-    """Whether an op grows with those of its operands that grow."""
-    if isinstance(op, arith.AddfOp | arith.MaximumfOp | arith.MinimumfOp | arith.ExtFOp | arith.TruncFOp):
-        return True
-    if isinstance(op, arith.SubfOp):
-        return op.rhs not in growing
-    if isinstance(op, arith.SelectOp):
-        return op.cond not in growing
-    if isinstance(op, arith.MulfOp):
-        return _is_positive(op.lhs) or _is_positive(op.rhs)
-    return isinstance(op, arith.DivfOp) and _is_positive(op.rhs)
-
-
-def _is_positive(value: SSAValue) -> bool:
-    constant = value.owner
-    if not isinstance(constant, arith.ConstantOp) or not isinstance(constant.value, FloatAttr):
-        return False
-    return constant.value.value.data > 0
 
 
 class SeenPanels:
@@ -138,7 +78,7 @@ class SeenPanels:
 
 
 class HiddenKeys:
-    """Writes the test for a block of keys, whose panels are `width` wide; `before` is what is known of rows, if anything."""
+    """Writes the test for a block of keys in panels of `width`; `before` is the state of rows that saw others."""
 
     def __init__(
         self, kernel: KernelWriter, parts: AttentionParts, keys: Keys, width: int, before: RowState | None
@@ -164,7 +104,7 @@ class HiddenKeys:
         keys, width, (low, high) = self._keys, self._width, self._bound(scores)
         epilogue = _Epilogue(self._kernel, self._parts, position, rows, keys)
         least = self._least_maximum(epilogue, position[-1], rows, low)
-        threshold = self._threshold(least, high)
+        least = self._if_finite(least, high)
         epilogue.fetch_rows(-_ROWS_AHEAD)
         writer, panels = self._writer, self._writer.index(ceil(keys.count / width))
 
@@ -175,7 +115,7 @@ class HiddenKeys:
             def of_panel(panel: str, last: list[str]) -> list[str]:
                 offsets = range(0, min(width, keys.count), self._vectors.lanes)
                 places = [writer.linear(offset, [(panel, width)]) for offset in offsets]
-                hidden = self._all_below([epilogue.scores(row, key, high) for key in places], threshold)
+                hidden = self._all_below([epilogue.scores(row, key, high) for key in places], least)
                 after = writer.linear(1, [(panel, 1)])
                 return [writer.pure(f"arith.select {hidden}, {last[0]}, {after} : index")]
 
@@ -183,33 +123,34 @@ class HiddenKeys:
 
         return writer.loop((writer.index(0), writer.index(rows), 1), of_row, [writer.index(0)], ["index"])[0]
 
-    def _threshold(self, least: str, bound: str) -> str:
-        """What hidden scores are at most; NaN, which none is below, where the bound or a mask is not finite."""
-        far, infinity, unknown = (self._vectors.constant(v, self._element) for v in (_FAR[self._element], inf, nan))
-        below, mask = self._op("subf", least, far), self._vectors.type("i1")
-        for value in (bound, below):
+    def _if_finite(self, least: str, bound: str) -> str:
+        """The least maximum; NaN, which hides nothing, where it or the bound is not finite."""
+        infinity, unknown = (self._vectors.constant(value, self._element) for value in (inf, nan))
+        for value in (bound, least):
             finite = self._writer.pure(f"arith.cmpf olt, {value}, {infinity} : {self._type}")
-            below = self._writer.pure(f"arith.select {finite}, {below}, {unknown} : {mask}, {self._type}")
-        return below
+            types = f"{self._vectors.type('i1')}, {self._type}"
+            least = self._writer.pure(f"arith.select {finite}, {least}, {unknown} : {types}")
+        return least
 
-    def _all_below(self, scores: Sequence[str], threshold: str) -> str:
-        """Whether no lane is above the threshold, or NaN."""
+    def _all_below(self, scores: Sequence[str], least: str) -> str:
+        """Whether every lane is far below the least maximum, as the softmax subtracts that: 128 below 1e30 is 1e30."""
         mask, below = self._vectors.type("i1"), self._vectors.constant(True, "i1")
+        far = self._vectors.constant(-_FAR[self._element], self._element)
         for score in scores:
-            here = self._writer.pure(f"arith.cmpf ole, {score}, {threshold} : {self._type}")
+            distance = self._op("subf", score, least)
+            here = self._writer.pure(f"arith.cmpf ole, {distance}, {far} : {self._type}")
             below = self._writer.pure(f"arith.andi {below}, {here} : {mask}")
         return self._writer.pure(f"vector.reduction <and>, {below} : {mask} into i1")
 
     def _bound(self, scores: Shared) -> tuple[str, str]:
         """-B and B for a chunk of rows, in all lanes."""
         product, factor = scores
-        steps = prod(product.nest.extents[d] for d in product.nest.reduced)
-        slack = self._vectors.constant(steps * _SLACK, self._element)
+        slack = self._vectors.constant(steps_of(self._parts) * _SLACK, self._element)
         largest = self._op("mulf", self._largest(product, 1 - factor), self._vectors.load(self._largest_key, 0))
         bound = self._op("mulf", largest, slack)
         return self._op("subf", self._vectors.constant(0.0, self._element), bound), bound
 
-    def _least_maximum(self, epilogue: "_Epilogue", first: str, rows: int, bound: str) -> str:
+    def _least_maximum(self, epilogue: _Epilogue, first: str, rows: int, bound: str) -> str:
         """What every row's maximum reaches at least, in all lanes.
 
         NaNs of a mask may get lost here. They are scores of their row, which are not hidden and make all of it NaN.

@@ -3,15 +3,14 @@
 For each block of keys, K and V are packed once for all rows of a part; then each chunk of rows makes its scores in
 scratch, exponentials in their place (`online_softmax.py`), and adds their product with V to sums that wait in scratch
 until the last block of keys, when they are divided by the sum of the exponentials. So scratch is the same however many
-keys there are. Where one block has all of them, nothing waits. What a mask hides from all rows of a chunk is left out
-(`hidden_keys.py`).
+keys there are. Where one block has all of them, nothing waits, and a chunk that is alone packs K and V as other
+products do. What a mask hides from all rows of a chunk is left out (`hidden_keys.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from cellc.passes.attention_form import AttentionParts
 from cellc.passes.softmax_form import Softmax
@@ -19,8 +18,9 @@ from cellc.targets.cpu.access import Access, Buffer, View
 from cellc.targets.cpu.attention_blocks import pitch_of, softmax_blocks, write_chunks, write_parts
 from cellc.targets.cpu.attention_products import AttentionProducts, Keys, PackedFactor, Shared
 from cellc.targets.cpu.chain import write_nest
-from cellc.targets.cpu.hidden_keys import HiddenKeys, SeenPanels, may_hide
+from cellc.targets.cpu.hidden_keys import HiddenKeys, SeenPanels
 from cellc.targets.cpu.kernel import KernelWriter, element_of
+from cellc.targets.cpu.masked_scores import may_hide
 from cellc.targets.cpu.nest import restrict, shape_of
 from cellc.targets.cpu.online_softmax import Mixed, OnlineSoftmax, RowState, fill
 from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
@@ -29,10 +29,10 @@ from cellc.targets.target import UnsupportedKernelError
 
 @dataclass(frozen=True)
 class Packed:
-    """K and V of a block of keys."""
+    """K and V of a block of keys, if they are packed for several chunks of rows."""
 
-    keys: PackedFactor
-    values: PackedFactor
+    keys: PackedFactor | None
+    values: PackedFactor | None
 
 
 class OnlineAttentionWriter:
@@ -45,6 +45,7 @@ class OnlineAttentionWriter:
         self._products = AttentionProducts(kernel, parts)
         self._element, self._columns = element_of(parts.scores), shape_of(parts.scores)[-1]
         self._several = self.blocks.keys < self._columns
+        self._packs = self._several or self.blocks.part > self.blocks.chunk
         self._pitch = pitch_of(self.blocks.keys, self._element)
         self._scores = kernel.scratch(self._element, self.blocks.chunk * self._pitch)
         made = [softmax.total, *softmax.further]
@@ -61,7 +62,7 @@ class OnlineAttentionWriter:
         self._batch, self._first = [zero] * (self._parts.outer - 1), zero
         try:
             for shared in self._both(zero, self.blocks.chunk, Keys(zero, self.blocks.keys)):
-                self._products.resident_tiling(*shared)
+                self._width(shared)
         except UnsupportedKernelError:
             return False
         return True
@@ -98,13 +99,15 @@ class OnlineAttentionWriter:
 
         def pack_and_multiply() -> None:
             for shared, panels in zip(first, (packed.keys, packed.values), strict=True):
-                panels.of(*shared).write(writer)
+                if panels is not None:
+                    panels.of(*shared).write(writer)
             write_chunks(writer, self.blocks, part, lambda row, rows: self._chunk(row, rows, state, keys, packed, seen))
 
         if seen is None:
             pack_and_multiply()
             return
-        hidden = HiddenKeys(self._kernel, self._parts, keys, packed.keys.width, state if self._several else None)
+        before = state if self._several else None
+        hidden = HiddenKeys(self._kernel, self._parts, keys, self._width(first[0]), before)
         hidden.measure(*first)
         seen.begin()
 
@@ -118,37 +121,45 @@ class OnlineAttentionWriter:
         else:
             pack_and_multiply()
 
-    def _chunk(
-        self, row: str, rows: int, state: RowState, keys: Keys, packed: Packed, seen: SeenPanels | None
-    ) -> None:
-        width, writer = packed.keys.width, self._writer
-        panels, columns = writer.index(ceil(keys.count / width)), writer.index(keys.count)
-        if seen is not None:
-            panels = seen.get(row)
-            columns = writer.pure(f"arith.minsi {writer.linear(0, [(panels, width)])}, {columns} : index")
+    def _chunk(self, row: str, rows: int, state: RowState, keys: Keys, packed: Packed, seen: SeenPanels | None) -> None:
+        panels = None if seen is None else seen.get(row)
 
         def work() -> None:
             scores, mixed = self._both(row, rows, keys)
-            self._products.some_keys(scores, packed.keys.of(*scores)).write_columns(panels)
+            self._products.some_keys(scores, packed.keys).write_columns(panels)
+            columns = self._columns_of(panels, self._width(scores), keys)
             sums = self._waiting(row, rows, packed) if self._several else None
-            OnlineSoftmax(self._kernel, self._scores, self._pitch, keys.count, state, sums).write(row, rows, columns)
-            product = self._products.some_keys(mixed, packed.values.of(*mixed))
+            softmax = OnlineSoftmax(self._kernel, self._scores, self._pitch, keys.count, state, sums)
+            softmax.write(row, rows, columns or self._writer.index(keys.count))
+            product = self._products.some_keys(mixed, packed.values)
             if sums is None:
                 self._further(row, rows)
                 product.write_sums(columns)
             else:
                 product.add_sums(columns, sums.sums)
 
-        if seen is not None and self._several:
-            writer.branch(writer.pure(f"arith.cmpi sgt, {panels}, {writer.index(0)} : index"), work)
+        if panels is not None and self._several:
+            some = self._writer.pure(f"arith.cmpi sgt, {panels}, {self._writer.index(0)} : index")
+            self._writer.branch(some, work)
         else:
             work()
+
+    def _columns_of(self, panels: str | None, width: int, keys: Keys) -> str | None:
+        """The keys in the first `panels` panels; None for all of them."""
+        if panels is None:
+            return None
+        columns = self._writer.linear(0, [(panels, width)])
+        return self._writer.pure(f"arith.minsi {columns}, {self._writer.index(keys.count)} : index")
+
+    def _width(self, shared: Shared) -> int:
+        """Keys in a panel of K, or columns in one of V."""
+        return (self._products.resident_tiling if self._packs else self._products.tiling)(*shared).width
 
     def _end(self, row: str, rows: int, packed: Packed) -> None:
         """Divides what is summed, and stores the results."""
         self._further(row, rows)
         _, mixed = self._both(row, rows, Keys(self._writer.index(0), self.blocks.keys))
-        self._products.some_keys(mixed, packed.values.of(*mixed)).finish_sums(self._waiting(row, rows, packed).sums)
+        self._products.some_keys(mixed, packed.values).finish_sums(self._waiting(row, rows, packed).sums)
 
     def _further(self, row: str, rows: int) -> None:
         for op in self._softmax.further:
@@ -171,6 +182,8 @@ class OnlineAttentionWriter:
             self._kernel.views[value] = View(buffer, shape, (*(0,) * (len(shape) - 1), 1), 0, ((self._first, -1),))
 
     def _find_panels(self) -> Packed:
+        if not self._packs:
+            return Packed(None, None)
         first, second = self._both(self._first, self.blocks.chunk, Keys(self._writer.index(0), self.blocks.keys))
         keys, values = (PackedFactor(self._kernel, self._products, shared) for shared in (first, second))
         return Packed(keys, values)
@@ -178,6 +191,7 @@ class OnlineAttentionWriter:
     def _begin(self, packed: Packed) -> None:
         """Nothing is summed yet."""
         values = packed.values
+        assert values is not None
         if self._sums is None:
             self._sums = self._kernel.scratch(self._element, self.blocks.part * values.panels * values.width)
         for buffer in (self._maxima, self._numbers[self._softmax.total.results[0]], self._sums):
@@ -186,6 +200,7 @@ class OnlineAttentionWriter:
     def _waiting(self, row: str, rows: int, packed: Packed) -> Mixed:
         """The sums of a chunk of rows."""
         values = packed.values
+        assert values is not None
         assert self._sums is not None
         size, lanes = values.panels * values.width, self._vectors.lanes
         place = Access(self._sums, 0, (), ((row, size), (self._first, -size)))

@@ -153,9 +153,7 @@ class OnlineSoftmax:
             self._store_one(new, place)
             # Of a row that has seen no key yet exp(-inf - 0) is 0, where exp(-inf - -inf) is not.
             none = self._writer.pure(f"arith.cmpf oeq, {new}, {infinity} : {self._type}")
-            base = self._writer.pure(
-                f"arith.select {none}, {zero}, {new} : {self._vectors.type('i1')}, {self._type}"
-            )
+            base = self._writer.pure(f"arith.select {none}, {zero}, {new} : {self._vectors.type('i1')}, {self._type}")
             bases.append(base)
             factors.append(self._exp(self._op("subf", before, base)))
         return bases, factors
