@@ -6,8 +6,8 @@
 
 If nothing else reads %s and %p, they are replaced by one call of a kernel of kind `attention`, and no tensor of scores
 is in memory. Only the CPU has such kernels, so other targets keep the three. As in FlashAttention (Dao et al., 2022)
-the scores of some rows are made, used and forgotten; rows are whole here, because a level 2 cache holds some of any
-usual length.
+the scores of some rows are made, used and forgotten. What a softmax divides weights by divides the results instead
+(`softmax_form.py`).
 """
 
 from __future__ import annotations

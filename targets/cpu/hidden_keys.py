@@ -110,7 +110,7 @@ class HiddenKeys:
 
         def of_row(number: str, seen: list[str]) -> list[str]:
             # From the last row on, which sees most with a causal mask: only what none has seen yet is looked at.
-            row = writer.pure(f"arith.subi {writer.index(rows - 1)}, {number} : index")
+            row = writer.pure(f"arith.subi {writer.index(epilogue.rows - 1)}, {number} : index")
 
             def of_panel(panel: str, last: list[str]) -> list[str]:
                 offsets = range(0, min(width, keys.count), self._vectors.lanes)
@@ -121,7 +121,7 @@ class HiddenKeys:
 
             return writer.loop((seen[0], panels, 1), of_panel, seen, ["index"])
 
-        return writer.loop((writer.index(0), writer.index(rows), 1), of_row, [writer.index(0)], ["index"])[0]
+        return writer.loop((writer.index(0), writer.index(epilogue.rows), 1), of_row, [writer.index(0)], ["index"])[0]
 
     def _if_finite(self, least: str, bound: str) -> str:
         """The least maximum; NaN, which hides nothing, where it or the bound is not finite."""
@@ -167,7 +167,7 @@ class HiddenKeys:
             return [self._writer.pure(f"arith.select {smaller}, {reached}, {carried[0]} : {types}")]
 
         infinity = self._vectors.constant(inf, self._element)
-        bounds = (self._writer.index(0), self._writer.index(rows), 1)
+        bounds = (self._writer.index(0), self._writer.index(epilogue.rows if self._before is None else rows), 1)
         return self._writer.loop(bounds, body, [infinity], [self._type])[0]
 
     def _largest(self, product: Product, number: int) -> str:
@@ -233,6 +233,10 @@ class _Epilogue:
         nest = restrict(nest, self._key, keys.first, keys.count)
         self._element = element_of(parts.scores)
         self._nest_writer = NestWriter(kernel.writer, nest, kernel.level.lanes(ITEM_BYTES[self._element]))
+        masks = [access for i, access in enumerate(nest.inputs) if access is not None and i != self._raw]
+        same = not nest.uses_index and not nest.captured and all(a.strides[self._row] == 0 for a in masks)
+        # One row where a mask, such as one of padding, says the same of all.
+        self.rows = 1 if same else rows
 
     def fetch_rows(self, ahead: int) -> None:
         """From here on, what lies so many rows behind is asked for."""
