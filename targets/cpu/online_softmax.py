@@ -103,6 +103,7 @@ class OnlineSoftmax:
     def _some_rows(self, first: str, rows: list[str], columns: str) -> None:
         infinity, zero = (self._vectors.constant(value, self._element) for value in (float("-inf"), 0.0))
         places = [Access(self._scores, 0, (), ((row, self._pitch),)) for row in rows]
+        self._end_rows(places)
 
         def largest(column: str, carried: list[str]) -> list[str]:
             # A NaN may get lost here: it is in the sum of exponentials, which all results of the row are divided by.
@@ -129,16 +130,19 @@ class OnlineSoftmax:
         return self._writer.loop(bounds, body, initial, [self._type] * len(initial))
 
     def _load(self, row: Access, column: str) -> str:
-        """Scores from a column on; behind the last they are -inf, which counts for nothing."""
-        loaded = self._vectors.load(row.moved((column, 1)), 1)
-        if self._columns % self._vectors.lanes == 0:
-            return loaded
-        left = self._writer.pure(f"arith.subi {self._writer.index(self._columns)}, {column} : index")
-        inside = self._writer.pure(f"vector.create_mask {left} : {self._vectors.type('i1')}")
+        return self._vectors.load(row.moved((column, 1)), 1)
+
+    def _end_rows(self, places: list[Access]) -> None:
+        """Stores -inf, which counts for nothing, in the lanes behind the last columns."""
+        lanes, rest = self._vectors.lanes, self._columns % self._vectors.lanes
+        if not rest:
+            return
+        behind = ", ".join(["false"] * rest + ["true"] * (lanes - rest))
         infinity = self._vectors.constant(float("-inf"), self._element)
-        return self._writer.pure(
-            f"arith.select {inside}, {loaded}, {infinity} : {self._vectors.type('i1')}, {self._type}"
-        )
+        self._vectors.mask = self._writer.pure(f"arith.constant dense<[{behind}]> : {self._vectors.type('i1')}")
+        for place in places:
+            self._vectors.store(infinity, Access(place.buffer, self._columns - rest, (), place.terms), 1)
+        self._vectors.mask = None
 
     def _new_maxima(self, rows: list[str], maxima: list[str]) -> tuple[list[str], list[str | None]]:
         """What to subtract from each row's scores, and by what to multiply its sums so far."""
