@@ -78,13 +78,11 @@ class SeenPanels:
 
 
 class HiddenKeys:
-    """Writes the test for a block of keys in panels of `width`; `before` is the state of rows that saw others."""
+    """Writes the test for a block of keys; `before` is the state of rows that saw others."""
 
-    def __init__(
-        self, kernel: KernelWriter, parts: AttentionParts, keys: Keys, width: int, before: RowState | None
-    ) -> None:
+    def __init__(self, kernel: KernelWriter, parts: AttentionParts, keys: Keys, before: RowState | None) -> None:
         self._kernel, self._writer, self._parts = kernel, kernel.writer, parts
-        self._keys, self._width, self._before = keys, width, before
+        self._keys, self._before = keys, before
         self._element = element_of(parts.scores)
         self._vectors = Vectors(kernel.writer, kernel.level.lanes(ITEM_BYTES[self._element]))
         self._type = self._vectors.type(self._element)
@@ -99,9 +97,9 @@ class HiddenKeys:
         with self._vectors.masked(1):
             self._vectors.store(self._op("addf", keys, nothing), self._largest_key, 1)
 
-    def panels_seen(self, position: Sequence[str], rows: int, scores: Shared) -> str:
-        """How many panels some of the rows of a chunk see, up to the last such panel; an index value."""
-        keys, width, (low, high) = self._keys, self._width, self._bound(scores)
+    def panels_seen(self, position: Sequence[str], rows: int, scores: Shared, width: int) -> str:
+        """How many panels of `width` keys some rows of a chunk see, up to the last such panel; an index value."""
+        keys, (low, high) = self._keys, self._bound(scores)
         epilogue = _Epilogue(self._kernel, self._parts, position, rows, keys)
         least = self._least_maximum(epilogue, position[-1], rows, low)
         least = self._if_finite(least, high)

@@ -62,7 +62,7 @@ class OnlineAttentionWriter:
         self._batch, self._first = [zero] * (self._parts.outer - 1), zero
         try:
             for shared in self._both(zero, self.blocks.chunk, Keys(zero, self.blocks.keys)):
-                self._width(shared)
+                (self._products.resident_tiling if self._packs else self._products.tiling)(*shared)
         except UnsupportedKernelError:
             return False
         return True
@@ -106,14 +106,13 @@ class OnlineAttentionWriter:
         if seen is None:
             pack_and_multiply()
             return
-        before = state if self._several else None
-        hidden = HiddenKeys(self._kernel, self._parts, keys, self._width(first[0]), before)
+        hidden = HiddenKeys(self._kernel, self._parts, keys, state if self._several else None)
         hidden.measure(*first)
         seen.begin()
 
         def look(row: str, rows: int) -> None:
             scores, _ = self._both(row, rows, keys)
-            seen.put(row, hidden.panels_seen([*self._batch, row], rows, scores))
+            seen.put(row, hidden.panels_seen([*self._batch, row], rows, scores, self._width(scores, packed)))
 
         write_chunks(writer, self.blocks, part, look)
         if self._several:
@@ -127,7 +126,7 @@ class OnlineAttentionWriter:
         def work() -> None:
             scores, mixed = self._both(row, rows, keys)
             self._products.some_keys(scores, packed.keys).write_columns(panels)
-            columns = self._columns_of(panels, self._width(scores), keys)
+            columns = self._columns_of(panels, self._width(scores, packed), keys)
             sums = self._waiting(row, rows, packed) if self._several else None
             softmax = OnlineSoftmax(self._kernel, self._scores, self._pitch, keys.count, state, sums)
             softmax.write(row, rows, columns or self._writer.index(keys.count))
@@ -151,9 +150,9 @@ class OnlineAttentionWriter:
         columns = self._writer.linear(0, [(panels, width)])
         return self._writer.pure(f"arith.minsi {columns}, {self._writer.index(keys.count)} : index")
 
-    def _width(self, shared: Shared) -> int:
-        """Keys in a panel of K, or columns in one of V."""
-        return (self._products.resident_tiling if self._packs else self._products.tiling)(*shared).width
+    def _width(self, scores: Shared, packed: Packed) -> int:
+        """Keys in a panel as the product of a chunk has them: where it packs them itself, its rows decide."""
+        return self._products.tiling(*scores).width if packed.keys is None else packed.keys.width
 
     def _end(self, row: str, rows: int, packed: Packed) -> None:
         """Divides what is summed, and stores the results."""

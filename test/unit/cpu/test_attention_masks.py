@@ -64,6 +64,15 @@ def test_causal_masks_that_are_added(time: int, value: float, level: str) -> Non
     check(attend, [*arrays, mask], exact(*arrays, mask), level)
 
 
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("keys", [512, 1455])
+@pytest.mark.parametrize("depth", [3, 5, 31])
+def test_a_last_chunk_of_fewer_rows(depth: int, keys: int, level: str) -> None:
+    """Its products may have panels of another width."""
+    arrays, seen = inputs(1, 4, 157, keys, depth), np.tri(157, keys, 300, dtype=bool)
+    check(causal, [*arrays, seen], exact(*arrays, seen=seen), level)
+
+
 SEEN = {
     "a window": lambda i, j: abs(i - j) < 40,
     "the last keys": lambda i, j: j >= 560,
