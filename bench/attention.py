@@ -1,8 +1,8 @@
 """Attention in one kernel, as the three kernels that it is made of, and in PyTorch: times, and memory for scores.
 
 `python bench/attention.py [part of a name ...] [--threads N] [--rounds N]`. Inputs are f32[N, T, heads, d], as a dense
-layer leaves them. Times are lower quartiles of runs taken in turn; "of peak" is the share of the multiply-add peak
-that both products reach together, softmax counted as nothing.
+layer leaves them. Times are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" is the
+share of the multiply-add peak that both products reach together, softmax and what a mask hides counted as nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import os
 import statistics
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import util
@@ -53,8 +54,9 @@ class Case:
 
     @property
     def flops(self) -> int:
-        """Of both products."""
-        return 4 * self.batch * self.heads * self.time**2 * self.depth
+        """Of both products, for the keys that are seen."""
+        seen = self.time * (self.time + 1) // 2 if self.causal else self.time**2
+        return 4 * self.batch * self.heads * seen * self.depth
 
     def run(self, *parts: Tensor) -> Tensor:
         """The function in cellc."""
@@ -77,6 +79,7 @@ CASES = (
     Case("12 heads 1x1024", 1, 12, 1024),
     Case("GPT-2 small 1x1024", 1, 12, 1024, causal=True),
     Case("12 heads 1x2048", 1, 12, 2048),
+    Case("GPT-2 small 1x2048", 1, 12, 2048, causal=True),
     Case("ViT-base 8x197", 8, 12, 197),
     Case("4 heads of 16, 8x32", 8, 4, 32, 16),
 )
@@ -116,13 +119,21 @@ def torch_work(case: Case, arrays: list[np.ndarray]) -> Callable[[], object] | N
     return lambda: attend(q, k, v, is_causal=case.causal).transpose(1, 2).contiguous()
 
 
-def measured(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def processor_seconds(work: Callable[[], object]) -> float:
+    """How long one call takes of this thread's processor time."""
+    start = time.thread_time()
+    work()
+    return time.thread_time() - start
+
+
+def measured(sides: dict[str, Callable[[], object]], rounds: int, threads: int) -> dict[str, float]:
     """Seconds of a call of each side, taken in turn."""
+    clock = processor_seconds if threads == 1 else seconds
     times: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side, work in sides.items():
             work()  # its data is where its last run left it
-            times[side].append(seconds(work))
+            times[side].append(clock(work))
     return {side: statistics.quantiles(found, n=4)[0] for side, found in times.items()}
 
 
@@ -139,7 +150,7 @@ def table(cases: Iterator[Case], rounds: int, threads: int) -> None:
             run()
             np.testing.assert_allclose(run.result, case.exact(*arrays), atol=2e-5)
         theirs = torch_work(case, arrays)
-        times = measured({"one": one, "three": three} | ({"torch": theirs} if theirs else {}), rounds)
+        times = measured({"one": one, "three": three} | ({"torch": theirs} if theirs else {}), rounds, threads)
         mine, share = times["one"], case.flops / times["one"] / peak
         ratios = [f"{times[side] / mine:9.2f}" if side in times else " " * 9 for side in ("three", "torch")]
         memory = f"{three.arena / 2**20:16.1f} {one.arena / 2**20:6.1f} {one.scratch >> 10:11}"

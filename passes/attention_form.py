@@ -5,7 +5,8 @@
     result = epilogue(sum over n of weights[b.., m, n] * V[b.., n, e])
 
 `b..` and the row m are the chain's shared loops, `cellc.outer` of them. K and V do not depend on m, so that blocks of
-rows read the same panels of them.
+rows read the same panels of them. The last epilogue may read what the chain makes for whole rows, such as one over the
+sum of a softmax (`softmax_form.py`).
 """
 
 from __future__ import annotations
@@ -56,6 +57,12 @@ class AttentionParts:
         return self.second[0].inputs[self.factor]
 
     @property
+    def row_values(self) -> list[SSAValue]:
+        """What the chain makes for whole rows and the last epilogue reads."""
+        read = [value for op in self.second[1:] for value in op.inputs]
+        return [value for op in self.chain for value in op.results if value in read]
+
+    @property
     def keys(self) -> int:
         """Which operand of the first product is K: the one that is indexed by the scores' last loop."""
         return next((i for i, m in enumerate(input_maps(self.first[0])) if self.outer in m.used_dims()), 0)
@@ -87,7 +94,9 @@ def problem_of(parts: AttentionParts, results: Sequence[SSAValue]) -> str | None
 def _problem_of_flow(parts: AttentionParts, results: Sequence[SSAValue]) -> str | None:
     inside: dict[SSAValue, Sequence[Operation]] = dict.fromkeys(parts.first[0].results, parts.first[1:] or parts.chain)
     inside |= dict.fromkeys(parts.first[-1].results, parts.chain)
-    inside |= {value: [*parts.chain, parts.second[0]] for op in parts.chain for value in op.results}
+    for value in (value for op in parts.chain for value in op.results):
+        whole_row = len(shape_of(value)) == parts.outer
+        inside[value] = [*parts.chain, *(parts.second if whole_row else parts.second[:1])]
     for value, readers in inside.items():
         if value in results or any(use.operation not in readers for use in value.uses):
             return "passes on more than its second product"
@@ -127,4 +136,15 @@ def _problem_of_weights(parts: AttentionParts) -> str | None:
         return "has a second product that does not sum over the weights' last dimension alone"
     if read[parts.outer - 1] in input_maps(product)[1 - parts.factor].used_dims():
         return "has values of which each row reads others"
+    return _problem_of_rows(parts)
+
+
+def _problem_of_rows(parts: AttentionParts) -> str | None:
+    made = {result for op in parts.chain for result in op.results}
+    result = bare_dims(output_maps(parts.second[0])[0]) or []
+    rows = [result.index(loop) if loop in result else -1 for loop in parts.second_loops]
+    for op in parts.second[1:]:
+        for value, map_ in zip(op.inputs, input_maps(op), strict=False):
+            if value in made and bare_dims(map_) != rows:
+                return "has results that read numbers of other rows"
     return None

@@ -1,5 +1,6 @@
-"""How attention is cut: rows whose scores stay in the cache, rows that share panels, blocks. Shapes alone decide."""
+"""How attention is cut: scores that stay in the cache, rows that share panels, blocks. Shapes alone decide."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
@@ -7,26 +8,34 @@ from cellc.passes.attention_form import AttentionParts
 from cellc.passes.linalg_analysis import loop_extents, shape_of
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.grid import Grid, make_grid
-from cellc.targets.cpu.kernel import element_of
+from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of
+from cellc.targets.cpu.nest import Nest
+from cellc.targets.cpu.nest_writer import NestWriter
 from cellc.targets.cpu.vectors import ITEM_BYTES
+from cellc.targets.cpu.writer import Writer
 
 # Bytes of scores at a time: a part of the L2 cache, which holds the panels of K and V too; and the fewest rows.
 _SCORE_BYTES, _FEWEST_ROWS = 1 << 18, 16
 # Rows that share the packing of K and V, fewer for the sake of this many blocks.
 _MANY_ROWS, _SOME_BLOCKS, _FEW, _FEWEST_SHARING = 512, 8, 4, 64
 _BLOCK_STEPS = 1 << 18
+# Of a softmax: keys at a time at most, and bytes of their scores, which stay in the L2 cache with panels and sums; and
+# rows at a time, the fewest where a mask may hide keys from all of them.
+_MANY_KEYS, _SOFTMAX_BYTES, _SOME_ROWS, _MORE_ROWS = 512, 1 << 17, 64, 128
 
 
 @dataclass(frozen=True)
 class AttentionBlocks:
     """Each (batch, head) index has `rows` rows, cut into parts of `part` rows, which run in chunks of `chunk`.
 
-    The `grid` runs over the batch loops and the parts, as many as `extents` says.
+    The scores of a chunk are made for `keys` keys at a time. The `grid` runs over the batch loops and the parts, as
+    many as `extents` says.
     """
 
     rows: int
     part: int
     chunk: int
+    keys: int
     extents: tuple[int, ...]
     grid: Grid
 
@@ -37,13 +46,16 @@ def score_bytes(parts: AttentionParts) -> int:
 
 
 def fits(parts: AttentionParts) -> bool:
-    """Whether the fewest rows that a chunk may have leave their scores in the cache, and work is not in too few blocks.
+    """Whether the scores of the fewest whole rows that a chunk may have stay in the cache."""
+    return min(_FEWEST_ROWS, shape_of(parts.scores)[-2]) * score_bytes(parts) <= 4 * _SCORE_BYTES
+
+
+def has_blocks(parts: AttentionParts, blocks: AttentionBlocks) -> bool:
+    """Whether work is not in too few blocks.
 
     Few rows of many keys are cut along the keys by the kernels of each product, but not here.
     """
-    rows = min(_FEWEST_ROWS, shape_of(parts.scores)[-2])
-    blocks = attention_blocks(parts).grid.blocks
-    return rows * score_bytes(parts) <= 4 * _SCORE_BYTES and blocks >= min(_FEW, _steps(parts) // (_FEW * _BLOCK_STEPS))
+    return blocks.grid.blocks >= min(_FEW, _steps(parts) // (_FEW * _BLOCK_STEPS))
 
 
 def _steps(parts: AttentionParts) -> int:
@@ -52,9 +64,21 @@ def _steps(parts: AttentionParts) -> int:
 
 
 def attention_blocks(parts: AttentionParts) -> AttentionBlocks:
-    """Blocks with enough work to pay for packing, of which there are enough for many threads."""
-    *batch, rows, _ = shape_of(parts.scores)
+    """Blocks of whole rows, with enough work to pay for packing, of which there are enough for many threads."""
     most = max(_FEWEST_ROWS, 2 * _SCORE_BYTES // max(1, score_bytes(parts)))
+    return _blocks(parts, most, shape_of(parts.scores)[-1])
+
+
+def softmax_blocks(parts: AttentionParts, masked: bool) -> AttentionBlocks:
+    """The same for a softmax, whose rows need not be whole."""
+    keys = _chunk(shape_of(parts.scores)[-1], _MANY_KEYS)
+    rows = _SOFTMAX_BYTES // max(1, ITEM_BYTES[element_of(parts.scores)] * keys)
+    most = _SOME_ROWS if masked else min(_MORE_ROWS, max(_SOME_ROWS, rows))
+    return _blocks(parts, most, keys)
+
+
+def _blocks(parts: AttentionParts, most: int, keys: int) -> AttentionBlocks:
+    *batch, rows, _ = shape_of(parts.scores)
     chunk = _chunk(rows, most)
     sharing = max(1, _MANY_ROWS // chunk)
     while sharing > 1 and prod(batch) * ceil(rows / (chunk * sharing)) < _SOME_BLOCKS:
@@ -64,7 +88,41 @@ def attention_blocks(parts: AttentionParts) -> AttentionBlocks:
     part = min(chunk * sharing, ceil(rows / chunk) * chunk)
     extents = (*batch, ceil(rows / part))
     grid = make_grid(extents, _steps(parts) // prod(extents), 1, _BLOCK_STEPS)
-    return AttentionBlocks(rows, part, chunk, extents, grid)
+    return AttentionBlocks(rows, part, chunk, keys, extents, grid)
+
+
+def write_parts(
+    kernel: KernelWriter, blocks: AttentionBlocks, parts: AttentionParts, part: Callable[[Sequence[str], str], None]
+) -> None:
+    """Runs `part(batch indices, number of the part)` for the parts of a block; sets the kernel's number of blocks."""
+    kernel.blocks = blocks.grid.blocks
+    ranges, loops = dict(enumerate(blocks.grid.ranges(kernel.writer, BLOCK))), list(range(len(blocks.extents)))
+    nest = Nest(blocks.extents, (False,) * len(loops), (), (), parts.first[0].body.block)
+    shell = NestWriter(kernel.writer, nest, 1)
+
+    def inner() -> None:
+        *batch, number = (index for index in shell.position if index is not None)
+        part(batch, number)
+
+    shell.loops(loops, ranges, inner)
+
+
+def write_chunks(writer: Writer, blocks: AttentionBlocks, part: str, chunk: Callable[[str, int], None]) -> None:
+    """Runs `chunk(first row, rows)` for the chunks of part `part`."""
+    rest = blocks.rows % blocks.chunk
+    full = writer.index(blocks.rows - rest)
+    lower, upper = (writer.linear(c, [(part, blocks.part)]) for c in (0, blocks.part))
+
+    def body(row: str, _: list[str]) -> list[str]:
+        chunk(row, blocks.chunk)
+        return []
+
+    if blocks.rows > rest:
+        bound = upper if blocks.rows % blocks.part == 0 else writer.pure(f"arith.minsi {upper}, {full} : index")
+        writer.loop((lower, bound, blocks.chunk), body)
+    if rest:
+        reached = writer.pure(f"arith.cmpi sgt, {upper}, {full} : index")
+        writer.branch(reached, lambda: chunk(full, rest))
 
 
 def _chunk(rows: int, most: int) -> int:

@@ -71,6 +71,7 @@ class ProductWriter:
         self._row_copy: RowCopy | None = None
         self._partial: PartialSums | None = None
         self._next_panel: NextPanel | None = None
+        self._steps: dict[int, Range] = {}
         self._panel_start = ""
         self._width = 0
 
@@ -80,13 +81,19 @@ class ProductWriter:
 
     def write_all(self) -> None:
         """Writes the whole product."""
+        self._write(self._all())
+
+    def _all(self) -> dict[int, Range]:
+        """The range of each parallel loop, in panels for the lane loop; the block has all of them."""
         ranges = {d: self._nest_writer.whole(d) for d in self._nest.parallel}
         self._chunks = {d: self._nest.extents[d] for d in self._nest.parallel}
         panels = ceil(self._nest.extents[self._tiling.lane_dim] / self._tiling.width)
-        self._write(ranges | {self._tiling.lane_dim: (self._writer.index(0), self._writer.index(panels))})
+        return ranges | {self._tiling.lane_dim: (self._writer.index(0), self._writer.index(panels))}
+
+    def _batch_loops(self) -> list[int]:
+        return [d for d in self._nest.parallel if d not in (*self._shared, self._tiling.lane_dim)]
 
     def _write(self, ranges: dict[int, Range]) -> None:
-        batch = [d for d in self._nest.parallel if d not in (*self._shared, self._tiling.lane_dim)]
         panels = ceil(self._nest.extents[self._tiling.lane_dim] / self._tiling.width)
         panels = min(panels, self._chunks[self._tiling.lane_dim])
         rows = Rows(self._shared, self._chunks, ranges, self._blocking.pieces)
@@ -99,7 +106,7 @@ class ProductWriter:
             how, kernel = self._blocking.rows, self._kernel
             self._row_copy = copied_rows(how, kernel, self._nest_writer, self._product, self._tiling, rows)
         self._next_panel = NextPanel(self._nest_writer, self._product, self._tiling, rows, panels)
-        self._nest_writer.loops(batch, ranges, lambda: self._rows_by_columns(ranges))
+        self._nest_writer.loops(self._batch_loops(), ranges, lambda: self._rows_by_columns(ranges))
 
     def _block_ranges(self) -> dict[int, Range]:
         """The range of each parallel loop in this block, in panels for the lane loop."""
@@ -174,7 +181,7 @@ class ProductWriter:
 
     def _panel(self, ranges: dict[int, Range]) -> None:
         """The current panel for all rows of the block."""
-        panel, scalar = self._packed(self._placed(self._vector), {}), self._placed(self._scalar)
+        panel, scalar = self._packed(self._placed(self._vector), self._steps), self._placed(self._scalar)
         self._rows(ranges, lambda rows: self._keep_or_finish(rows, self._whole_sums(panel, scalar, rows)))
         self._turn()
 
@@ -281,7 +288,9 @@ class ProductWriter:
     def _whole_sums(self, vector: Factor, scalar: Factor, rows: int) -> list[str]:
         if self._tiling.dot_dim is not None:
             return [self._micro.dots(vector, scalar, self._width)]
-        return self._micro.sums(vector, self._tile_rows(scalar, {}), rows, self._width, self._initial(rows), {})
+        return self._micro.sums(
+            vector, self._tile_rows(scalar, {}), rows, self._width, self._initial(rows), self._steps
+        )
 
     def _add_piece(
         self, partial: PartialSums, vector: Factor, scalar: Factor, rows: int, part: dict[int, Range]

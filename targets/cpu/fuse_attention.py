@@ -6,8 +6,8 @@
 
 If nothing else reads %s and %p, they are replaced by one call of a kernel of kind `attention`, and no tensor of scores
 is in memory. Only the CPU has such kernels, so other targets keep the three. As in FlashAttention (Dao et al., 2022)
-the scores of some rows are made, used and forgotten; rows are whole here, because a level 2 cache holds some of any
-usual length.
+the scores of some rows are made, used and forgotten. What a softmax divides weights by divides the results instead
+(`softmax_form.py`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from cellc.passes.hoist_constants import is_constant
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.outline_kernels import in_place
 from cellc.passes.rewriting import location_of
+from cellc.passes.softmax_form import divide_last
 from cellc.targets.cpu.attention import can_write
 from cellc.targets.cpu.kernel_variants import ProgramKernels, inline, is_read_once, kind_of, replace_call
 
@@ -135,11 +136,15 @@ def _inlined(calls: Calls, kernels: Sequence[func.FuncOp], operands: Sequence[SS
     for call, kernel in zip(calls, kernels, strict=True):
         results = inline(kernel, call, known, block)
         known.update(zip(call.results, results, strict=True))
-    generics = [op for op in block.ops if isinstance(op, GenericOp)]
-    block.add_op(func.ReturnOp(*results))
+    end = func.ReturnOp(*results)
+    block.add_op(end)
+    outer = kernels[1].attributes["cellc.outer"]
+    assert isinstance(outer, IntegerAttr)
+    divide_last([op for op in block.ops if isinstance(op, GenericOp)], outer.value.data)
+    generics, results = [op for op in block.ops if isinstance(op, GenericOp)], list(end.operands)
     types = FunctionType.from_lists([v.type for v in operands], [v.type for v in results])
     kernel = func.FuncOp(name, types, Region(block), visibility="private")
-    kernel.attributes |= {"cellc.kind": StringAttr("attention"), "cellc.outer": kernels[1].attributes["cellc.outer"]}
+    kernel.attributes |= {"cellc.kind": StringAttr("attention"), "cellc.outer": outer}
     pairs = in_place(generics, results, block.args)
     if pairs:
         kernel.attributes["cellc.in_place"] = ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in p]) for p in pairs])

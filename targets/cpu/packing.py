@@ -3,7 +3,7 @@
 from dataclasses import replace
 from math import ceil, prod
 
-from cellc.targets.cpu.access import Access, row_major
+from cellc.targets.cpu.access import Access, Buffer, row_major
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest import Nest
@@ -51,9 +51,12 @@ class PanelPacker:
 
 
 class ResidentPanels:
-    """Every panel of a factor that a product reads again and again, side by side in scratch memory."""
+    """Every panel of a factor that a product reads again and again, side by side in scratch memory.
 
-    def __init__(self, kernel: KernelWriter, product: Product, tiling: Tiling) -> None:
+    That is `scratch`, where it is given, which is large enough then.
+    """
+
+    def __init__(self, kernel: KernelWriter, product: Product, tiling: Tiling, scratch: Buffer | None = None) -> None:
         self._product, self._tiling = product, tiling
         nest = product.nest
         self._steps = prod(nest.extents[d] for d in nest.reduced)
@@ -61,7 +64,8 @@ class ResidentPanels:
         steps = dict(zip(nest.reduced, row_major([nest.extents[d] for d in nest.reduced]), strict=True))
         strides = [steps.get(d, 0) * tiling.width for d in range(len(nest.extents))]
         strides[tiling.lane_dim] = 1
-        self._panels = Access(kernel.scratch(product.element, size), 0, tuple(strides))
+        self.scratch = scratch or kernel.scratch(product.element, size)
+        self._panels = Access(self.scratch, 0, tuple(strides))
 
     @property
     def width(self) -> int:

@@ -14,7 +14,7 @@ from cellc.targets.cpu.register_tile import Tiling
 class PartialSums:
     """[panel][row of the block][column of the panel]; the rows are the iterations of the loops `shared` in `ranges`.
 
-    Only where `panels` is more than 1 each panel has its own place.
+    Only where `panels` is more than 1 each panel has its own place. They begin at `sums`, or in scratch of their own.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class PartialSums:
         chunks: Mapping[int, int],
         ranges: dict[int, Range],
         panels: int,
+        sums: Access | None = None,
     ) -> None:
         self._nest, self._tiling, self._nest_writer = product.nest, tiling, nest_writer
         self._writer, self._vectors = nest_writer.writer, nest_writer.vectors
@@ -38,8 +39,9 @@ class PartialSums:
         strides[tiling.lane_dim] = 1
         self._rows = prod(chunks[d] for d in shared)
         self._panels, self._first_panel = panels, ranges[tiling.lane_dim][0]
-        buffer = kernel.scratch(product.element, panels * tiling.width * self._rows)
-        self._all = self._access = Access(buffer, 0, tuple(strides), tuple(terms))
+        if sums is None:
+            sums = Access(kernel.scratch(product.element, panels * tiling.width * self._rows), 0, ())
+        self._all = self._access = Access(sums.buffer, sums.offset, tuple(strides), (*sums.terms, *terms))
 
     def panel(self, start: str) -> None:
         """Says which panel's sums follow."""

@@ -105,6 +105,12 @@ def _attention(
     return first + (_rows(**maps) if chain is None else chain) + second
 
 
+def _over_sums(loop: str) -> str:
+    """Results %z that are divided by the sums of rows, or of what has the number of their column."""
+    places = f"affine_map<(i, j) -> ({loop})>"
+    return _attention() + _generic("z", [("%y", ID, M), ("%t", places, V)], (ID, M), "%r = arith.divf %x0, %x1 : f32")
+
+
 def test_valid_kernels_pass() -> None:
     _verify("elementwise", _generic("m", [("%a", SWAP, M)], (ID, M), TWICE), "%m", M)
     _verify("contraction", PRODUCT + EPILOGUE, "%n", M)
@@ -114,6 +120,7 @@ def test_valid_kernels_pass() -> None:
     _verify("attention", _attention(), "%y", M, OUTER)
     scaled = _attention() + _generic("z", [("%y", ID, M)], (SWAP, M), TWICE)
     _verify("attention", scaled, "%z", M, OUTER)
+    _verify("attention", _over_sums("i"), "%z", M, OUTER)
 
 
 ONE = EPILOGUE.replace("%m ", "%a ")
@@ -184,6 +191,7 @@ REFUSED = {
     ),
     "keys of each row": (8, "attention", _attention(first=_by_row("s", "%a", "i, j, k")), "%y", M, OUTER),
     "values of each row": (8, "attention", _attention(second=_by_row("y", "%w", "i, k, j")), "%y", M, OUTER),
+    "results over other rows": (8, "attention", _over_sums("j"), "%z", M, OUTER),
     "too many shared loops": (8, "attention", _attention(), "%y", M, ", cellc.outer = 2 : i64"),
     "attention without outer": (3, "attention", _attention(), "%y", M, ""),
     "a pad of what others read": (5, "elementwise", _padded("%n"), "%n", M, ""),
