@@ -22,8 +22,8 @@ TO_NN = ("canonicalize-nn", "differentiate", "canonicalize-nn")
 TO_LINALG = (*TO_NN, "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
 CPU_KERNELS = (
-    "convert-nn-to-linalg", "drop-unused-results", "channels-last", "fuse-elementwise", "form-dispatches",
-    "fuse-copies", "fuse-attention", "fuse-pads", "fuse-padded-reads", "widen-factors",
+    "fold-scales", "convert-nn-to-linalg", "drop-unused-results", "channels-last", "fuse-elementwise",
+    "form-dispatches", "fuse-copies", "fuse-attention", "fuse-pads", "fuse-padded-reads", "widen-factors",
 )  # fmt: skip
 # Panels change which factor is read element by element.
 PREPARED = ("pack-constants", "widen-factors", "hoist-constants")
@@ -31,7 +31,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "linalg": TO_LINALG,
     "kernels": TO_KERNELS,
     "cpu": (*TO_NN, *CPU_KERNELS, "plan-buffers"),
-    "cpu-prepared": (*TO_NN, "fold-scales", *CPU_KERNELS, *PREPARED, "plan-buffers"),
+    "cpu-prepared": (*TO_NN, *CPU_KERNELS, *PREPARED, "plan-buffers"),
 }
 """What a target runs before it turns kernels into code, by name."""
 

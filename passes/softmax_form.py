@@ -19,7 +19,8 @@ from xdsl.ir import Operation, Region, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from cellc.passes.attention_form import AttentionParts, parts_of
-from cellc.passes.generic_rewrites import empty_like, erase, fused_parts, insert_before, replace_generic
+from cellc.passes.generic_fusion import fused_parts, reads_after_fusion
+from cellc.passes.generic_rewrites import empty_like, erase, insert_before, replace_generic
 from cellc.passes.linalg_analysis import (
     bare_dims,
     captured_values,
@@ -80,9 +81,8 @@ def divide_last(generics: Sequence[GenericOp], outer: int) -> None:
     erase(last)
     if len(parts.second) == 2:
         epilogue = parts.second[1]
-        joined = fused_parts(scaled, epilogue)
-        if joined is not None:
-            replace_generic(epilogue, joined, scaled)
+        if reads_after_fusion(scaled, epilogue) is not None:
+            replace_generic(epilogue, fused_parts(scaled, epilogue), scaled)
             erase(scaled)
 
 

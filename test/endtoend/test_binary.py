@@ -24,7 +24,7 @@ from endtoend.helpers import (
 )
 
 import cellc
-from cellc import nn
+from cellc import folding, nn
 from cellc.archive import weights_to_bytes
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: cc is not installed")
@@ -192,6 +192,21 @@ def test_packed_weights_replace_the_weights(cpu: str, tmp_path: Path) -> None:
     held = (tmp_path / "net").read_bytes()
     assert cell.weight.asnumpy()[0].tobytes() not in held
     assert cell.bias.asnumpy().tobytes() in held
+    np.save(tmp_path / "x.npy", x[0].asnumpy())
+    subprocess.run([tmp_path / "net", tmp_path / "x.npy", "-o", tmp_path / "y.npy"], env={}, check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), cell(*x).asnumpy())
+
+
+def test_weights_too_large_to_prepare_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether scales are part of the filters does not depend on when they are multiplied."""
+    random = np.random.default_rng(0)
+    cell = nn.SequentialCell(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU()).set_train(False)
+    for parameter in cell.get_parameters():
+        parameter.set_data(random.uniform(0.1, 1, parameter.shape).astype(np.float32))
+    x = tensors((random.standard_normal((2, 3, 9, 9)).astype(np.float32),))
+    cellc.export(cell, *x, file_name=tmp_path / "net.cellir", file_format="MLIR")
+    monkeypatch.setattr(folding, "MOST_BYTES", 0)
+    assert cli("compile", tmp_path / "net.cellir", "-o", tmp_path / "net") == 0
     np.save(tmp_path / "x.npy", x[0].asnumpy())
     subprocess.run([tmp_path / "net", tmp_path / "x.npy", "-o", tmp_path / "y.npy"], env={}, check=True)
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), cell(*x).asnumpy())
