@@ -73,8 +73,9 @@ class _Relayout:
             elif isinstance(op, CollapseShapeOp) and op.src in self.chosen and can_be_made(op.result):
                 self._collapse(op)
                 replaced.append(op)
+        done = set(replaced)
         for value in [value for op in replaced for value in op.results if value in self.chosen]:
-            self._restore(value, set(replaced))
+            self._restore(value, done)
         for op in reversed(replaced):
             erase(op)
 

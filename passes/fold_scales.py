@@ -150,6 +150,5 @@ def _vector(value: SSAValue, axis: int, known: set[SSAValue]) -> SSAValue | None
         return None
     source = tensor_type(op.operands[0].type).shape
     channels = tensor_type(value.type).shape[axis]
-    along = [extent for extent, at in zip(source, op.attribute_values["dimensions"], strict=True) if at == axis]
-    others = [extent for extent, at in zip(source, op.attribute_values["dimensions"], strict=True) if at != axis]
-    return op.operands[0] if along == [channels] and all(extent == 1 for extent in others) else None
+    extents = dict(zip(op.attribute_values["dimensions"], source, strict=True))
+    return op.operands[0] if extents.pop(axis, None) == channels and set(extents.values()) <= {1} else None

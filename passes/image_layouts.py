@@ -119,21 +119,25 @@ class ImageGroups:
     """The tensors of `main` that should have one layout, group by group."""
 
     main: func.FuncOp
+    _contractions: dict[Operation, Convolution | None] = field(default_factory=dict)
     _parents: dict[SSAValue, SSAValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._contractions |= {op: convolution_of(op) for op in self.main.body.block.ops if is_contraction(op)}
+        if not any(self._contractions.values()):
+            return  # nothing gains: most networks end here
         for op in self.main.body.block.ops:
-            members = [value for value in _linked(op) if _is_member(value)]
+            members = [value for value in _linked(op, self._contractions.get(op)) if _is_member(value)]
             for value in members[1:]:
                 self._parents[self._root(value)] = self._root(members[0])
 
     def worthwhile(self) -> set[SSAValue]:
         """The tensors of the groups whose convolutions gain more than moving elements costs."""
+        if not self._parents:
+            return set()
         gains, constants = dict[SSAValue, float](), constant_values(self.main)
-        for op in self.main.body.block.ops:
-            if not isinstance(op, GenericOp) or not is_contraction(op):
-                continue
-            found = convolution_of(op)
+        for op, found in self._contractions.items():
+            assert isinstance(op, GenericOp)
             members = inputs_of(op) if found is None else op.results
             if self._parents.keys() >= set(members):
                 gain = -_WEIGHT_GRADIENT * iterations(op) if found is None else found.gain(constants)
@@ -156,8 +160,8 @@ class ImageGroups:
         return parent
 
 
-def _linked(op: Operation) -> list[SSAValue]:
-    """The operands and results of an op that should have one layout."""
+def _linked(op: Operation, convolution: Convolution | None) -> list[SSAValue]:
+    """The operands and results of an op that should have one layout; `convolution` is the one that it is."""
     if isinstance(op, InsertSliceOp):
         return [op.source, op.dest, op.result] if can_be_made(op.result) else []
     if isinstance(op, CollapseShapeOp):
@@ -165,8 +169,7 @@ def _linked(op: Operation) -> list[SSAValue]:
     loops = bare_dims(output_maps(op)[0]) if isinstance(op, GenericOp) else None
     if not isinstance(op, GenericOp) or loops is None or len(loops) < _RANK:
         return []
-    found = convolution_of(op)
-    values = [] if found is None else [found.image]
+    values = [] if convolution is None else [convolution.image]
     rows = zip((*inputs_of(op), *op.results), (*input_maps(op), *output_maps(op)), strict=True)
     return [*values, *(value for value, map_ in rows if _follows(map_, loops, range(1, len(loops))))]
 

@@ -95,6 +95,11 @@ def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, facto
     return ask
 
 
+def _begin(factor: Factor, part: dict[int, Range]) -> Access:
+    """Where the steps `part` of a factor begin."""
+    return factor.access.moved(*((lower, factor.access.strides[d]) for d, (lower, _) in part.items()))
+
+
 class NextPanel:
     """Writes what the tiles of a block, `rows` of it and `panels` wide, ask for."""
 
@@ -112,25 +117,27 @@ class NextPanel:
         last = self._rows.pieces is None and self._product.nest.extents[dim] <= self._tiling.width
         if lines is None or last or (self._tiling.sums < MANY_SUMS and lines.inner_stride != LINE):
             return None
-        source = factor.access.moved(*((lower, factor.access.strides[d]) for d, (lower, _) in part.items()))
+        source = _begin(factor, part)
         if self._panels == 1 and self._rows.pieces is not None:
             source = source.shifted(reduced[0], self._rows.pieces)
         else:
             source = source.shifted(dim, self._tiling.width)
-        fixed = tuple(0 if d in reduced else stride for d, stride in enumerate(source.strides))
         ask = self._ask if self._tiling.sums >= MANY_SUMS else self._ask_in_order
-        return lambda: ask(replace(source, strides=fixed), lines, part)
+        return lambda: ask(self._at_any_step(source), lines, part)
 
     def behind(self, factor: Factor, part: dict[int, Range]) -> Callable[[], None] | None:
         """The same for a factor that is stored in panels: the next steps, or the next panel, lie behind these steps."""
         if factor.panel is None or not factor.streamed or self._tiling.sums < _SUMS_BEHIND:
             return None
         lines = Lines(ceil(self._steps * factor.panel / LINE), 1, LINE, 0)
-        source = factor.access.moved(*((lower, factor.access.strides[d]) for d, (lower, _) in part.items()))
+        source = _begin(factor, part)
         source = replace(source, offset=source.offset + self._steps * factor.panel)
+        return lambda: self._ask(self._at_any_step(source), lines, part)
+
+    def _at_any_step(self, source: Access) -> Access:
+        """The access that does not move with the reduction loops."""
         reduced = self._product.nest.reduced
-        fixed = tuple(0 if d in reduced else stride for d, stride in enumerate(source.strides))
-        return lambda: self._ask(replace(source, strides=fixed), lines, part)
+        return replace(source, strides=tuple(0 if d in reduced else stride for d, stride in enumerate(source.strides)))
 
     def _ask(self, source: Access, lines: Lines, part: dict[int, Range]) -> None:
         """The lines of the current step: `each` of them, or one for 2^shift steps; tiles behind the last ask again."""
