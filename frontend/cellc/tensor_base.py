@@ -155,7 +155,7 @@ class TensorBase:
         """A tensor that shares the array's memory where that is aligned and in C order, else a copy."""
         if not isinstance(array, np.ndarray):
             raise TypeError(f"from_numpy takes a numpy.ndarray, got {type(array).__name__}")
-        if not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
+        if not array.flags.c_contiguous or address_of(array) % ALIGNMENT:
             return cls(array)
         return cls._wrap(array, TensorType(array.shape, dtype_of(array.dtype).code))
 

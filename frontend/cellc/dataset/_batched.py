@@ -5,18 +5,24 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any, TypeVar
 
 import numpy as np
 
+from cellc.dataset import config
 from cellc.dataset._by_row import stacked
 from cellc.dataset._columns import names_of, positions_of, replaced
 from cellc.dataset._parallel import in_order
 from cellc.dataset._rows import Gather, Pass, Row
 from cellc.dataset.dataset import Dataset
 from cellc.ops import _validate
+from cellc.tensor_base import ALIGNMENT
 
 _Item = TypeVar("_Item")
+_SECONDS = 0.5e-3
+_BYTES = 1 << 21
+_SMALL = 1 << 10
 
 
 class BatchInfo:
@@ -58,17 +64,43 @@ class Batched(Dataset):
         return self._function is None
 
     def rows(self, time: Pass) -> Iterator[Row]:
-        gather = None if self._function is not None else self._inputs[0].gather()
-        return self._one_by_one(time) if gather is None else self._gathered(time, gather)
+        return itertools.chain.from_iterable(self.groups(time))
 
-    def _gathered(self, time: Pass, gather: Gather) -> Iterator[Row]:
-        for group in self._groups(self._inputs[0].numbers(time)):
+    def groups(self, time: Pass) -> Iterator[list[Row]]:
+        gather = None if self._function is not None else self._inputs[0].gather()
+        return ([row] for row in self._one_by_one(time)) if gather is None else self._gathered(time, gather)
+
+    def _gathered(self, time: Pass, gather: Gather) -> Iterator[list[Row]]:
+        """The batches, some at once: a call for a small batch takes longer than its copying.
+
+        Functions that know one row gain nothing from it, and the user wants them to be called for a batch's rows only.
+        """
+        numbers = self._inputs[0].numbers(time)
+        one_by_one = self._inputs[0].knows_one_row()
+        count = 1
+        while rows := self._whole(list(itertools.islice(numbers, count * self._size))):
+            parts = [slice(first, first + self._size) for first in range(0, len(rows), self._size)]
+            began = perf_counter()
             try:
-                batch = gather(group)
-            except Exception:  # its rows, made one by one, are stacked after all, or say which of them is wrong
-                rows = map(self._inputs[0].row, group)
-                batch = self._stacked([list(column) for column in zip(*rows, strict=True)])
-            yield batch
+                columns = gather(rows)
+            except Exception:  # not for such rows, or not for one of them: batch by batch
+                yield from ([self._batch(gather, rows[part])] for part in parts)
+                continue
+            seconds = perf_counter() - began
+            batches = [tuple(column[part] for column in columns) for part in parts]
+            yield batches
+            count = 1 if one_by_one else _next_count(count, seconds, batches[0])
+
+    def _whole(self, rows: list[Any]) -> list[Any]:
+        """The rows without those of a last batch that is dropped."""
+        return rows[: len(rows) // self._size * self._size] if self._drop else rows
+
+    def _batch(self, gather: Gather, numbers: list[Any]) -> Row:
+        try:
+            return gather(numbers)
+        except Exception:  # its rows, made one by one, are stacked after all, or say which of them is wrong
+            rows = map(self._inputs[0].row, numbers)
+            return self._stacked([list(column) for column in zip(*rows, strict=True)])
 
     def _one_by_one(self, time: Pass) -> Iterator[Row]:
         """The batches, of rows that are made one by one."""
@@ -96,6 +128,22 @@ class Batched(Dataset):
             message = f"For 'batch', 'per_batch_map' gave {len(values)} columns, but {len(self._given)} are wanted."
             raise ValueError(message)
         return replaced(columns, self._taken, values)
+
+
+def _next_count(count: int, seconds: float, batch: Row) -> int:
+    """How many batches to gather at once, after some have taken some seconds.
+
+    Batches that take long are wanted one by one; one that is kept must not keep much besides; and each has to begin
+    where a Tensor's memory may, or it is copied once more.
+    """
+    if seconds > 2 * _SECONDS:
+        return max(1, count // 2)
+    if seconds > _SECONDS:
+        return count
+    if any(column.nbytes % ALIGNMENT and column.nbytes > _SMALL for column in batch):
+        return 1
+    most = min(config.get_prefetch_size() // 2, _BYTES // max(1, sum(column.nbytes for column in batch)))
+    return max(1, min(2 * count, most))
 
 
 def _column(values: list[Any], name: str) -> np.ndarray:

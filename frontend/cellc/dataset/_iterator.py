@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import queue
 import threading
 import weakref
@@ -33,9 +35,12 @@ class TupleIterator:
         output_numpy: whether to give NumPy arrays and not Tensors.
         first_epoch: how many times over the dataset to leave out before: training that is resumed sees the same order
             of rows and the same random transforms as training that was not interrupted.
+        limit: how many rows are wanted in all, where that is known: no further ones are read ahead.
     """
 
-    def __init__(self, dataset: Dataset, num_epochs: int, output_numpy: bool, first_epoch: int = 0) -> None:
+    def __init__(
+        self, dataset: Dataset, num_epochs: int, output_numpy: bool, first_epoch: int = 0, limit: int | None = None
+    ) -> None:
         owner = "create_iterator"
         _validate.integer("num_epochs", num_epochs, owner)
         if num_epochs < 1 and num_epochs != -1:
@@ -43,11 +48,12 @@ class TupleIterator:
             raise bad_argument(ValueError, message)
         self._output_numpy = _validate.boolean("output_numpy", output_numpy, owner)
         self._columns = dataset.get_col_names()
+        self._ready: Iterator[Any] = iter(())
         self._rows = _Channel(config.get_prefetch_size())
         self._stopped = self._rows.stopped
         seed = fresh_seed(config.get_seed())
         given = _arrays if self._output_numpy else _kept if dataset.owns_rows() else _tensors
-        arguments = (dataset, first_epoch, num_epochs, seed, self._rows, given)
+        arguments = (_epochs(dataset, seed, first_epoch, num_epochs), limit, self._rows, given)
         self._left = num_epochs
         self._thread = threading.Thread(target=_read, args=arguments, name="cellc-dataset", daemon=True)
         self._thread.start()
@@ -58,16 +64,24 @@ class TupleIterator:
         return self
 
     def __next__(self) -> Any:
+        row = next(self._ready, None)
+        if row is None or self._stopped.is_set():
+            row = self._further()
+        return self._given(row)
+
+    def _further(self) -> tuple[Any, ...]:
+        """The next row, of those that are still to be got."""
         if self._left == 0 or self._stopped.is_set():
             raise StopIteration
-        row = self._rows.get()
-        if row is _END:
+        rows = self._rows.get()
+        if rows is _END:
             self._left -= 1 if self._left > 0 else 0
             raise StopIteration
-        if isinstance(row, BaseException):
+        if isinstance(rows, BaseException):
             self.close()
-            raise row
-        return self._given(row)
+            raise rows
+        self._ready = iter(rows)
+        return next(self._ready)
 
     def _given(self, row: tuple[Any, ...]) -> Any:
         return row
@@ -85,7 +99,7 @@ class DictIterator(TupleIterator):
 
 
 class _Channel:
-    """A queue of some places between two threads.
+    """A queue between two threads, of lists of rows, with places for some rows.
 
     Both ways are queues of C code: `queue.Queue` takes ten times as long, which the training would wait for. Places are
     given back by halves: each time that it wakes the other thread costs the training more than the reading does.
@@ -99,54 +113,58 @@ class _Channel:
         self._half = max(1, places // 2)
         self.stopped = threading.Event()
 
-    def put(self, item: Any) -> None:
+    def put(self, item: Any, places: int) -> None:
         """Puts an item as soon as there is a place; nothing once it is stopped."""
         while not self.stopped.is_set():
-            if self._free == 0:
+            if self._free <= 0:
                 try:
-                    self._free = self._given_back.get(timeout=0.1)
+                    self._free += self._given_back.get(timeout=0.1)
                 except queue.Empty:
                     continue
-            self._free -= 1
-            self._items.put(item)
+            self._free -= places
+            self._items.put((item, places))
             return
 
     def get(self) -> Any:
         """The next item; an end once it is stopped."""
         while True:
             try:
-                item = self._items.get(timeout=1.0)
+                item, places = self._items.get(timeout=1.0)
             except queue.Empty:
                 if self.stopped.is_set():
                     return _END
                 continue
-            self._taken += 1
-            if self._taken == self._half:
+            self._taken += places
+            if self._taken >= self._half:
                 self._given_back.put(self._taken)
                 self._taken = 0
             return item
 
 
 def _read(
-    dataset: Any, first: int, epochs: int, seed: int, rows: _Channel, given: Callable[[tuple[np.ndarray, ...]], Any]
+    epochs: Iterator[Iterator[list[Any]]], limit: int | None, channel: _Channel, given: Callable[[Any], Any]
 ) -> None:
-    """Puts rows, and an end after each time over the dataset, until somebody stops it."""
+    """Puts rows, and an end after each time over the dataset, until somebody stops it or `limit` rows are put."""
+    left = math.inf if limit is None else limit
     try:
-        epoch = 0
-        while epoch != epochs and not rows.stopped.is_set():
-            for row in _until(rows.stopped, dataset.rows(Pass(seed, first + epoch))):
-                rows.put(given(row))
-            rows.put(_END)
-            epoch += 1
+        for epoch in epochs:
+            for rows in epoch:
+                wanted = [given(row) for row in rows[: min(left, len(rows))]]
+                if channel.stopped.is_set():
+                    return
+                channel.put(wanted, len(wanted))
+                left -= len(wanted)
+                if left == 0:
+                    return
+            channel.put(_END, 1)
     except BaseException as error:  # what the user's own functions raised: it is raised where the rows are read
-        rows.put(error)
+        channel.put(error, 1)
 
 
-def _until(stopped: threading.Event, rows: Iterator[Any]) -> Iterator[Any]:
-    for row in rows:
-        if stopped.is_set():
-            return
-        yield row
+def _epochs(dataset: Any, seed: int, first: int, count: int) -> Iterator[Iterator[list[Any]]]:
+    """The rows of each time over the dataset, from time `first` on."""
+    numbers = itertools.count(first) if count == -1 else range(first, first + count)
+    return (dataset.groups(Pass(seed, number)) for number in numbers)
 
 
 def _arrays(row: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
@@ -164,6 +182,7 @@ def _kept(row: tuple[np.ndarray, ...]) -> tuple[Any, ...]:
 
 def _tensor(value: np.ndarray, made: Callable[[np.ndarray], Any] = Tensor) -> Any:
     """A Tensor, or the array itself where it holds text."""
-    if value.dtype.kind in "USO":
+    kind = value.dtype.kind
+    if kind in "USO":
         return value
-    return made(value.astype(WIDER[value.dtype.name]) if value.dtype.name in WIDER else value)
+    return made(value.astype(WIDER[value.dtype.name]) if kind == "u" and value.dtype.name in WIDER else value)

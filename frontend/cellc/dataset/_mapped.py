@@ -58,6 +58,9 @@ class Mapped(Dataset):
         key, inner = number if self._is_by_row(_stages(self._operations)) else ((), number)
         return self._applied(key, self._inputs[0].row(inner))
 
+    def knows_one_row(self) -> bool:
+        return self._is_by_row(_stages(self._operations)) or super().knows_one_row()
+
     def gather(self) -> Gather | None:
         rows, stages = self._inputs[0].gather(), _stages(self._operations)
         if rows is None or (self._is_by_row(stages) and self._threads() > 1):

@@ -55,11 +55,10 @@ class Shuffled(Dataset):
 
     def _drawn(self, items: Iterator[_Item], draws: Iterator[Any], random: np.random.Generator) -> Iterator[_Item]:
         buffer = list(itertools.islice(items, self._size))
-        for item in items:
-            at = next(draws)
-            buffer[at], item = item, buffer[at]
-            yield item
-        for at in random.permutation(len(buffer)):
+        for item, at in zip(items, draws, strict=False):  # in this order: the last item is not followed by a draw
+            yield buffer[at]
+            buffer[at] = item
+        for at in random.permutation(len(buffer)).tolist():
             yield buffer[at]
 
 
@@ -80,9 +79,14 @@ class Repeated(Dataset):
         return -1 if self._count is None else self._count
 
     def rows(self, time: Pass) -> Iterator[Row]:
+        return itertools.chain.from_iterable(map(self._inputs[0].rows, self._times(time)))
+
+    def groups(self, time: Pass) -> Iterator[list[Row]]:
+        return itertools.chain.from_iterable(map(self._inputs[0].groups, self._times(time)))
+
+    def _times(self, time: Pass) -> Iterator[Pass]:
         for number in itertools.count() if self._count is None else range(self._count):
-            again = time._replace(epoch=number if self._count is None else time.epoch * self._count + number)
-            yield from self._inputs[0].rows(again)
+            yield time._replace(epoch=number if self._count is None else time.epoch * self._count + number)
 
 
 class Sliced(Dataset):

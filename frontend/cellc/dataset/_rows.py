@@ -15,16 +15,22 @@ Row = tuple[np.ndarray, ...]
 Gather = Callable[[list[Any]], Row]
 
 
-def taken(array: np.ndarray, numbers: list[int]) -> np.ndarray:
-    """`array[numbers]`, in memory that a Tensor can keep.
+def taken(arrays: Sequence[np.ndarray], numbers: list[int]) -> Row:
+    """`array[numbers]` of arrays of one length, in memory that a Tensor can keep.
 
     Raises:
         IndexError: there is no such row.
     """
-    if array.dtype.hasobject or not numbers or min(numbers) < 0 or max(numbers) >= len(array):
-        return array[numbers]
-    rows = aligned_empty((len(numbers), *array.shape[1:]), array.dtype)
-    return array.take(numbers, axis=0, out=rows, mode="clip")  # other modes write to memory of their own first
+    at = np.array(numbers, np.intp)
+    there = at.size > 0 and at.min() >= 0 and at.max() < len(arrays[0])
+    return tuple(_taken(array, at) if there else array[at] for array in arrays)
+
+
+def _taken(array: np.ndarray, at: np.ndarray) -> np.ndarray:
+    if array.dtype.hasobject:
+        return array[at]
+    rows = aligned_empty((len(at), *array.shape[1:]), array.dtype)
+    return array.take(at, axis=0, out=rows, mode="clip")  # other modes write to memory of their own first
 
 
 class Pass(NamedTuple):
@@ -46,6 +52,10 @@ class Rows(ABC):
     def rows(self, time: Pass) -> Iterator[Row]:
         """The rows of one time over the dataset."""
 
+    def groups(self, time: Pass) -> Iterator[list[Row]]:
+        """The same rows, in lists of those that are made together."""
+        return ([row] for row in self.rows(time))
+
     @abstractmethod
     def get_dataset_size(self) -> int:
         """How many rows, or batches, one time over the dataset gives."""
@@ -65,6 +75,10 @@ class Rows(ABC):
     def numbers(self, time: Pass) -> Iterator[Any]:
         """What `gather` knows the rows by that `rows` gives, in the same order: numbers, or more, each step's own."""
         raise NotImplementedError(f"{type(self).__name__} has no numbers of rows")
+
+    def knows_one_row(self) -> bool:
+        """Whether some step calls functions for one row after another, such as those of the user's."""
+        return any(rows.knows_one_row() for rows in self._inputs)
 
     def owns_rows(self) -> bool:
         """Whether nobody else holds the arrays of a row, so that they may become Tensors as they are."""

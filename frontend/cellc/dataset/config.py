@@ -7,7 +7,7 @@ from cellc.ops import _validate
 
 _seed: int | None = None
 _workers = 1
-_prefetch = 4
+_prefetch = 16
 
 
 def set_seed(seed: int) -> None:

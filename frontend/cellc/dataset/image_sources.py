@@ -33,7 +33,7 @@ class _Images(Source):
         return self._images[number].copy(), np.asarray(self._labels[number])
 
     def gather(self) -> Gather:
-        return lambda numbers: (taken(self._images, numbers), taken(self._labels, numbers))
+        return lambda numbers: taken((self._images, self._labels), numbers)
 
 
 class MnistDataset(_Images):

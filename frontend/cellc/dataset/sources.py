@@ -137,7 +137,7 @@ class NumpySlicesDataset(Source):
         return tuple(np.array(array[number]) for array in self._arrays)  # a function of the user's may change it
 
     def gather(self) -> Gather:
-        return lambda numbers: tuple(taken(array, numbers) for array in self._arrays)
+        return lambda numbers: taken(self._arrays, numbers)
 
 
 class GeneratorDataset(Source):

@@ -45,26 +45,29 @@ def batches_of(dataset: Any) -> Iterator[Any]:
     return (_as_tensors(batch) for batch in dataset)
 
 
-def again_and_again(dataset: Any, done: int, begun: int) -> Generator[Any, None, None]:
-    """The batches of the dataset, over and over, without the first `done` ones, which are trained already.
+def again_and_again(dataset: Any, done: int, begun: int, last: int) -> Generator[Any, None, None]:
+    """The batches of the dataset up to the one numbered `last`, over and over.
 
-    Of datasets that are not ours only the `begun` ones of the present epoch are left out: how the order of their rows
+    The first `done` ones, which are trained already, are left out. Of datasets that are not ours only the `begun` ones of the present epoch are left out: how the order of their rows
     goes on from epoch to epoch is their own matter.
     """
     ours = isinstance(dataset, Dataset)
     size = dataset.get_dataset_size() if done and ours else 1
     passes, skipped = divmod(done, size) if ours else (0, begun)
     # A dataset's own iterator reads the next pass ahead while this one ends.
-    found = _iterator(dataset, passes)
+    found = _iterator(dataset, passes, skipped + last - done)
     try:
-        while True:
+        while done < last:
             empty = True
             for batch in batches_of(dataset) if found is None else found:
                 empty = False
                 if skipped:
                     skipped -= 1
-                else:
-                    yield batch
+                    continue
+                yield batch
+                done += 1
+                if done == last:
+                    break
             if empty:
                 raise bad_argument(ValueError, "For 'Model.train', the dataset gave nothing.")
     finally:
@@ -72,10 +75,10 @@ def again_and_again(dataset: Any, done: int, begun: int) -> Generator[Any, None,
             found.close()
 
 
-def _iterator(dataset: Any, first_epoch: int) -> Any:
-    """The dataset's iterator without end; None where it has none."""
+def _iterator(dataset: Any, first_epoch: int, limit: int) -> Any:
+    """The dataset's iterator over many passes, ours for `limit` batches; None where it has none."""
     if isinstance(dataset, Dataset):
-        return TupleIterator(dataset, -1, False, first_epoch)
+        return TupleIterator(dataset, -1, False, first_epoch, limit)
     return dataset.create_tuple_iterator() if hasattr(dataset, "create_tuple_iterator") else None
 
 

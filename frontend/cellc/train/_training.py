@@ -33,7 +33,7 @@ class Training:
         run, context = self._run, self._context
         first, begun = divmod(run.cur_step_num, run.batch_num)
         with (
-            closing(again_and_again(dataset, run.cur_step_num, begun)) as batches,
+            closing(again_and_again(dataset, run.cur_step_num, begun, run.epoch_num * run.batch_num)) as batches,
             CallbackManager(run.list_callback, "train") as manager,
         ):
             manager.call("begin", context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -154,6 +154,7 @@ class CallbackManager:
         self.callbacks = listed(callbacks)
         self._mode = mode
         self._stack = ExitStack()
+        self._methods: dict[str, list[Callable[[RunContext], None]]] = {}
 
     def __enter__(self) -> CallbackManager:
         self._stack.__enter__()
@@ -167,8 +168,23 @@ class CallbackManager:
 
     def call(self, event: str, run_context: RunContext) -> None:
         """Calls `on_<mode>_<event>` of each callback."""
+        methods = self._methods.get(event)
+        if methods is None:
+            methods = self._methods[event] = [*self._doing(event)]
+        for method in methods:
+            method(run_context)
+
+    def _doing(self, event: str) -> Iterator[Callable[[RunContext], None]]:
+        """The methods for an event, without those that do nothing: steps may take less time than many calls."""
+        special = f"on_{self._mode}_{event}"
         for callback in self.callbacks:
-            getattr(callback, f"on_{self._mode}_{event}")(run_context)
+            if any(_is_own(callback, name) for name in (special, event)):
+                yield getattr(callback, special)
+
+
+def _is_own(callback: Callback, name: str) -> bool:
+    """Whether a method is other than that of the base."""
+    return name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name)
 
 
 def listed(callbacks: Any) -> list[Callback]:

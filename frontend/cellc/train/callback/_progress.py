@@ -19,18 +19,20 @@ class ProgressBar(Callback):
     `Model.train` and `Model.fit` add one where that is a terminal; elsewhere it draws nothing.
     """
 
-    def __enter__(self) -> ProgressBar:
+    def __enter__(self) -> Callback:
+        """What is called in the run: where nothing is drawn, one that does nothing."""
         self._progress: Any = None
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        if not sys.stderr.isatty():
+            return Callback()
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            self._progress = Progress(
-                TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[values]}"),
-                console=Console(stderr=True), transient=True,
-            )  # fmt: skip
-            self._progress.start()
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[values]}"),
+            console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._progress.start()
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -41,21 +43,19 @@ class ProgressBar(Callback):
         """Draws the empty bar."""
         run = run_context.original_args()
         self._begin = self._last = time.monotonic()
-        if self._progress is not None:
-            total = run.batch_num * run.epoch_num if run.batch_num else None
-            self._task = self._progress.add_task("", total=total, epoch=f"1/{run.epoch_num}", rate="", values="")
+        total = run.batch_num * run.epoch_num if run.batch_num else None
+        self._task = self._progress.add_task("", total=total, epoch=f"1/{run.epoch_num}", rate="", values="")
 
     def on_train_step_end(self, run_context: RunContext) -> None:
         """Draws again, ten times a second at most."""
         now = time.monotonic()
-        if self._progress is not None and now - self._last >= _SECONDS_BETWEEN:
+        if now - self._last >= _SECONDS_BETWEEN:
             self._last = now
             self._draw(run_context.original_args())
 
     def on_train_epoch_end(self, run_context: RunContext) -> None:
         """Draws the epoch's end, with the metrics."""
-        if self._progress is not None:
-            self._draw(run_context.original_args())
+        self._draw(run_context.original_args())
 
     def on_eval_begin(self, run_context: RunContext) -> None:
         """An evaluation has no bar of its own."""
