@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
 import queue
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -145,11 +145,11 @@ def _read(
     epochs: Iterator[Iterator[list[Any]]], limit: int | None, channel: _Channel, given: Callable[[Any], Any]
 ) -> None:
     """Puts rows, and an end after each time over the dataset, until somebody stops it or `limit` rows are put."""
-    left = math.inf if limit is None else limit
+    left = sys.maxsize if limit is None else limit
     try:
         for epoch in epochs:
             for rows in epoch:
-                wanted = [given(row) for row in rows[: min(left, len(rows))]]
+                wanted = [given(row) for row in rows[:left]]
                 if channel.stopped.is_set():
                     return
                 channel.put(wanted, len(wanted))

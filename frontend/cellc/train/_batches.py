@@ -48,8 +48,8 @@ def batches_of(dataset: Any) -> Iterator[Any]:
 def again_and_again(dataset: Any, done: int, begun: int, last: int) -> Generator[Any, None, None]:
     """The batches of the dataset up to the one numbered `last`, over and over.
 
-    The first `done` ones, which are trained already, are left out. Of datasets that are not ours only the `begun` ones of the present epoch are left out: how the order of their rows
-    goes on from epoch to epoch is their own matter.
+    The first `done` ones, which are trained already, are left out. Of datasets that are not ours only the `begun` ones
+    of the present epoch are: how the order of their rows goes on from epoch to epoch is their own matter.
     """
     ours = isinstance(dataset, Dataset)
     size = dataset.get_dataset_size() if done and ours else 1

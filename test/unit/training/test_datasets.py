@@ -206,6 +206,32 @@ def test_an_error_in_a_later_batch_comes_after_the_batches_before():
         next(iterator)
 
 
+@pytest.mark.parametrize("size", [1, 3, 16])  # of int64: 16 begin where a Tensor's memory may, 3 do not
+@pytest.mark.parametrize("drop", [False, True])
+def test_batches_gathered_together_are_those_gathered_alone(size, drop):
+    wide = np.arange(500 * 40).reshape(500, 40)
+    rows = ds.NumpySlicesDataset((np.arange(500), wide), ["x", "y"]).map(vision.Rescale(2, 1), "y").shuffle(5)
+    cellc.set_seed(3)
+    together = [[column.asnumpy() for column in batch] for batch in rows.batch(size, drop).repeat(2)]
+    cellc.set_seed(3)
+    alone = [[column.asnumpy() for column in batch] for batch in rows_one_by_one(rows).batch(size, drop).repeat(2)]
+    assert len(together) == len(alone) == 2 * (500 // size if drop else -(-500 // size))
+    for batch, wanted in zip(together, alone, strict=True):
+        for column, other in zip(batch, wanted, strict=True):
+            np.testing.assert_array_equal(column, other)
+
+
+def test_batches_gathered_together_begin_where_a_tensors_memory_may():
+    rows = ds.NumpySlicesDataset(np.arange(2048, dtype=np.int32), ["x"], shuffle=False).batch(16)
+    groups = list(rows.groups(Pass(0, 0)))
+    assert max(map(len, groups)) > 1
+    assert all(column.ctypes.data % 64 == 0 for group in groups for (column,) in group)
+    odd = ds.NumpySlicesDataset(np.zeros((100, 1001), np.int8), ["x"]).batch(5)  # would be copied once more
+    assert {len(group) for group in odd.groups(Pass(0, 0))} == {1}
+    large = ds.NumpySlicesDataset(np.zeros((40, 1 << 18), np.int8), ["x"]).batch(4)
+    assert max(sum(column.nbytes for (column,) in group) for group in large.groups(Pass(0, 0))) <= 1 << 21
+
+
 def add(image, label):
     return image + label, image.dtype.itemsize, label
 

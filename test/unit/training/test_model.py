@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -86,6 +87,32 @@ def test_a_callback_can_stop():
     recorder = Recorder(stop_at=3)
     model().train(5, data(2), callbacks=recorder)
     assert recorder.events[-3:] == [("step_end", 2, 3), "epoch_end", "end"]
+
+
+def test_methods_of_one_callback_are_called_too():
+    called = []
+    callback = cellc.Callback()
+    callback.step_end = lambda run_context: called.append(run_context.original_args().cur_step_num)
+    model().train(1, data(3), callbacks=callback)
+    assert called == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("done", "epochs"), [(0, 1), (0, 2), (5, 2)])
+def test_nothing_is_read_beyond_the_last_step(done, epochs):
+    made = []
+
+    class Rows:
+        def __getitem__(self, number):
+            made.append(number)
+            return np.full((8, 4), number, np.float32), np.zeros((8, 3), np.float32)
+
+        def __len__(self):
+            return 4
+
+    rows = dataset.GeneratorDataset(Rows(), ["data", "label"], shuffle=False)
+    model().train(epochs, rows, initial_step=done)
+    time.sleep(0.05)
+    assert made == [0, 1, 2, 3] * (epochs - done // 4)
 
 
 def test_sink_size_is_the_length_of_an_epoch():
