@@ -7,7 +7,7 @@ from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.next_panel import MANY_SUMS
-from cellc.targets.cpu.product import Factor, Product
+from cellc.targets.cpu.product import GROUP, Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.sliding_rows import at_tap, lines_of, slides, taps_of
 from cellc.targets.cpu.vectors import ITEM_BYTES
@@ -15,8 +15,12 @@ from cellc.targets.cpu.vectors import ITEM_BYTES
 # The innermost reduction loop is written out where it is this short; with few registers, what is then loaded
 # ahead would push sums out of them.
 _UNROLLED, _MANY_REGISTERS = 4, 32
+# Steps of longer loops that are written out, in whole tiles: counting takes instructions from the multiply-adds.
+_AT_ONCE = 4
 # What does not stay in the L1 cache is asked for so many bytes before it is read.
 _AHEAD_BYTES = 2048
+# A factor that stays in the level 2 cache beside a panel and what is stored.
+_L2_BYTES = 1 << 20
 
 
 # (Number of the factor, index of the tile's loop, index of its second loop), and the vectors read there.
@@ -38,22 +42,40 @@ class MicroKernel:
         self._tiling = tiling
         self._type = self._vectors.type(product.element)
         self._unrolled = _UNROLLED if tiling.registers >= _MANY_REGISTERS else 1
+        self._at_once = 1
 
     def sums(
         self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str], ranges: dict[int, Range]
     ) -> list[str]:
         """`initial` plus the reduction in `ranges`, in the order of `Tiling`'s loops: second, tile, lanes.
 
-        `rows` are those of `tile_dim`, fewer in the last tile.
+        `rows` are those of `tile_dim`, fewer in the last tile. A range is as long as a vector has lanes, or a multiple,
+        or ends where the loop does.
         """
 
         if slides(self._product, self._tiling):
             return self._sliding_sums(vector, scalar, rows, width, initial)
+        asks = self._asks(vector, scalar)
+        if asks and vector.following is not None and vector.following.group is not None:
+            vector = replace(vector, following=None)
 
         def step(carried: list[str]) -> list[str]:
             return self._multiply_add(vector, scalar, rows, width, carried)
 
-        return self._loops(self._product.nest.reduced, ranges, initial, step)
+        self._at_once = _AT_ONCE if rows == self._tiling.tile and width == self._tiling.width else 1
+        return self._loops(self._product.nest.reduced, ranges, initial, step, asks)
+
+    def _asks(self, vector: Factor, scalar: Factor) -> list[Callable[[], None]]:
+        """What is asked for once for `GROUP` steps of the innermost reduction loop."""
+        reduced = self._product.nest.reduced
+        if not reduced or self._product.nest.extents[reduced[-1]] < 2 * GROUP:
+            return []
+        asks: list[Callable[[], None]] = []
+        if not scalar.streamed and self._far_rows(scalar.access):
+            asks.append(lambda: self._ask_next_tile(scalar.access))
+        if vector.following is not None and vector.following.group is not None:
+            asks.append(vector.following.group)
+        return asks
 
     def _sliding_sums(self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str]) -> list[str]:
         """All taps of windows that slide over an image, line by line (`sliding_rows.py`)."""
@@ -75,15 +97,21 @@ class MicroKernel:
         return sums
 
     def _loops(
-        self, dims: Sequence[int], ranges: dict[int, Range], carried: list[str], inner: Callable[[list[str]], list[str]]
+        self,
+        dims: Sequence[int],
+        ranges: dict[int, Range],
+        carried: list[str],
+        inner: Callable[[list[str]], list[str]],
+        asks: Sequence[Callable[[], None]] = (),
     ) -> list[str]:
+        """Loops around `inner`; the innermost one in groups of steps, which begin with `asks`."""
         if not dims:
             return inner(carried)
         dim, extent = dims[0], self._product.nest.extents[dims[0]]
 
         def body(index: str, values: list[str]) -> list[str]:
             saved, self._nest_writer.position[dim] = self._nest_writer.position[dim], index
-            following = self._loops(dims[1:], ranges, values, inner)
+            following = self._loops(dims[1:], ranges, values, inner, asks)
             self._nest_writer.position[dim] = saved
             return following
 
@@ -92,7 +120,25 @@ class MicroKernel:
                 carried = body(self._writer.index(i), carried)
             return carried
         lower, upper = ranges.get(dim) or self._nest_writer.whole(dim)
-        return self._writer.loop((lower, upper, 1), body, carried, [self._type] * len(carried))
+        types = [self._type] * len(carried)
+        if len(dims) > 1:
+            return self._writer.loop((lower, upper, 1), body, carried, types)
+        at_once = self._at_once if extent >= 2 * GROUP and extent % self._at_once == 0 else 1
+
+        def steps(index: str, values: list[str]) -> list[str]:
+            for number in range(at_once):
+                values = body(self._writer.linear(number, [(index, 1)]), values)
+            return values
+
+        def group(start: str, values: list[str]) -> list[str]:
+            self._nest_writer.at(dim, start, lambda: [ask() for ask in asks])
+            end = self._writer.linear(GROUP, [(start, 1)])
+            if extent % GROUP or dim in ranges:
+                end = self._writer.pure(f"arith.minsi {end}, {upper} : index")
+            return self._writer.loop((start, end, at_once), steps, values, types)
+
+        step, loop = (GROUP, group) if asks else (at_once, steps)
+        return self._writer.loop((lower, upper, step), loop, carried, types)
 
     def _multiply_add(self, vector: Factor, scalar: Factor, rows: int, width: int, sums: list[str]) -> list[str]:
         count = len(sums) // (rows * self._tiling.second)
@@ -100,9 +146,7 @@ class MicroKernel:
             if factor.streamed:
                 self._ask_lines(self._nest_writer.located(factor.access), size, _AHEAD_BYTES)
         if vector.following is not None:
-            vector.following()
-        if not scalar.streamed:
-            self._ask_next_tile(scalar.access)
+            vector.following.step()
         following: list[str] = []
         loaded: Loaded = {}
         for second in range(self._tiling.second):
@@ -115,20 +159,24 @@ class MicroKernel:
                     following.append(self.multiply_add(right[j], left[j], sums[len(following)]))
         return following
 
-    def _ask_next_tile(self, rows: Access) -> None:
-        """Prefetches the rows of the next tile, where they lie apart: in every `LINE` steps a line of each of them."""
-        tile, nest, writer, dim = self._tiling, self._product.nest, self._writer, self._tiling.tile_dim
+    def _far_rows(self, rows: Access) -> bool:
+        """Whether the rows of a tile lie apart, along the innermost reduction loop, and not in a cache still.
+
+        Those of the next tile may take the place of those of this one in the L1 cache: with a stride of 2 KB 13 rows
+        share two sets of it.
+        """
+        tile, nest, dim = self._tiling, self._product.nest, self._tiling.tile_dim
         if dim is None or tile.second_dim is not None or not 1 < tile.tile <= LINE or tile.sums < MANY_SUMS:
-            return
-        inner = nest.reduced[-1] if nest.reduced else dim
-        if rows.strides[inner] != 1 or rows.strides[dim] < LINE or nest.extents[inner] < LINE:
-            return
-        step = self._nest_writer.position[inner]
-        assert step is not None
-        number = writer.pure(f"arith.andi {step}, {writer.index(LINE - 1)} : index")
-        row = writer.pure(f"arith.minsi {number}, {writer.index(tile.tile - 1)} : index")
-        further = self._nest_writer.located(rows).moved((row, rows.strides[dim]), (number, -1))
-        self._vectors.fetch(further, tile.tile * rows.strides[dim])
+            return False
+        near = rows.buffer.size * ITEM_BYTES[rows.buffer.storage] <= _L2_BYTES
+        return not near and rows.strides[nest.reduced[-1]] == 1 and rows.strides[dim] >= LINE
+
+    def _ask_next_tile(self, rows: Access) -> None:
+        """Prefetches a line of each row of the next tile: that which holds the same steps."""
+        tile, dim = self._tiling.tile, self._tiling.tile_dim
+        assert dim is not None
+        for row in range(tile):
+            self._vectors.fetch(self._nest_writer.located(rows), (tile + row) * rows.strides[dim])
 
     def _ask_lines(self, access: Access, count: int, ahead: int) -> None:
         """Prefetches the cache lines of `count` elements that lie `ahead` bytes further on."""

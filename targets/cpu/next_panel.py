@@ -5,14 +5,14 @@ each: many at a time would wait for each other. Where few rows use a panel, it i
 is often in a page of its own then, which no processor foresees.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, gcd, prod
 
 from cellc.targets.cpu.access import Access, row_major
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.product import Factor, Product
+from cellc.targets.cpu.product import GROUP, Asking, Factor, Product
 from cellc.targets.cpu.register_tile import Tiling, rows_of
 from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L2
 
@@ -22,6 +22,8 @@ MANY_SUMS = 16
 _SUMS_BEHIND = 12
 # Steps for each line from which on they are asked for slowly: with fewer it is better to ask for all of them soon.
 _SLOWLY = 4
+# Lines that are asked for at once: more would keep those that are being multiplied waiting.
+_FEW_LINES = 4
 # Elements after which lines take each other's place in a level 2 cache, and how many then stay.
 _PERIOD, _STAY = 1 << 15, 8
 # Steps to ask for ahead, of factors that are too large to be in a cache still; few rows are held up by asking.
@@ -78,9 +80,9 @@ def _step_stride(product: Product, source: Access) -> int | None:
     return step if same else None
 
 
-def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, factor: Factor) -> Callable[[], None] | None:
-    """Writes, in a reduction step, what is asked for of a panel that is read where it lies; None where it is near, or
-    where a single row multiplies no longer than it asks."""
+def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, factor: Factor) -> Asking | None:
+    """What is asked for of a panel that is read where it lies; None where it is near, or where a single row multiplies
+    no longer than it asks."""
     access, step = factor.access, _step_stride(product, factor.access)
     least = _CACHE_BYTES if tiling.tile > _FEW_ROWS else _CACHE_BYTES_FOR_FEW
     far = tiling.tile > 1 and access.buffer.size * ITEM_BYTES[access.buffer.storage] > least
@@ -92,7 +94,7 @@ def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, facto
         for start in range(0, tiling.width, LINE):
             nest_writer.vectors.fetch(further, start, TO_L2)
 
-    return ask
+    return Asking(ask)
 
 
 def _begin(factor: Factor, part: dict[int, Range]) -> Access:
@@ -110,8 +112,8 @@ class NextPanel:
         self._sizes = {d: size for d, size in rows_of(tiling) if d is not None}
         self._tiles = [ceil(rows.chunks[d] / self._sizes.get(d, 1)) for d in rows.shared]
 
-    def after(self, factor: Factor, part: dict[int, Range]) -> Callable[[], None] | None:
-        """Writes, in a reduction step, what is asked for while a panel of `factor` is read; `part` are the steps."""
+    def after(self, factor: Factor, part: dict[int, Range]) -> Asking | None:
+        """What is asked for while a panel of `factor` is read; `part` are the steps."""
         reduced, dim = self._product.nest.reduced, self._tiling.lane_dim
         lines = lines_of_panel(self._product, self._tiling, factor.access, self._steps)
         last = self._rows.pieces is None and self._product.nest.extents[dim] <= self._tiling.width
@@ -122,41 +124,52 @@ class NextPanel:
             source = source.shifted(reduced[0], self._rows.pieces)
         else:
             source = source.shifted(dim, self._tiling.width)
-        ask = self._ask if self._tiling.sums >= MANY_SUMS else self._ask_in_order
-        return lambda: ask(self._at_any_step(source), lines, part)
+        if self._tiling.sums < MANY_SUMS:
+            return Asking(lambda: self._ask_in_order(self._at_any_step(source), lines, part))
+        return self._evenly(source, lines, part)
 
-    def behind(self, factor: Factor, part: dict[int, Range]) -> Callable[[], None] | None:
+    def behind(self, factor: Factor, part: dict[int, Range]) -> Asking | None:
         """The same for a factor that is stored in panels: the next steps, or the next panel, lie behind these steps."""
         if factor.panel is None or not factor.streamed or self._tiling.sums < _SUMS_BEHIND:
             return None
         lines = Lines(ceil(self._steps * factor.panel / LINE), 1, LINE, 0)
         source = _begin(factor, part)
         source = replace(source, offset=source.offset + self._steps * factor.panel)
-        return lambda: self._ask(self._at_any_step(source), lines, part)
+        return self._evenly(source, lines, part)
 
     def _at_any_step(self, source: Access) -> Access:
         """The access that does not move with the reduction loops."""
         reduced = self._product.nest.reduced
         return replace(source, strides=tuple(0 if d in reduced else stride for d, stride in enumerate(source.strides)))
 
-    def _ask(self, source: Access, lines: Lines, part: dict[int, Range]) -> None:
-        """The lines of the current step: `each` of them, or one for 2^shift steps; tiles behind the last ask again."""
-        writer, tiles, shift = self._writer, prod(self._tiles), 0
+    def _evenly(self, source: Access, lines: Lines, part: dict[int, Range]) -> Asking:
+        """`each` line of a step, or one for 2^shift steps; tiles behind the last ask again."""
+        tiles, shift = prod(self._tiles), 0
         each, slow = ceil(lines.count / (tiles * self._steps)), tiles * self._steps >= _SLOWLY * lines.count
         while slow and tiles * (self._steps >> (shift + 1)) >= lines.count:
             shift += 1
-        step, count = self._step(part), each * (self._steps >> shift)
-        if shift:
-            step = writer.pure(f"arith.shrui {step}, {writer.index(shift)} : index")
-        first, last = writer.linear(0, [(self._tile(), count)]), writer.index(max(0, lines.count - count))
+
+        def ask(count: int) -> None:
+            step = self._step(part)
+            if shift:
+                step = self._writer.pure(f"arith.shrui {step}, {self._writer.index(shift)} : index")
+            first = self._first(lines, each * (self._steps >> shift))
+            for more in range(count):
+                number = self._writer.linear(more, [(first, 1), (step, each)])
+                self._ask_line(self._at_any_step(source), lines, *self._split(number, lines.inner))
+
+        few = max(1, GROUP >> shift)
+        return Asking(lambda: ask(each), (lambda: ask(few)) if few <= _FEW_LINES else None)
+
+    def _first(self, lines: Lines, count: int) -> str:
+        """The number of the first of the `count` lines that the current tile asks for."""
+        writer = self._writer
+        first = writer.linear(0, [(self._tile(), count)])
         first = writer.pure(f"arith.remui {first}, {writer.index(lines.count)} : index")
-        first = writer.pure(f"arith.minui {first}, {last} : index")
-        for more in range(each):
-            number = writer.linear(more, [(first, 1), (step, each)])
-            self._ask_line(source, lines, *self._split(number, lines.inner))
+        return writer.pure(f"arith.minui {first}, {writer.index(max(0, lines.count - count))} : index")
 
     def _ask_in_order(self, source: Access, lines: Lines, part: dict[int, Range]) -> None:
-        """As `_ask` for a step with little time: a tile asks for the same line of each step, or a few of them."""
+        """For a step with little time: a tile asks for the same line of each step, or a few of them."""
         each = ceil(lines.inner / prod(self._tiles))
         for more in range(each):
             _, inner = self._split(self._writer.linear(more, [(self._tile(), each)]), lines.inner)

@@ -14,9 +14,20 @@ from cellc.targets.cpu.nest import Nest, collapse
 from cellc.targets.cpu.vectors import vector_type
 from cellc.targets.cpu.writer import Writer
 
+# Reduction steps for which prefetches that are not due in each of them are written once.
+GROUP = 16
+
 _MULTIPLY_ADD = {("arith.mulf", "arith.addf"), ("arith.muli", "arith.addi")}
 _EXTENSIONS = ("arith.extf", "arith.extsi", "arith.extui")
 Narrow = Callable[[Nest], Nest]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Writes prefetches: `step` those of a reduction step, or `group`, where they are few, those of `GROUP` steps."""
+
+    step: Callable[[], None]
+    group: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -25,15 +36,15 @@ class Factor:
 
     `panel` is the width of the panels that a factor is stored in: [column / panel][reduction step][column % panel].
     Its stride along the columns is then 1, and holds within a panel. `streamed`: a panel that is read from its start to
-    its end again and again, and does not stay in the L1 cache. `following` writes, in each reduction step, part of
-    the prefetches of what will be read after this panel.
+    its end again and again, and does not stay in the L1 cache. `following` asks, in each reduction step, for a part of
+    what will be read after this panel.
     """
 
     access: Access
     extension: str | None
     panel: int | None = None
     streamed: bool = False
-    following: Callable[[], None] | None = None
+    following: Asking | None = None
 
     def widened(self, writer: Writer, value: str, lanes: int, target: str) -> str:
         """A vector of the factor's elements in type `target`."""

@@ -35,13 +35,23 @@ def test_lines_of_a_panel(matmul: Matmul, level: str, lines: Lines | None) -> No
 
 
 @pytest.mark.parametrize(("matmul", "asked"), [
-    (Matmul(256, 256, 256, transpose_rhs=True), 1),
-    (Matmul(1024, 1024, 512, transpose_lhs=True), 0),  # rows a page apart
-    (Matmul(512, 768, 512, transpose_lhs=True), 1),
-    (Matmul(256, 32, 64), 0),  # a single panel
-    (Matmul(16, 768, 768), 1),  # read where it lies: the line of a later step
-    (Matmul(16, 256, 256), 0),  # small enough to be in the cache
-    (Matmul(1, 768, 768), 0),
+    (Matmul(256, 256, 256, transpose_rhs=True), True),
+    (Matmul(1024, 1024, 512, transpose_lhs=True), False),  # rows a page apart
+    (Matmul(512, 768, 512, transpose_lhs=True), True),
+    (Matmul(256, 32, 64), False),  # a single panel
+    (Matmul(16, 768, 768), True),  # read where it lies: the line of a later step
+    (Matmul(16, 256, 256), False),  # small enough to be in the cache
+    (Matmul(1, 768, 768), False),
 ])  # fmt: skip
-def test_steps_ask_the_second_level_cache(matmul: Matmul, asked: int) -> None:
-    assert count("prefetcht1", fma_loop(assembly(matmul.text(), LEVELS["v4"]))) == asked
+def test_steps_ask_the_second_level_cache(matmul: Matmul, asked: bool) -> None:
+    assert ("prefetcht1" in assembly(matmul.text(), LEVELS["v4"])) == asked
+
+
+@pytest.mark.parametrize("level", ["v3", "v4"])
+@pytest.mark.parametrize(
+    "matmul", [Matmul(512, 768, 768), Matmul(130, 768, 3072), Matmul(512, 768, 512, True)], ids=str
+)
+def test_steps_compute_no_addresses(matmul: Matmul, level: str) -> None:
+    """What is asked for behind a whole tile is worked out once for many steps."""
+    loop = fma_loop(assembly(matmul.text(), LEVELS[level]))
+    assert count(r"^v?(fmadd|mov|broadcast|prefetch)", loop) >= len(loop) - 6  # of four steps

@@ -12,7 +12,6 @@ from xdsl.parser import Parser
 from cellc.passes.context import make_context
 from cellc.targets.cpu.level import LEVELS, native_level
 from cellc.targets.cpu.pack_constants import PackConstantsPass
-from support.assembly import count, fma_loop
 from support.convolution_kernels import Convolution
 from support.cpu_kernels import assembly, compile_text
 from support.matmul_kernels import Matmul
@@ -84,12 +83,12 @@ def test_panels_of_half_precision_are_wide(level: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("steps", "asked"), [(768, 1), (96, 0)])
-def test_the_next_panel_is_asked_for(steps: int, asked: int) -> None:
+@pytest.mark.parametrize(("steps", "asked"), [(768, True), (96, False)])
+def test_the_next_panel_is_asked_for(steps: int, asked: bool) -> None:
     """Where panels do not stay in the L1 cache."""
     matmul = Matmul(72, 128, steps, transpose_rhs=True)
     kernels = packed(matmul.text(), types("f32", matmul.lhs, matmul.rhs, matmul.result), 1, "v4")
-    assert count("prefetcht1", fma_loop(assembly(kernels["kernel_packed"], LEVELS["v4"]))) == asked
+    assert ("prefetcht1" in assembly(kernels["kernel_packed"], LEVELS["v4"])) == asked
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
