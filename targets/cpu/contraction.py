@@ -1,9 +1,10 @@
 """Contraction kernels: products of two tensors, with an optional elementwise epilogue.
 
-A block computes some panels of columns for some rows. For each panel, the factor read along lanes is copied
-to scratch once where that pays; register tiles of sums then run over the rows. The rows of the other factor are
-copied too where a tile would read them from cache lines far apart, once for all panels. Long reductions are done in
-pieces, one after the other for the whole block, whose partial sums wait in scratch.
+A block computes some panels of columns for some rows. For each panel, the factor read along lanes is copied to scratch
+once where that pays: by the first of the register tiles of sums that run over the rows, while it multiplies, or before
+where it has to be turned. The rows of the other factor are copied too where a tile would read them from cache lines far
+apart, once for all panels. Long reductions are done in pieces, one after the other for the whole block, whose partial
+sums wait in scratch.
 """
 
 from collections.abc import Callable
@@ -181,14 +182,42 @@ class ProductWriter:
 
     def _panel(self, ranges: dict[int, Range]) -> None:
         """The current panel for all rows of the block."""
-        panel, scalar = self._packed(self._placed(self._vector), self._steps), self._placed(self._scalar)
-        self._rows(ranges, lambda rows: self._keep_or_finish(rows, self._whole_sums(panel, scalar, rows)))
+        scalar = self._placed(self._scalar)
+
+        def tile(panel: Factor, rows: int) -> None:
+            self._keep_or_finish(rows, self._whole_sums(panel, scalar, rows))
+
+        self._rows_of_panel(ranges, self._steps, tile)
         self._turn()
 
     def _piece(self, partial: PartialSums, ranges: dict[int, Range], part: dict[int, Range]) -> None:
         """Adds a piece of the reduction to the sums of the current panel."""
-        panel, scalar = self._packed(self._placed(self._vector), part), self._placed(self._scalar)
-        self._rows(ranges, lambda rows: self._add_piece(partial, panel, scalar, rows, part))
+        scalar = self._placed(self._scalar)
+        self._rows_of_panel(ranges, part, lambda panel, rows: self._add_piece(partial, panel, scalar, rows, part))
+
+    def _rows_of_panel(
+        self, ranges: dict[int, Range], part: dict[int, Range], tile: Callable[[Factor, int], None]
+    ) -> None:
+        """Runs `tile` for every register tile of the block's rows with the current panel, packed where that pays."""
+        vector, dim, size = self._placed(self._vector), self._tiling.tile_dim, self._tiling.tile
+        if self._packer is None or dim is None or not self._packs_in_first_tile(vector):
+            panel = self._packed(vector, part)
+            self._rows(ranges, lambda rows: tile(panel, rows))
+            return
+        panel = self._asking(self._packer.packed(part), vector, part)
+        first, (lower, upper) = replace(vector, kept=panel.access, following=panel.following), ranges[dim]
+        self._nest_writer.at(dim, lower, lambda: tile(first, size))
+        rest = self._writer.linear(size, [(lower, 1)])
+        self._tiles(dim, (rest, upper), lambda rows: tile(panel, rows))
+
+    def _packs_in_first_tile(self, vector: Factor) -> bool:
+        """Whether the first tile of each block stores what it reads of a panel: whole vectors, and rows enough."""
+        dim, size = self._tiling.tile_dim, self._tiling.tile
+        if dim is None or self._shared != [dim] or self._width < self._tiling.width:
+            return False
+        extent, chunk = self._nest.extents[dim], self._chunks[dim]
+        rows = (extent - 1) % chunk + 1  # of the last block
+        return vector.access.strides[self._tiling.lane_dim] == 1 and min(rows, chunk) >= size and chunk > size
 
     def _finish_partial(self, partial: PartialSums, ranges: dict[int, Range]) -> None:
         if self._blocking.turned:
@@ -231,7 +260,10 @@ class ProductWriter:
         if self._packer is None:
             following = steps_ahead(self._nest_writer, self._product, self._tiling, vector)
             return replace(vector, following=following)
-        packed = self._packer.pack(self._nest_writer, vector, self._width, ranges)
+        return self._asking(self._packer.pack(self._nest_writer, vector, self._width, ranges), vector, ranges)
+
+    def _asking(self, packed: Factor, vector: Factor, ranges: dict[int, Range]) -> Factor:
+        """The panel, with what is asked for while it is read."""
         return packed if self._next_panel is None else replace(packed, following=self._next_panel.after(vector, ranges))
 
     def _rows(self, ranges: dict[int, Range], tile: Tile) -> None:

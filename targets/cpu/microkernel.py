@@ -62,7 +62,8 @@ class MicroKernel:
         def step(carried: list[str]) -> list[str]:
             return self._multiply_add(vector, scalar, rows, width, carried)
 
-        self._at_once = _AT_ONCE if rows == self._tiling.tile and width == self._tiling.width else 1
+        whole = rows == self._tiling.tile and width == self._tiling.width and vector.kept is None
+        self._at_once = _AT_ONCE if whole else 1
         return self._loops(self._product.nest.reduced, ranges, initial, step, asks)
 
     def _asks(self, vector: Factor, scalar: Factor) -> list[Callable[[], None]]:
@@ -198,8 +199,16 @@ class MicroKernel:
                 vectors = [self.broadcast(moved)] * count
             else:
                 vectors = [self._lanes_of(moved, j, width) for j in range(count)]
+            if factor.kept is not None:
+                self._keep(factor.kept, vectors)
             loaded[number, row, second] = vectors
         return loaded[number, row, second]
+
+    def _keep(self, panel: Access, vectors: list[str]) -> None:
+        """Stores a step of a panel."""
+        for j, vector in enumerate(vectors):
+            place = panel.shifted(self._tiling.lane_dim, j * self._tiling.lanes)
+            self._vectors.store(vector, self._nest_writer.located(place), 1)
 
     def _lanes_of(self, factor: Factor, j: int, width: int) -> str:
         """Vector `j` of a panel of `width` columns."""

@@ -43,10 +43,15 @@ class PanelPacker:
 
     def pack(self, outer: NestWriter, factor: Factor, width: int, ranges: dict[int, Range]) -> Factor:
         """Writes the copy; returns the factor as read from the panel."""
+        packed = self.packed(ranges)
+        _PanelCopy(outer, self._product, self._tiling, factor, packed.access, width, ranges).write()
+        return packed
+
+    def packed(self, ranges: dict[int, Range]) -> Factor:
+        """The factor as read from the panel, which holds the steps in `ranges`."""
         panel = self._panel
         for dim, (lower, _) in ranges.items():
             panel = replace(panel, terms=(*panel.terms, (lower, -panel.strides[dim])))
-        _PanelCopy(outer, self._product, self._tiling, factor, panel, width, ranges).write()
         return Factor(panel, None, streamed=self._streamed)
 
 

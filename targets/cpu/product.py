@@ -37,7 +37,7 @@ class Factor:
     `panel` is the width of the panels that a factor is stored in: [column / panel][reduction step][column % panel].
     Its stride along the columns is then 1, and holds within a panel. `streamed`: a panel that is read from its start to
     its end again and again, and does not stay in the L1 cache. `following` asks, in each reduction step, for a part of
-    what will be read after this panel.
+    what will be read after this panel. `kept` is where what is read along lanes is stored too.
     """
 
     access: Access
@@ -45,6 +45,7 @@ class Factor:
     panel: int | None = None
     streamed: bool = False
     following: Asking | None = None
+    kept: Access | None = None
 
     def widened(self, writer: Writer, value: str, lanes: int, target: str) -> str:
         """A vector of the factor's elements in type `target`."""

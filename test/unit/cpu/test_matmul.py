@@ -13,7 +13,8 @@ from cellc.targets.cpu.level import LEVELS, native_level
 from cellc.targets.cpu.product import product_of
 from cellc.targets.cpu.scratch_copies import CopiedRows
 from cellc.targets.cpu.tiling import choose_tiling
-from support.cpu_kernels import compile_text, parse_kernel
+from support.assembly import count, inner_loops
+from support.cpu_kernels import assembly, compile_text, parse_kernel
 from support.matmul_kernels import Matmul
 
 NATIVE = native_level()
@@ -68,6 +69,21 @@ def test_rows_side_by_side_are_copied(size: tuple[int, int, int], level: str) ->
     assert tiling is not None
     assert choose_blocking(product, tiling).rows is CopiedRows.BY_STEP
     check(matmul, level)
+
+
+@pytest.mark.parametrize("level", [name for name in LEVEL_NAMES if name != "v2"])
+@pytest.mark.parametrize("rows", [27, 100, 515, 1030])  # of the last block: some tiles and a part, or less than a tile
+@pytest.mark.parametrize("columns", [64, 150])
+@pytest.mark.parametrize("steps", [66, 250, 1100])
+def test_the_first_tile_packs_a_panel(rows: int, columns: int, steps: int, level: str) -> None:
+    check(Matmul(rows, columns, steps, epilogue=True), level)
+
+
+def test_whole_panels_are_packed_without_a_loop_of_their_own() -> None:
+    loops = inner_loops(assembly(Matmul(128, 768, 512).text(), LEVELS["v4"]))
+    assert all(count("vfmadd", loop) for loop in loops)
+    packing = [loop for loop in loops if count(r"vmovups\s+%zmm", loop)]  # stores
+    assert len(packing) == 1
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
