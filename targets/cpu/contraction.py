@@ -26,6 +26,7 @@ from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, streamed
 from cellc.targets.cpu.partial_sums import PartialSums
 from cellc.targets.cpu.product import Factor, Product, product_of
 from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.scratch_copies import steps_are_apart
 from cellc.targets.cpu.tiling import choose_tiling
 
 Tile = Callable[[int], None]
@@ -200,20 +201,25 @@ class ProductWriter:
     ) -> None:
         """Runs `tile` for every register tile of the block's rows with the current panel, packed where that pays."""
         vector, dim, size = self._placed(self._vector), self._tiling.tile_dim, self._tiling.tile
-        if self._packer is None or dim is None or not self._packs_in_first_tile(vector):
+        panel = None if self._packer is None else self._asking(self._packer.packed(part), vector, part)
+        if panel is None or dim is None or not self._packs_in_first_tile(vector, panel):
             panel = self._packed(vector, part)
             self._rows(ranges, lambda rows: tile(panel, rows))
             return
-        panel = self._asking(self._packer.packed(part), vector, part)
         first, (lower, upper) = replace(vector, kept=panel.access, following=panel.following), ranges[dim]
         self._nest_writer.at(dim, lower, lambda: tile(first, size))
         rest = self._writer.linear(size, [(lower, 1)])
         self._tiles(dim, (rest, upper), lambda rows: tile(panel, rows))
 
-    def _packs_in_first_tile(self, vector: Factor) -> bool:
-        """Whether the first tile of each block stores what it reads of a panel: whole vectors, and rows enough."""
+    def _packs_in_first_tile(self, vector: Factor, panel: Factor) -> bool:
+        """Whether the first tile of each block stores what it reads of a panel: whole vectors, and rows enough.
+
+        Where steps are far apart and not asked for before, a copy by itself waits for more of them at a time.
+        """
         dim, size = self._tiling.tile_dim, self._tiling.tile
         if dim is None or self._shared != [dim] or self._width < self._tiling.width:
+            return False
+        if panel.following is None and steps_are_apart(self._product, vector.access):
             return False
         extent, chunk = self._nest.extents[dim], self._chunks[dim]
         rows = (extent - 1) % chunk + 1  # of the last block
