@@ -6,11 +6,11 @@ from math import ceil, gcd, lcm, prod
 from cellc.targets.cpu.nest import volume
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling
-from cellc.targets.cpu.scratch_copies import CopiedRows, pays_to_pack, pieces_of, rows_to_copy
+from cellc.targets.cpu.scratch_copies import FEWEST_ROWS, CopiedRows, pays_to_pack, pieces_of, rows_to_copy
 
 # Bytes of the broadcast factor that a block reads again for each panel; rows that share the packing of a panel, and
 # how few they may be for the sake of more blocks.
-_ROWS_BYTES, _MANY_ROWS, FEWEST_ROWS, _SOME_BLOCKS = 1 << 19, 512, 256, 8
+_ROWS_BYTES, _MANY_ROWS, _SOME_BLOCKS = 1 << 19, 512, 8
 BLOCK_STEPS, _ENOUGH_BLOCKS, MOST_PANELS = 1 << 18, 32, 8
 # Columns for which copied rows pay; panels of a block whose rows are copied from memory, once for all of them.
 _MANY_COLUMNS, MOST_COPIED_PANELS = 64, 32

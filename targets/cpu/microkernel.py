@@ -132,7 +132,8 @@ class MicroKernel:
             return values
 
         def group(start: str, values: list[str]) -> list[str]:
-            self._nest_writer.at(dim, start, lambda: [ask() for ask in asks])
+            for ask in asks:
+                self._nest_writer.at(dim, start, ask)
             end = self._writer.linear(GROUP, [(start, 1)])
             if extent % GROUP or dim in ranges:
                 end = self._writer.pure(f"arith.minsi {end}, {upper} : index")

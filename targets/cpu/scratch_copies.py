@@ -7,9 +7,11 @@ from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.vectors import ITEM_BYTES
 
-# Reductions longer than KC_LIMIT run in pieces of about KC steps, whose panel stays in the L1 and L2 caches.
-KC, KC_LIMIT = 512, 1024
+# Reductions longer than KC_LIMIT run in pieces of about KC steps, whose panel stays in the L1 and L2 caches. Of wide
+# panels, which many rows multiply and which read rows seldom, pieces are longer, or a panel is whole: sums wait less.
+KC, KC_LIMIT, _WIDE_KC, _WIDE, _PANEL_BYTES, FEWEST_ROWS = 512, 1024, 1024, 4, 1 << 19, 256
 # So many rows that copying a panel that they share pays, though it lies along lanes, and where each step is in a page.
 _MANY_USES, _MANY_USES_OF_PAGES = 100, 32
 # Elements of a page of memory, about; pages whose places are at hand, those of other factors aside.
@@ -66,9 +68,15 @@ def pays_to_pack(product: Product, tiling: Tiling, rows: int) -> bool:
 
 
 def pieces_of(product: Product, tiling: Tiling, steps: int) -> int | None:
+    """Steps of the outermost reduction loop at a time, or None where it runs as a whole."""
     nest = product.nest
     if tiling.dot_dim is not None or steps <= KC_LIMIT:
         return None
+    shared = product.shared(tiling.vector_factor, tiling.lane_dim)
+    many = tiling.vectors >= _WIDE and prod(nest.extents[d] for d in shared) >= FEWEST_ROWS
+    wide = many and len(nest.reduced) == 1 and rows_to_copy(product, tiling) is None
+    if wide and steps * tiling.width * ITEM_BYTES[product.element] <= _PANEL_BYTES:
+        return None
     inner = steps // nest.extents[nest.reduced[0]]
-    pieces = max(1, KC // inner)
+    pieces = max(1, (_WIDE_KC if wide else KC) // inner)
     return pieces if pieces < nest.extents[nest.reduced[0]] else None

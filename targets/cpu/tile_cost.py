@@ -3,12 +3,20 @@
 from math import ceil, prod
 
 from cellc.targets.cpu.access import Access
-from cellc.targets.cpu.blocking import BLOCK_STEPS, FEW, FEWEST_ROWS, MOST_COPIED_PANELS, contiguous_rows
+from cellc.targets.cpu.blocking import BLOCK_STEPS, FEW, MOST_COPIED_PANELS, contiguous_rows
 from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.nest import Nest, volume
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, loads_of, rows_of, written_out
-from cellc.targets.cpu.scratch_copies import PAGE, CopiedRows, pays_to_pack, pieces_of, rows_to_copy, steps_are_apart
+from cellc.targets.cpu.scratch_copies import (
+    FEWEST_ROWS,
+    PAGE,
+    CopiedRows,
+    pays_to_pack,
+    pieces_of,
+    rows_to_copy,
+    steps_are_apart,
+)
 from cellc.targets.cpu.vectors import ITEM_BYTES, WOVEN
 
 # Cycles until a sum can be added to again, with one to spare.
