@@ -6,7 +6,6 @@ from dataclasses import replace
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.next_panel import MANY_SUMS
 from cellc.targets.cpu.product import GROUP, Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.sliding_rows import at_tap, lines_of, slides, taps_of
@@ -15,12 +14,10 @@ from cellc.targets.cpu.vectors import ITEM_BYTES
 # The innermost reduction loop is written out where it is this short; with few registers, what is then loaded
 # ahead would push sums out of them.
 _UNROLLED, _MANY_REGISTERS = 4, 32
-# Steps of longer loops that are written out, in whole tiles: counting takes instructions from the multiply-adds.
-_AT_ONCE = 4
+# Steps from which on loops are in groups.
+_LONG = 32
 # What does not stay in the L1 cache is asked for so many bytes before it is read.
 _AHEAD_BYTES = 2048
-# A factor that stays in the level 2 cache beside a panel and what is stored.
-_L2_BYTES = 1 << 20
 
 
 # (Number of the factor, index of the tile's loop, index of its second loop), and the vectors read there.
@@ -42,7 +39,6 @@ class MicroKernel:
         self._tiling = tiling
         self._type = self._vectors.type(product.element)
         self._unrolled = _UNROLLED if tiling.registers >= _MANY_REGISTERS else 1
-        self._at_once = 1
 
     def sums(
         self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str], ranges: dict[int, Range]
@@ -55,28 +51,22 @@ class MicroKernel:
 
         if slides(self._product, self._tiling):
             return self._sliding_sums(vector, scalar, rows, width, initial)
-        asks = self._asks(vector, scalar)
-        if asks and vector.following is not None and vector.following.group is not None:
-            vector = replace(vector, following=None)
+        asks: Sequence[Callable[[], None]] | None = None
+        if width < self._tiling.width:
+            vector = replace(vector, following=None)  # the last panel
+        elif rows == self._tiling.tile and vector.kept is None and self._in_groups():
+            vector, asks = _asking_in_groups(vector)
 
         def step(carried: list[str]) -> list[str]:
             return self._multiply_add(vector, scalar, rows, width, carried)
 
-        whole = rows == self._tiling.tile and width == self._tiling.width and vector.kept is None
-        self._at_once = _AT_ONCE if whole else 1
         return self._loops(self._product.nest.reduced, ranges, initial, step, asks)
 
-    def _asks(self, vector: Factor, scalar: Factor) -> list[Callable[[], None]]:
-        """What is asked for once for `GROUP` steps of the innermost reduction loop."""
+    def _in_groups(self) -> bool:
+        """Whether `GROUP` steps of the innermost reduction loop are written out."""
         reduced = self._product.nest.reduced
-        if not reduced or self._product.nest.extents[reduced[-1]] < 2 * GROUP:
-            return []
-        asks: list[Callable[[], None]] = []
-        if not scalar.streamed and self._far_rows(scalar.access):
-            asks.append(lambda: self._ask_next_tile(scalar.access))
-        if vector.following is not None and vector.following.group is not None:
-            asks.append(vector.following.group)
-        return asks
+        extent = self._product.nest.extents[reduced[-1]] if reduced else 1
+        return extent >= _LONG and extent % GROUP == 0
 
     def _sliding_sums(self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str]) -> list[str]:
         """All taps of windows that slide over an image, line by line (`sliding_rows.py`)."""
@@ -103,9 +93,9 @@ class MicroKernel:
         ranges: dict[int, Range],
         carried: list[str],
         inner: Callable[[list[str]], list[str]],
-        asks: Sequence[Callable[[], None]] = (),
+        asks: Sequence[Callable[[], None]] | None = None,
     ) -> list[str]:
-        """Loops around `inner`; the innermost one in groups of steps, which begin with `asks`."""
+        """Loops around `inner`; the innermost one in groups of steps, which begin with `asks`, if there are groups."""
         if not dims:
             return inner(carried)
         dim, extent = dims[0], self._product.nest.extents[dims[0]]
@@ -124,23 +114,17 @@ class MicroKernel:
         types = [self._type] * len(carried)
         if len(dims) > 1:
             return self._writer.loop((lower, upper, 1), body, carried, types)
-        at_once = self._at_once if extent >= 2 * GROUP and extent % self._at_once == 0 else 1
-
-        def steps(index: str, values: list[str]) -> list[str]:
-            for number in range(at_once):
-                values = body(self._writer.linear(number, [(index, 1)]), values)
-            return values
+        if asks is None:
+            return self._writer.loop((lower, upper, 1), body, carried, types)
 
         def group(start: str, values: list[str]) -> list[str]:
             for ask in asks:
                 self._nest_writer.at(dim, start, ask)
-            end = self._writer.linear(GROUP, [(start, 1)])
-            if extent % GROUP or dim in ranges:
-                end = self._writer.pure(f"arith.minsi {end}, {upper} : index")
-            return self._writer.loop((start, end, at_once), steps, values, types)
+            for number in range(GROUP):
+                values = body(self._writer.linear(number, [(start, 1)]), values)
+            return values
 
-        step, loop = (GROUP, group) if asks else (at_once, steps)
-        return self._writer.loop((lower, upper, step), loop, carried, types)
+        return self._writer.loop((lower, upper, GROUP), group, carried, types)
 
     def _multiply_add(self, vector: Factor, scalar: Factor, rows: int, width: int, sums: list[str]) -> list[str]:
         count = len(sums) // (rows * self._tiling.second)
@@ -160,25 +144,6 @@ class MicroKernel:
                 for j in range(count):
                     following.append(self.multiply_add(right[j], left[j], sums[len(following)]))
         return following
-
-    def _far_rows(self, rows: Access) -> bool:
-        """Whether the rows of a tile lie apart, along the innermost reduction loop, and not in a cache still.
-
-        Those of the next tile may take the place of those of this one in the L1 cache: with a stride of 2 KB 13 rows
-        share two sets of it.
-        """
-        tile, nest, dim = self._tiling, self._product.nest, self._tiling.tile_dim
-        if dim is None or tile.second_dim is not None or not 1 < tile.tile <= LINE or tile.sums < MANY_SUMS:
-            return False
-        near = rows.buffer.size * ITEM_BYTES[rows.buffer.storage] <= _L2_BYTES
-        return not near and rows.strides[nest.reduced[-1]] == 1 and rows.strides[dim] >= LINE
-
-    def _ask_next_tile(self, rows: Access) -> None:
-        """Prefetches a line of each row of the next tile: that which holds the same steps."""
-        tile, dim = self._tiling.tile, self._tiling.tile_dim
-        assert dim is not None
-        for row in range(tile):
-            self._vectors.fetch(self._nest_writer.located(rows), (tile + row) * rows.strides[dim])
 
     def _ask_lines(self, access: Access, count: int, ahead: int) -> None:
         """Prefetches the cache lines of `count` elements that lie `ahead` bytes further on."""
@@ -283,3 +248,10 @@ class MicroKernel:
         types = f"{self._vectors.type('i1')}, {self._type}"
         pairs = zip(body(self._writer.index(full), carried, rest), carried, strict=True)
         return [self._writer.pure(f"arith.select {mask}, {added}, {kept} : {types}") for added, kept in pairs]
+
+
+def _asking_in_groups(vector: Factor) -> tuple[Factor, Sequence[Callable[[], None]]]:
+    """A factor, and what is asked for once for a group of steps and no longer in each of them."""
+    if vector.following is None or vector.following.group is None:
+        return vector, ()
+    return replace(vector, following=None), (vector.following.group,)

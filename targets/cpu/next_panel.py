@@ -17,7 +17,7 @@ from cellc.targets.cpu.register_tile import Tiling, rows_of
 from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L2
 
 # Multiply-adds of a step behind which computing an address is free.
-MANY_SUMS = 16
+_MANY_SUMS = 16
 # The same where lines lie side by side.
 _SUMS_BEHIND = 12
 # Steps for each line from which on they are asked for slowly: with fewer it is better to ask for all of them soon.
@@ -117,14 +117,14 @@ class NextPanel:
         reduced, dim = self._product.nest.reduced, self._tiling.lane_dim
         lines = lines_of_panel(self._product, self._tiling, factor.access, self._steps)
         last = self._rows.pieces is None and self._product.nest.extents[dim] <= self._tiling.width
-        if lines is None or last or (self._tiling.sums < MANY_SUMS and lines.inner_stride != LINE):
+        if lines is None or last or (self._tiling.sums < _MANY_SUMS and lines.inner_stride != LINE):
             return None
         source = _begin(factor, part)
         if self._panels == 1 and self._rows.pieces is not None:
             source = source.shifted(reduced[0], self._rows.pieces)
         else:
             source = source.shifted(dim, self._tiling.width)
-        if self._tiling.sums < MANY_SUMS:
+        if self._tiling.sums < _MANY_SUMS:
             return Asking(lambda: self._ask_in_order(self._at_any_step(source), lines, part))
         return self._evenly(source, lines, part)
 
@@ -158,7 +158,7 @@ class NextPanel:
                 number = self._writer.linear(more, [(first, 1), (step, each)])
                 self._ask_line(self._at_any_step(source), lines, *self._split(number, lines.inner))
 
-        few = max(1, GROUP >> shift)
+        few = each * max(1, GROUP >> shift)
         return Asking(lambda: ask(each), (lambda: ask(few)) if few <= _FEW_LINES else None)
 
     def _first(self, lines: Lines, count: int) -> str:

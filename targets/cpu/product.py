@@ -14,8 +14,9 @@ from cellc.targets.cpu.nest import Nest, collapse
 from cellc.targets.cpu.vectors import vector_type
 from cellc.targets.cpu.writer import Writer
 
-# Reduction steps for which prefetches that are not due in each of them are written once.
-GROUP = 16
+# Reduction steps that are written out one after the other, in long loops of whole tiles: counting and the addresses of
+# prefetches take instructions from the multiply-adds.
+GROUP = 4
 
 _MULTIPLY_ADD = {("arith.mulf", "arith.addf"), ("arith.muli", "arith.addi")}
 _EXTENSIONS = ("arith.extf", "arith.extsi", "arith.extui")
