@@ -7,14 +7,16 @@ from xdsl.ir import Operation
 
 def users_of(op: Operation) -> list[Operation]:
     """Ops of the op's block that use it, themselves or in a region; distinct, in no order."""
-    users: dict[Operation, None] = {}
-    for use in (use for result in op.results for use in result.uses):
-        user: Operation | None = use.operation
-        while user is not None and user.parent is not op.parent:
-            user = user.parent_op()
-        if user is not None:
-            users[user] = None
-    return list(users)
+    users: dict[int, Operation] = {}  # by `id`, as an op's own hash is the same, and slow
+    block = op.parent
+    for result in op.results:
+        for use in result.uses:
+            user: Operation | None = use.operation
+            while user is not None and user.parent is not block:
+                user = user.parent_op()
+            if user is not None:
+                users[id(user)] = user
+    return list(users.values())
 
 
 def ops_between(first: Operation, last: Operation) -> list[Operation]:
@@ -30,18 +32,18 @@ def ops_between(first: Operation, last: Operation) -> list[Operation]:
 def dependents_between(first: Operation, last: Operation) -> list[Operation]:
     """Ops between the two that need `first`, directly or through others, in order."""
     between = ops_between(first, last)
-    inside, found, pending = set(between), set(), [first]
+    unseen, pending = set(map(id, between)), [first]
     while pending:
-        new = [user for user in users_of(pending.pop()) if user in inside and user not in found]
-        found.update(new)
+        new = [user for user in users_of(pending.pop()) if id(user) in unseen]
+        unseen.difference_update(map(id, new))
         pending.extend(new)
-    return [op for op in between if op in found]
+    return [op for op in between if id(op) not in unseen]
 
 
 def can_sink(first: Operation, last: Operation) -> list[Operation] | None:
     """What must move behind `last` so that `first` can be computed there; None if `last` needs some of it."""
     dependents = dependents_between(first, last)
-    return None if any(last in users_of(op) for op in dependents) else dependents
+    return None if any(last is user for op in dependents for user in users_of(op)) else dependents
 
 
 def move_after(ops: list[Operation], point: Operation) -> None:

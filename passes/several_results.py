@@ -37,7 +37,7 @@ def merge_into_one(producer: GenericOp, users: list[Operation]) -> None:
 
 def _same_iterations(producer: GenericOp, user: GenericOp) -> bool:
     """Whether the user reads each result only at the index the producer writes in the same iteration."""
-    if loop_extents(producer) != loop_extents(user) or set(producer.results) & set(captured_values(user)):
+    if loop_extents(producer) != loop_extents(user) or not set(producer.results).isdisjoint(captured_values(user)):
         return False
     reads = [m for v, m in zip(inputs_of(user), input_maps(user), strict=False) if v in producer.results]
     return all(bare_dims(m) == list(range(m.num_dims)) for m in reads)
