@@ -29,21 +29,29 @@ def ops_between(first: Operation, last: Operation) -> list[Operation]:
     return between
 
 
-def dependents_between(first: Operation, last: Operation) -> list[Operation]:
-    """Ops between the two that need `first`, directly or through others, in order."""
+def can_sink(first: Operation, last: Operation) -> list[Operation] | None:
+    """What must move behind `last` so that `first` can be computed there; None if `last` needs some of it."""
+    return _dependents(first, last, direct=True)
+
+
+def depends_on(last: Operation, first: Operation) -> bool:
+    """Whether `last`, which comes later in the block, needs `first`, directly or through others."""
+    return _dependents(first, last, direct=False) is None
+
+
+def _dependents(first: Operation, last: Operation, *, direct: bool) -> list[Operation] | None:
+    """Ops between the two that need `first`, in order; None if `last` needs one of them (or `first`, unless `direct`)."""
     between = ops_between(first, last)
     unseen, pending = set(map(id, between)), [first]
     while pending:
-        new = [user for user in users_of(pending.pop()) if id(user) in unseen]
+        op = pending.pop()
+        users = users_of(op)
+        if (op is not first or not direct) and any(user is last for user in users):
+            return None
+        new = [user for user in users if id(user) in unseen]
         unseen.difference_update(map(id, new))
         pending.extend(new)
     return [op for op in between if id(op) not in unseen]
-
-
-def can_sink(first: Operation, last: Operation) -> list[Operation] | None:
-    """What must move behind `last` so that `first` can be computed there; None if `last` needs some of it."""
-    dependents = dependents_between(first, last)
-    return None if any(last is user for op in dependents for user in users_of(op)) else dependents
 
 
 def move_after(ops: list[Operation], point: Operation) -> None:

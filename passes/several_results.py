@@ -20,7 +20,7 @@ from cellc.passes.linalg_analysis import (
     loop_extents,
     size_of,
 )
-from cellc.passes.program_order import can_sink, dependents_between, move_after, users_of
+from cellc.passes.program_order import can_sink, depends_on, move_after
 
 MAX_OPERANDS = 16
 """Inputs and outputs of one generic; beyond, registers and address streams run out."""
@@ -88,8 +88,4 @@ def _siblings(op: GenericOp) -> list[GenericOp]:
                 continue
             if use.index < input_count(user) and input_maps(user)[use.index] == map_ and loop_extents(user) == extents:
                 found[user] = None
-    return [sibling for sibling in found if op.is_before_in_block(sibling) and _independent(op, sibling)]
-
-
-def _independent(first: GenericOp, second: GenericOp) -> bool:
-    return not any(second in users_of(op) for op in (first, *dependents_between(first, second)))
+    return [sibling for sibling in found if op.is_before_in_block(sibling) and not depends_on(sibling, op)]

@@ -142,7 +142,7 @@ def _sources() -> Iterator[Path]:
         for folder, _, files in os.walk(package.__path__[0]):
             yield from (Path(folder, file) for file in sorted(files) if file.endswith(".py"))
     here = Path(__file__).parent
-    yield from (here / "build_ir.py", here / "lowering.py")
+    yield from (here / name for name in ("build_ir.py", "cpu_backend.py", "lowering.py", "preparation.py"))
 
 
 @functools.cache
