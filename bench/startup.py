@@ -101,7 +101,7 @@ def measure(chosen: Sequence[str] = tuple(STARTS), rounds: int = 3) -> Iterator[
 
 def show(rows: Iterator[tuple[str, Start]]) -> None:
     """Prints the table, a row as soon as it is there."""
-    print(f"{'first training step':36s} {'import s':>8s} {'total s':>8s} {'2nd step':>8s} {'cpu s':>8s} {'peak MiB':>9s}")
+    print(f"{'first training step':36s} {'import s':>8s} {'total s':>8s} {'2nd step':>8s} {'cpu s':>8s} {'MiB':>9s}")
     for name, start in rows:
         figures = f"{start.imported:8.2f} {start.total:8.2f} {start.second_step:8.2f} {start.processor:8.2f}"
         print(f"{name:36s} {figures} {start.memory:9.0f}", flush=True)

@@ -40,7 +40,7 @@ def depends_on(last: Operation, first: Operation) -> bool:
 
 
 def _dependents(first: Operation, last: Operation, *, direct: bool) -> list[Operation] | None:
-    """Ops between the two that need `first`, in order; None if `last` needs one of them (or `first`, unless `direct`)."""
+    """Ops between that need `first`, in order; None if `last` needs one of them (or `first`, unless `direct`)."""
     between = ops_between(first, last)
     unseen, pending = set(map(id, between)), [first]
     while pending:

@@ -44,9 +44,9 @@ def test_every_attribute_of_every_op_counts(op: str):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"type": TensorType((3,), "f32")}, {"type": TensorType((2,), "f16")}, {"kind": "parameter"}, {"kind": "constant"},
-        {"updated_by": 0}, {"updated_by": 1}, {"operands": (1, 0)}, {"operands": (0, 0)}, {"operands": (0,)},
-        {"region": 1}, {"results": (1, 0)}, {"results": (0,)},
+        {"type": TensorType((3,), "f32")}, {"type": TensorType((2,), "f16")}, {"kind": "parameter"},
+        {"kind": "constant"}, {"updated_by": 0}, {"updated_by": 1}, {"operands": (1, 0)}, {"operands": (0, 0)},
+        {"operands": (0,)}, {"region": 1}, {"results": (1, 0)}, {"results": (0,)},
     ],
 )  # fmt: skip
 def test_what_is_computed_counts(changes: dict[str, Any]):
@@ -58,7 +58,7 @@ def test_names_and_lines_do_not_count(changes: dict[str, Any]):
     assert graph_key(graph(**changes)) == graph_key(graph())
 
 
-@pytest.mark.parametrize("change", [lambda a: a + 1, lambda a: a[::-1], lambda a: a.astype(np.int64), lambda a: a[None]])
+@pytest.mark.parametrize("change", [lambda a: a + 1, np.flip, np.int64, np.atleast_2d])
 def test_the_elements_of_a_constant_count(change: Callable[[np.ndarray], np.ndarray]):
     values = np.arange(4, dtype=np.int32)
     same, other = ({"value": array} for array in (values.copy(), change(values)))
