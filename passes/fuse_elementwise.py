@@ -48,7 +48,6 @@ from cellc.passes.linalg_analysis import (
     is_data_movement,
     iterations,
     main_function,
-    outputs_of,
     reduction_loops,
     size_of,
     splat_value,
@@ -167,10 +166,10 @@ def _users(op: Operation) -> list[Operation]:
     users = users_of(op)
     if len(users) < 2:
         return users
-    remaining, ordered, candidate = set(users), [], op.next_op
+    remaining, ordered, candidate = set(map(id, users)), [], op.next_op
     while remaining and candidate is not None:
-        if candidate in remaining:
-            remaining.remove(candidate)
+        if id(candidate) in remaining:
+            remaining.remove(id(candidate))
             ordered.append(candidate)
         candidate = candidate.next_op
     return ordered
@@ -179,16 +178,27 @@ def _users(op: Operation) -> list[Operation]:
 def _fuse_into_all(producer: GenericOp) -> bool:
     """Fuses the producer into every user, or into none."""
     users = users_of(producer)
-    if not users or (len(users) > 1 and not _worth_repeating(producer, len(users))):
+    if not users or not _is_only_input(producer) or (len(users) > 1 and not _worth_repeating(producer, len(users))):
         return False
-    if not all(isinstance(user, GenericOp) and _accepts(user, producer) for user in users):
+    generics = [user for user in users if isinstance(user, GenericOp)]
+    if not all(_accepts(user, producer) for user in generics):
         return False
-    if not all(_stays_what_it_is(user, producer) for user in users if isinstance(user, GenericOp)):
+    if not all(_stays_what_it_is(user, producer) for user in generics):
         return False
     ordered = _users(producer)
     for user in ordered:  # in program order, as one user may read another
         assert isinstance(user, GenericOp)
         replace_generic(user, fused_parts(producer, user, last=user is ordered[-1]), producer)
+    return True
+
+
+def _is_only_input(producer: GenericOp) -> bool:
+    """Whether results are read as inputs of generics alone: not as outputs, nor inside a body."""
+    for result in producer.results:
+        for use in result.uses:
+            user = use.operation
+            if user.parent is not producer.parent or not isinstance(user, GenericOp) or use.index >= input_count(user):
+                return False
     return True
 
 
@@ -220,9 +230,6 @@ def _is_only_reader_of_kernel(value: object, reader: GenericOp) -> bool:
 
 def _accepts(consumer: GenericOp, producer: GenericOp) -> bool:
     """Whether the consumer may compute the producer in its body."""
-    results = set(producer.results)
-    if results & set(outputs_of(consumer)) or results & set(captured_values(consumer)):
-        return False
     if is_contraction(consumer):
         return is_data_movement(producer) and _keeps_reduced_indices(consumer, producer)
     if iterations(consumer) > iterations(producer):

@@ -39,11 +39,13 @@ def input_count(op: GenericOp) -> int:
 
 
 def inputs_of(op: GenericOp) -> Sequence[SSAValue]:
-    return op.operands[: input_count(op)]
+    operands = op.operands
+    return operands[: len(operands) - len(op.results)]
 
 
 def outputs_of(op: GenericOp) -> Sequence[SSAValue]:
-    return op.operands[input_count(op) :]
+    operands = op.operands
+    return operands[len(operands) - len(op.results) :]
 
 
 def input_maps(op: GenericOp) -> list[AffineMap]:
@@ -208,20 +210,17 @@ def captured_values(op: Operation) -> list[SSAValue]:
     return list(found)
 
 
-def _collect_captured(op: Operation, inside: set[Block], found: dict[SSAValue, None]) -> None:
+def _collect_captured(op: Operation, inside: set[int], found: dict[SSAValue, None]) -> None:
+    """`inside` has the `id` of each block that is entered: a block's own hash is the same, and slow."""
     for region in op.regions:
-        inside.update(region.blocks)
+        inside.update(map(id, region.blocks))
         for nested in (nested for block in region.blocks for nested in block.ops):
             for value in nested.operands:
-                if _defining_block(value) not in inside:
+                owner = value.owner
+                if id(owner if type(owner) is Block else owner.parent) not in inside:
                     found[value] = None
             if nested.regions:
                 _collect_captured(nested, inside, found)
-
-
-def _defining_block(value: SSAValue) -> Block | None:
-    owner = value.owner
-    return owner if type(owner) is Block else owner.parent  # pyright: ignore[reportReturnType]
 
 
 def values_read(op: Operation) -> list[SSAValue]:

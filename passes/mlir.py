@@ -11,10 +11,10 @@ import functools
 import importlib
 import os
 import re
-from importlib import metadata
 from types import SimpleNamespace
 from typing import Any
 
+from cellc.passes.installed import records
 from cellc.passes.mlir_constants import IntegerConstants
 
 # Vectors and loops first, then every dialect to LLVM. `include-bf16`: compiler-rt's conversions are not in libc.
@@ -41,21 +41,19 @@ class LoweringError(Exception):
     """IR that MLIR refuses, or that cannot become machine code; the message holds MLIR's diagnostics."""
 
 
-def _package() -> str:
+def bindings_package() -> str:
+    """The name of the package that holds the bindings."""
     return os.environ.get("CELLC_MLIR_BINDINGS") or "torch_mlir"
 
 
 def bindings_version() -> str:
     """Which bindings are used, for keys of caches."""
-    try:
-        return f"{_package()} {metadata.version(_package())}"
-    except metadata.PackageNotFoundError:
-        return f"{_package()}, version unknown"
+    return f"{bindings_package()} {records(bindings_package())}"
 
 
 @functools.cache
 def _bindings() -> SimpleNamespace:
-    package = _package()
+    package = bindings_package()
     try:
         ir = importlib.import_module(f"{package}.ir")
         passmanager = importlib.import_module(f"{package}.passmanager")
@@ -160,6 +158,8 @@ def _bf16_as_integers(ir_text: str) -> str:
 
     Left alone, code generation keeps single bf16 lanes as f32 and calls compiler-rt to store them.
     """
+    if "bfloat" not in ir_text and "bf16" not in ir_text:  # most kernels; searching for words takes longer
+        return ir_text
     return re.sub(r"\bbfloat\b", "i16", re.sub(r"(\.v\d+)bf16\b", r"\1i16", ir_text))
 
 

@@ -74,7 +74,7 @@ def run_pipeline(
 ) -> ModuleOp:
     """Runs the passes on the module in place and verifies at the end (after each pass with `verify_each`).
 
-    When every op of the input has a location, every op of the output has one.
+    When every op of the input has a location, every op of the output has one: looked at when the IR is verified.
     Raises `PassError` naming the pass, and the reproducer and the command that
     runs it when `reproducer_dir` is given.
     """
@@ -97,10 +97,10 @@ def _run(
         try:
             with stage(step.name):
                 step.apply(context, module)
-            with stage("verification"):
-                if verify_each or position == len(passes) - 1:
+            if verify_each or position == len(passes) - 1:
+                with stage("verification"):
                     module.verify()
-                _check_locations(step, module, located)
+                    _check_locations(step, module, located)
         except Exception as error:
             raise _failure(step, error, before, reproducer_dir) from error
         if print_after is not None:

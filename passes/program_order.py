@@ -7,14 +7,16 @@ from xdsl.ir import Operation
 
 def users_of(op: Operation) -> list[Operation]:
     """Ops of the op's block that use it, themselves or in a region; distinct, in no order."""
-    users: dict[Operation, None] = {}
-    for use in (use for result in op.results for use in result.uses):
-        user: Operation | None = use.operation
-        while user is not None and user.parent is not op.parent:
-            user = user.parent_op()
-        if user is not None:
-            users[user] = None
-    return list(users)
+    users: dict[int, Operation] = {}  # by `id`, as an op's own hash is the same, and slow
+    block = op.parent
+    for result in op.results:
+        for use in result.uses:
+            user: Operation | None = use.operation
+            while user is not None and user.parent is not block:
+                user = user.parent_op()
+            if user is not None:
+                users[id(user)] = user
+    return list(users.values())
 
 
 def ops_between(first: Operation, last: Operation) -> list[Operation]:
@@ -27,21 +29,29 @@ def ops_between(first: Operation, last: Operation) -> list[Operation]:
     return between
 
 
-def dependents_between(first: Operation, last: Operation) -> list[Operation]:
-    """Ops between the two that need `first`, directly or through others, in order."""
-    between = ops_between(first, last)
-    inside, found, pending = set(between), set(), [first]
-    while pending:
-        new = [user for user in users_of(pending.pop()) if user in inside and user not in found]
-        found.update(new)
-        pending.extend(new)
-    return [op for op in between if op in found]
-
-
 def can_sink(first: Operation, last: Operation) -> list[Operation] | None:
     """What must move behind `last` so that `first` can be computed there; None if `last` needs some of it."""
-    dependents = dependents_between(first, last)
-    return None if any(last in users_of(op) for op in dependents) else dependents
+    return _dependents(first, last, direct=True)
+
+
+def depends_on(last: Operation, first: Operation) -> bool:
+    """Whether `last`, which comes later in the block, needs `first`, directly or through others."""
+    return _dependents(first, last, direct=False) is None
+
+
+def _dependents(first: Operation, last: Operation, *, direct: bool) -> list[Operation] | None:
+    """Ops between that need `first`, in order; None if `last` needs one of them (or `first`, unless `direct`)."""
+    between = ops_between(first, last)
+    unseen, pending = set(map(id, between)), [first]
+    while pending:
+        op = pending.pop()
+        users = users_of(op)
+        if (op is not first or not direct) and any(user is last for user in users):
+            return None
+        new = [user for user in users if id(user) in unseen]
+        unseen.difference_update(map(id, new))
+        pending.extend(new)
+    return [op for op in between if id(op) not in unseen]
 
 
 def move_after(ops: list[Operation], point: Operation) -> None:

@@ -20,7 +20,7 @@ from cellc.passes.linalg_analysis import (
     loop_extents,
     size_of,
 )
-from cellc.passes.program_order import can_sink, dependents_between, move_after, users_of
+from cellc.passes.program_order import can_sink, depends_on, move_after
 
 MAX_OPERANDS = 16
 """Inputs and outputs of one generic; beyond, registers and address streams run out."""
@@ -37,7 +37,7 @@ def merge_into_one(producer: GenericOp, users: list[Operation]) -> None:
 
 def _same_iterations(producer: GenericOp, user: GenericOp) -> bool:
     """Whether the user reads each result only at the index the producer writes in the same iteration."""
-    if loop_extents(producer) != loop_extents(user) or set(producer.results) & set(captured_values(user)):
+    if loop_extents(producer) != loop_extents(user) or not set(producer.results).isdisjoint(captured_values(user)):
         return False
     reads = [m for v, m in zip(inputs_of(user), input_maps(user), strict=False) if v in producer.results]
     return all(bare_dims(m) == list(range(m.num_dims)) for m in reads)
@@ -88,8 +88,4 @@ def _siblings(op: GenericOp) -> list[GenericOp]:
                 continue
             if use.index < input_count(user) and input_maps(user)[use.index] == map_ and loop_extents(user) == extents:
                 found[user] = None
-    return [sibling for sibling in found if op.is_before_in_block(sibling) and _independent(op, sibling)]
-
-
-def _independent(first: GenericOp, second: GenericOp) -> bool:
-    return not any(second in users_of(op) for op in (first, *dependents_between(first, second)))
+    return [sibling for sibling in found if op.is_before_in_block(sibling) and not depends_on(sibling, op)]

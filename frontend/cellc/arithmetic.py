@@ -68,6 +68,8 @@ def cast(tensor: Tensor, dtype: DType) -> Tensor:
 
 def broadcast_shape(lhs: tuple[int, ...], rhs: tuple[int, ...]) -> tuple[int, ...] | None:
     """The shape both broadcast to, aligned at the last axis, or None when they do not."""
+    if lhs == rhs:
+        return lhs
     rank = max(len(lhs), len(rhs))
     shape = []
     for a, b in zip((1,) * (rank - len(lhs)) + lhs, (1,) * (rank - len(rhs)) + rhs, strict=True):

@@ -11,7 +11,6 @@ import json
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +21,7 @@ import cellc.targets
 from cellc import context
 from cellc.graph import Graph
 from cellc.passes.garbage import collection_paused
+from cellc.passes.installed import records
 from cellc.passes.stage_times import stage
 from cellc.preparation import Preparation
 from cellc.targets.cpu import cache
@@ -142,24 +142,12 @@ def _sources() -> Iterator[Path]:
         for folder, _, files in os.walk(package.__path__[0]):
             yield from (Path(folder, file) for file in sorted(files) if file.endswith(".py"))
     here = Path(__file__).parent
-    yield from (here / "build_ir.py", here / "lowering.py")
-
-
-def _installed(tool: str) -> list[str]:
-    """The names of a tool's records beside its package, which tell its version.
-
-    `importlib.metadata` reads the same, and takes longer to import than a program in the cache takes to load.
-    """
-    spec = find_spec(tool)
-    if spec is None or not spec.submodule_search_locations:
-        return [f"no {tool}"]
-    beside = Path(next(iter(spec.submodule_search_locations))).parent
-    return sorted(name for name in os.listdir(beside) if name.startswith(f"{tool}-"))
+    yield from (here / name for name in ("build_ir.py", "cpu_backend.py", "lowering.py", "preparation.py"))
 
 
 @functools.cache
 def compiler_version() -> str:
     """Changes with the tools' versions and with the compiler's own sources (name, size and time of each file)."""
-    tools = [name for tool in ("xdsl", "llvmlite", "torch_mlir") for name in _installed(tool)]
+    tools = [f"{tool}: {records(tool)}" for tool in ("xdsl", "llvmlite", "torch_mlir")]
     stats = [(path.name, (status := path.stat()).st_size, status.st_mtime_ns) for path in _sources()]
     return cache.key(*tools, repr(stats))

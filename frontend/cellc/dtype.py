@@ -74,6 +74,9 @@ _BY_CODE = {dtype.code: dtype for dtype in ALL}
 _BY_NUMPY = {dtype.numpy: dtype for dtype in ALL}
 _BY_PYTHON = {bool: bool_, int: int64, float: float32}
 
+by_code = _BY_CODE.__getitem__
+"""The `DType` of a code, such as `"f32"`; asked for several times an operation, where `dtype_of` would look at more."""
+
 
 def dtype_of(value: Any) -> DType:
     """The `DType` that a DType, a code, a NumPy dtype or a Python type stands for.

@@ -10,6 +10,7 @@ from cellc import context, errors, recompile, tracebacks
 from cellc.compiled import Compiled
 from cellc.dialects.nn.definition import TensorType
 from cellc.graph import Graph
+from cellc.passes.garbage import collection_paused
 from cellc.passes.stage_times import stage
 from cellc.running import inside
 from cellc.structure import LEAF, flatten, leaf_names, unflatten
@@ -126,9 +127,10 @@ class Function:
             changed = entries[-1].reads.changed() if entries else None
             recompile.explain(self._name(), changed or recompile.difference(self._latest, signature, names))
         try:
-            with stage("trace"):
-                traced = self.trace(args, kwargs)
-            entry = _Entry(traced, signature[0])
+            with collection_paused():  # a graph is one large cycle too
+                with stage("trace"):
+                    traced = self.trace(args, kwargs)
+                entry = _Entry(traced, signature[0])
         except Exception as error:
             tracebacks.prune(error)
             raise

@@ -81,7 +81,7 @@ class Node:
         self.inputs = inputs
         self.attributes = attributes
         self.location = location
-        self.outputs = tuple(Value(type, self, index) for index, type in enumerate(types))
+        self.outputs = tuple([Value(type, self, index) for index, type in enumerate(types)])
 
 
 class Graph:
@@ -96,11 +96,10 @@ class Graph:
 
     def without_dead_nodes(self) -> Graph:
         """A graph of the nodes that an output needs; inputs stay, so bindings do not change."""
-        needed: set[int] = set()
-        stack = [value.node for value in self.outputs if value.node is not None]
-        while stack:
-            node = stack.pop()
-            if id(node) not in needed:
-                needed.add(id(node))
-                stack.extend(value.node for value in node.inputs if value.node is not None)
-        return Graph(self.inputs, [node for node in self.nodes if id(node) in needed], self.outputs)
+        needed = {value.node for value in self.outputs}
+        kept: list[Node] = []
+        for node in reversed(self.nodes):  # users before what they use
+            if node in needed:
+                kept.append(node)
+                needed.update([value.node for value in node.inputs])
+        return Graph(self.inputs, kept[::-1], self.outputs)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,30 @@ class Initializer:
         self.fill(array)
 
 
+_PIECE = 1 << 15
+"""Elements drawn at a time: in float64 they stay in the cache until they are cast."""
+
+
+class _Independent(Initializer):
+    """Elements are drawn one after another, so pieces have the values of the whole; a subclass defines `_law`."""
+
+    def _law(self, shape: tuple[int, ...]) -> Callable[[Any], np.ndarray]:
+        """Draws as many elements as it is asked for, for a tensor of this shape."""
+        raise NotImplementedError
+
+    def values(self, shape: tuple[int, ...]) -> Any:
+        return self._law(shape)(shape)
+
+    def fill(self, array: np.ndarray) -> None:
+        if not array.flags.c_contiguous:
+            super().fill(array)
+            return
+        draw, elements = self._law(array.shape), array.reshape(-1)
+        for start in range(0, elements.size, _PIECE):
+            piece = elements[start : start + _PIECE]
+            np.copyto(piece, draw(piece.size), casting="unsafe")
+
+
 class Constant(Initializer):
     """Every element is `value` (a number, or an array of the shape)."""
 
@@ -62,26 +88,26 @@ class One(Constant):
         super().__init__(1)
 
 
-class Normal(Initializer):
+class Normal(_Independent):
     """Normal distribution N(mean, sigma**2)."""
 
     def __init__(self, sigma: float = 0.01, mean: float = 0.0) -> None:
         super().__init__()
         self.sigma, self.mean = sigma, mean
 
-    def values(self, shape: tuple[int, ...]) -> Any:
-        return self._generator.normal(self.mean, self.sigma, shape)
+    def _law(self, shape: tuple[int, ...]) -> Callable[[Any], np.ndarray]:
+        return partial(self._generator.normal, self.mean, self.sigma)
 
 
-class Uniform(Initializer):
+class Uniform(_Independent):
     """Uniform distribution U(-scale, scale)."""
 
     def __init__(self, scale: float = 0.07) -> None:
         super().__init__()
         self.scale = scale
 
-    def values(self, shape: tuple[int, ...]) -> Any:
-        return self._generator.uniform(-self.scale, self.scale, shape)
+    def _law(self, shape: tuple[int, ...]) -> Callable[[Any], np.ndarray]:
+        return partial(self._generator.uniform, -self.scale, self.scale)
 
 
 class TruncatedNormal(Initializer):
@@ -125,19 +151,19 @@ def _gain(nonlinearity: str, negative_slope: float) -> float:
     return gains[nonlinearity]
 
 
-class XavierUniform(Initializer):
+class XavierUniform(_Independent):
     """U(-b, b), b = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
 
     def __init__(self, gain: float = 1) -> None:
         super().__init__()
         self.gain = gain
 
-    def values(self, shape: tuple[int, ...]) -> Any:
+    def _law(self, shape: tuple[int, ...]) -> Callable[[Any], np.ndarray]:
         bound = self.gain * math.sqrt(6 / sum(fan_in_and_out(shape)))
-        return self._generator.uniform(-bound, bound, shape)
+        return partial(self._generator.uniform, -bound, bound)
 
 
-class _He(Initializer):
+class _He(_Independent):
     def __init__(self, negative_slope: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> None:
         super().__init__()
         if mode not in ("fan_in", "fan_out"):
@@ -152,16 +178,16 @@ class _He(Initializer):
 class HeUniform(_He):
     """U(-b, b), b = gain * sqrt(3 / fan) (He et al. 2015)."""
 
-    def values(self, shape: tuple[int, ...]) -> Any:
+    def _law(self, shape: tuple[int, ...]) -> Callable[[Any], np.ndarray]:
         bound = math.sqrt(3) * self._deviation(shape)
-        return self._generator.uniform(-bound, bound, shape)
+        return partial(self._generator.uniform, -bound, bound)
 
 
 class HeNormal(_He):
     """N(0, gain**2 / fan) (He et al. 2015)."""
 
-    def values(self, shape: tuple[int, ...]) -> Any:
-        return self._generator.normal(0, self._deviation(shape), shape)
+    def _law(self, shape: tuple[int, ...]) -> Callable[[Any], np.ndarray]:
+        return partial(self._generator.normal, 0, self._deviation(shape))
 
 
 class VarianceScaling(Initializer):

@@ -137,9 +137,9 @@ def _reproducers() -> Path:
 
 
 def _with_reproducer(graph: Graph, passes: Sequence[ModulePass], error: PassError) -> CompileError:
-    """Runs the pipeline once more, now keeping the IR before each pass: printing it always would cost too much."""
+    """Runs the pipeline once more, verifying and keeping the IR before each pass, which always would cost too much."""
     try:
-        run_pipeline(build_module(graph), passes, make_context(), reproducer_dir=_reproducers())
+        run_pipeline(build_module(graph), passes, make_context(), verify_each=True, reproducer_dir=_reproducers())
     except PassError as again:
         return CompileError(f"cellc could not compile this: {again}")
     return CompileError(f"cellc could not compile this: {error}")

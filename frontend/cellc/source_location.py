@@ -18,15 +18,26 @@ _UNKNOWN = Location("<unknown>", 1, 0)
 _positions: dict[tuple[CodeType, int], Location] = {}
 
 
+class _Owners(dict[str, bool]):
+    """File name -> whether it is part of cellc or NumPy; asked for each frame below each op, so it is remembered."""
+
+    def __missing__(self, filename: str) -> bool:
+        ours = self[filename] = filename.startswith(_NOT_THE_USERS)
+        return ours
+
+
+_is_ours = _Owners()
+
+
 def is_ours(filename: str) -> bool:
     """Whether a source file is part of cellc or NumPy (the user is everybody else)."""
-    return filename.startswith(_NOT_THE_USERS)
+    return _is_ours[filename]
 
 
 def user_frame() -> FrameType | None:
     """The innermost frame that runs the user's code, or None (a thread that only runs ours)."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_ours(frame.f_code.co_filename):
+    while frame is not None and _is_ours[frame.f_code.co_filename]:
         frame = frame.f_back
     return frame
 
@@ -36,7 +47,8 @@ def user_location(cell: str = "") -> Location:
     frame = user_frame()
     if frame is None:
         return _UNKNOWN._replace(cell=cell)
-    return location_of(frame.f_code, frame.f_lasti)._replace(cell=cell)
+    file, line, column, _, end_column = location_of(frame.f_code, frame.f_lasti)
+    return Location(file, line, column, cell, end_column)
 
 
 def location_of(code: CodeType, instruction: int) -> Location:

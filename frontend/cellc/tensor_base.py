@@ -18,7 +18,7 @@ import numpy as np
 
 from cellc import dtype as dtypes
 from cellc.dialects.nn.definition import TensorType
-from cellc.dtype import DType, dtype_of
+from cellc.dtype import DType, by_code, dtype_of
 
 if TYPE_CHECKING:
     from cellc.graph import Value
@@ -169,7 +169,7 @@ class TensorBase:
     @property
     def dtype(self) -> DType:
         """Element type, such as `cellc.float32`."""
-        return dtype_of(self._type.dtype)
+        return by_code(self._type.dtype)
 
     @property
     def ndim(self) -> int:

@@ -9,6 +9,7 @@ import json
 import os
 import struct
 import sys
+from types import ModuleType
 from typing import IO, Any
 
 
@@ -38,11 +39,12 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     Answers with the object file, or `{error}`; `stages` are the times of `cellc.passes.stage_times`.
     """
     from cellc.passes import stage_times
-    from cellc.passes.mlir import LoweringError, warm_up
+    from cellc.passes.mlir import LoweringError, bindings_package, warm_up
     from cellc.targets.cpu.emit_object import compile_kernel
     from cellc.targets.cpu.level import CpuLevel
 
     with stage_times.stage("start"):
+        _leave_out(f"{bindings_package()}.dialects.llvm")
         warm_up()
     while (request := receive(requests)) is not None:
         header, text = request
@@ -51,6 +53,14 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         except LoweringError as error:
             answer = {"error": str(error)}, b""
         send(answers, {**answer[0], "stages": stage_times.take()}, answer[1])
+
+
+def _leave_out(module: str) -> None:
+    """Has the bindings, which look for the module of an attribute's dialect, find an empty one.
+
+    The classes in it are not needed, and take as long to import as a large kernel to compile.
+    """
+    sys.modules.setdefault(module, ModuleType(module))
 
 
 def main() -> None:

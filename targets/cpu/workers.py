@@ -13,10 +13,10 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellc.passes.installed import records
 from cellc.passes.mlir import bindings_version
 from cellc.passes.stage_times import stage
 from cellc.runtime.collectives import is_note
@@ -181,7 +181,7 @@ def toolchain() -> str:
     """What code depends on beside the kernel's text: tool versions, and the sources that drive the tools."""
     here = Path(__file__).parent
     bridge = here / "emit_object.py", *sorted((here.parent.parent / "passes").glob("mlir*.py"))
-    return f"llvmlite {version('llvmlite')}, {bindings_version()}, {disk.key(*(p.read_bytes() for p in bridge))}"
+    return f"llvmlite {records('llvmlite')}, {bindings_version()}, {disk.key(*(p.read_bytes() for p in bridge))}"
 
 
 class KernelCompiler:

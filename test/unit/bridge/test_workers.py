@@ -204,3 +204,26 @@ def test_messages_survive_the_pipe():
         writer.write(b"\x10\x00\x00\x00{")
         writer.close()
         assert receive(reader) is None
+
+
+IMPORTS = """
+import io, sys
+from cellc.targets.cpu.level import native_level
+from cellc.targets.cpu.worker_process import receive, send, serve
+import dataclasses
+requests, answers = io.BytesIO(), io.BytesIO()
+send(requests, {"name": "copy", "level": dataclasses.asdict(native_level())}, sys.argv[1].encode())
+requests.seek(0)
+serve(requests, answers)
+answers.seek(0)
+assert receive(answers)[1][:4] == b"\x7fELF"
+print(*sorted(sys.modules))
+"""
+
+
+def test_a_worker_imports_neither_the_dialects_classes_nor_the_compiler():
+    text = store("copy", 2.0).text
+    done = subprocess.run([sys.executable, "-c", IMPORTS, text], capture_output=True, text=True, check=True)
+    imported = done.stdout.split()
+    assert not [name for name in imported if name.endswith("_ops_gen") and ".dialects._builtin" not in name]
+    assert not {"xdsl", "importlib.metadata"} & set(imported)

@@ -8,7 +8,17 @@ import pytest
 import cellc
 from cellc import nn
 from cellc.fill_ahead import LARGE, filled_ahead
-from cellc.initializer import Constant, HeNormal, Initializer, Normal, TruncatedNormal, XavierUniform, initializer
+from cellc.initializer import (
+    Constant,
+    HeNormal,
+    HeUniform,
+    Initializer,
+    Normal,
+    TruncatedNormal,
+    Uniform,
+    XavierUniform,
+    initializer,
+)
 
 SHAPE = (LARGE // 4 // 64, 64)
 
@@ -28,6 +38,18 @@ def test_the_values_are_those_of_one_thread():
     assert not any(tensor.has_init for tensor in large)
     for one, other in zip(ahead, later, strict=True):
         np.testing.assert_array_equal(one.asnumpy(), other.asnumpy())
+
+
+@pytest.mark.parametrize("kind", [Normal(0.5, 2.0), Uniform(0.3), HeNormal(), HeUniform(), XavierUniform()])
+@pytest.mark.parametrize("shape", [(3, 40_000), (1 << 15,), (0, 4)])
+def test_pieces_have_the_values_of_the_whole(kind: Initializer, shape: tuple[int, ...]):
+    cellc.set_seed(4)
+    whole = initializer(kind, shape)._init.values(shape).astype(np.float32)
+    for layout in ("C", "F"):
+        cellc.set_seed(4)
+        pieces = np.empty(shape, np.float32, order=layout)
+        initializer(kind, shape)._init(pieces)
+        np.testing.assert_array_equal(pieces, whole)
 
 
 def test_only_large_tensors_with_an_initializer_of_their_own_are_filled():
