@@ -27,9 +27,9 @@ from cellc.passes.kernel_form import pads_behind, verify_kernel_form
 from cellc.passes.linalg_analysis import is_all_parallel, result_index, shape_of
 from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, is_read_once, kind_of, replace_call
 
-# Elements that a row must have: an elementwise kernel walks a result that is not padded as one long row. Of a chain only
-# the op that makes the result walks rows, which costs less than to write the result and read it again. A chain loses
-# where the unpadded result is written too: it waits for lines of two images instead of one, in places far apart.
+# Elements that a row must have: an elementwise kernel walks a result that is not padded as one long row. Of a chain
+# only the op that makes the result walks rows, which costs less than to write the result and read it again. A chain
+# loses where the unpadded result is written too: it waits for lines of two images, in places far apart.
 _ROW = {"contraction": 1, "elementwise": 32, "reduction": 1}
 
 
