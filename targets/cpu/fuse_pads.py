@@ -60,6 +60,8 @@ class _Fusion:
         assert isinstance(value, OpResult)
         producer, stays = value.owner, not is_read_once(value)
         assert isinstance(producer, func.CallOp)
+        if kind_of(self.kernels.called(producer)) == "reduction" and self._may_be_read_padded(pad):
+            return
         name = self._variant(producer.callee.root_reference.data, value.index, kernel, stays=stays)
         if name is None:
             return
@@ -68,6 +70,14 @@ class _Fusion:
         pad.results[0].replace_all_uses_with(following.pop() if stays else following[value.index])
         erase(pad)
         replace_call(producer, following)
+
+    def _may_be_read_padded(self, pad: func.CallOp) -> bool:
+        """Whether the only reader may pad what it reads itself, in scratch memory (`fuse-padded-reads`)."""
+        if not is_read_once(pad.results[0]):
+            return False
+        (use,) = pad.results[0].uses
+        reader = use.operation
+        return isinstance(reader, func.CallOp) and kind_of(self.kernels.called(reader)) in ("elementwise", "reduction")
 
     def _variant(self, name: str, result: int, pad: func.FuncOp, *, stays: bool) -> str | None:
         key = (name, result, pad.sym_name.data, stays)

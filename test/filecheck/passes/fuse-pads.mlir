@@ -57,20 +57,39 @@ func.func private @pad(%x: tensor<2x40x40xf32>) -> tensor<2x42x41xf32> attribute
 
 // -----
 
-// A chain pads within what it does for one channel; %n, whose unpadded tensor is a result too, is padded by a kernel of its own.
+// A chain pads within what it does for one channel. %n, whose unpadded tensor is a result too, is padded by a kernel of
+// its own, and so is %o, which an elementwise kernel alone reads: that one may pad it in scratch memory.
 // CHECK-LABEL: func.func @main
 // CHECK-NEXT: %[[P:.*]] = func.call @centre_padded_0(%x) : (tensor<2x3x4x4xf32>) -> tensor<2x3x6x6xf32>
 // CHECK-NEXT: %[[N:.*]] = func.call @centre(%y)
 // CHECK-NEXT: %[[Q:.*]] = func.call @pad(%[[N]])
+// CHECK-NEXT: %[[O:.*]] = func.call @centre(%x)
+// CHECK-NEXT: %[[T:.*]] = func.call @pad(%[[O]])
+// CHECK-NEXT: func.call @twice(%[[T]])
 // CHECK-NEXT: return %[[P]], %[[N]], %[[Q]]
 func.func @main(%x: tensor<2x3x4x4xf32> {cellc.name = "x", cellc.kind = "input"},
                 %y: tensor<2x3x4x4xf32> {cellc.name = "y", cellc.kind = "input"})
-    -> (tensor<2x3x6x6xf32>, tensor<2x3x4x4xf32>, tensor<2x3x6x6xf32>) {
+    -> (tensor<2x3x6x6xf32>, tensor<2x3x4x4xf32>, tensor<2x3x6x6xf32>, tensor<2x3x6x6xf32>) {
   %m = func.call @centre(%x) : (tensor<2x3x4x4xf32>) -> tensor<2x3x4x4xf32>
   %p = func.call @pad(%m) : (tensor<2x3x4x4xf32>) -> tensor<2x3x6x6xf32>
   %n = func.call @centre(%y) : (tensor<2x3x4x4xf32>) -> tensor<2x3x4x4xf32>
   %q = func.call @pad(%n) : (tensor<2x3x4x4xf32>) -> tensor<2x3x6x6xf32>
-  return %p, %n, %q : tensor<2x3x6x6xf32>, tensor<2x3x4x4xf32>, tensor<2x3x6x6xf32>
+  %o = func.call @centre(%x) : (tensor<2x3x4x4xf32>) -> tensor<2x3x4x4xf32>
+  %t = func.call @pad(%o) : (tensor<2x3x4x4xf32>) -> tensor<2x3x6x6xf32>
+  %u = func.call @twice(%t) : (tensor<2x3x6x6xf32>) -> tensor<2x3x6x6xf32>
+  return %p, %n, %q, %u : tensor<2x3x6x6xf32>, tensor<2x3x4x4xf32>, tensor<2x3x6x6xf32>, tensor<2x3x6x6xf32>
+}
+
+func.func private @twice(%x: tensor<2x3x6x6xf32>) -> tensor<2x3x6x6xf32> attributes {cellc.kind = "elementwise"} {
+  %e = tensor.empty() : tensor<2x3x6x6xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>,
+      affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%x : tensor<2x3x6x6xf32>) outs(%e : tensor<2x3x6x6xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %c = arith.addf %a, %a : f32
+    linalg.yield %c : f32
+  } -> tensor<2x3x6x6xf32>
+  return %r : tensor<2x3x6x6xf32>
 }
 
 // CHECK: func.func private @centre_padded_0
