@@ -186,7 +186,8 @@ def _check_attention(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
 
 def _check_reduction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
     outer = _outer_of(kernel)
-    if not all(pads_behind(op, outer) for op in kernel.body.block.ops if _is_pad(op)):
+    inserts = [op for op in kernel.body.block.ops if isinstance(op, tensor.InsertSliceOp)]
+    if not all(pads_behind(op, outer) for op in inserts if _is_pad(op)):
         _fail(kernel, 7, "pads a result otherwise than behind the shared dimensions")
     shared = loop_extents(generics[0])[:outer]
     for op in generics:
