@@ -7,11 +7,11 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.dialects.tensor import InsertSliceOp
 from xdsl.ir import Operation, OpResult, SSAValue
 
-from cellc.passes.linalg_analysis import bare_dim
+from cellc.passes.linalg_analysis import bare_dim, is_all_parallel
 from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.body import widest_item
 from cellc.targets.cpu.elementwise import write_parallel
-from cellc.targets.cpu.fetch_ahead import rows_ahead
+from cellc.targets.cpu.fetch_ahead import pieces_ahead, rows_ahead
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
@@ -228,6 +228,8 @@ class ChainWriter:
             else:
                 ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
             self._fill_borders(op, fixed, lower, count)
+            if lower is None and op not in self._borders and is_all_parallel(op):
+                ahead = ahead | pieces_ahead(nest, fixed)
             write_nest(self._kernel, op, nest, fixed, ahead, across=bool(self._turned))
         for rows in self._turned:
             if lower is not None and rows.value in self._kernel.results:
@@ -237,7 +239,9 @@ class ChainWriter:
         """Fills the borders of what the op is about to write, for the same indices of the shared loops."""
         for nest in self._borders.get(op, ()):
             nest = nest if lower is None else restrict(nest, self._outer - 1, lower, count)
-            write_parallel(open_nest(self._writer, nest, self._kernel.lanes(nest), fixed), {})
+            nest_writer = open_nest(self._writer, nest, self._kernel.lanes(nest), fixed)
+            nest_writer.fetched_ahead.update(pieces_ahead(nest, fixed))
+            write_parallel(nest_writer, {})
 
     def _place(self, lower: str | None, row: int = 0) -> None:
         """Gives each intermediate tensor scratch memory for what is done at a time, contiguous along the chunk.

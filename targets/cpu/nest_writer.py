@@ -186,7 +186,11 @@ class NestWriter:
 
     def store_one(self, value: str, access: Access, dim: int | None) -> None:
         """Stores lanes along loop `dim`."""
-        self.vectors.store(value, self.located(access), 1 if dim is None else self.stride(access, dim))
+        located = self.located(access)
+        self.vectors.store(value, located, 1 if dim is None else self.stride(access, dim))
+        ahead = self.fetched_ahead.get(access.buffer.name)
+        if ahead is not None:
+            self.vectors.fetch(located, ahead, TO_L1)
 
     def vector_loop(self, dim: int | None, inner: Callable[[], None], bounds: Range | None = None) -> None:
         """Runs `inner` for every vector of loop `dim`: full ones, then the masked rest.

@@ -155,6 +155,11 @@ def test_chains_keep_pads_of_what_others_read_and_of_shared_dimensions():
     assert padded(kernel, 0, pad_kernel((2, 8, 4, 4), PLANES, "f32", "0.0"), "variant", stays=False) is None
 
 
+def test_lines_of_the_next_image_are_asked_for_where_images_of_a_channel_lie_apart():
+    texts = [compile_text(centred(shape), native_level()).code.text for shape in ((16, 5, 8, 8), (1, 5, 8, 8))]
+    assert ["memref.prefetch %b1[" in text for text in texts] == [True, False]
+
+
 def centred(shape: tuple[int, ...], element: str = "f32", more: bool = False) -> str:
     """x minus the sums of its channels, axis 1; with `more` of axis 0, and sums of the result are another result."""
     channels, image = ((shape[0],), "d0, d1, d2, d3") if more else ((shape[1],), "d1, d0, d2, d3")
