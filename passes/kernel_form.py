@@ -11,8 +11,9 @@ Rules, by `cellc.kind`:
      scatter_add; recurrent: an scf.for; collective: the start or the wait of one;
   5. material (tensor.empty, linalg.fill, constants) and one return, and nothing else, stand beside those;
   6. `cellc.in_place` pairs name a result and an argument of one type;
-  7. elementwise kernels and contractions may end in pads: fills into each of which they insert a result as a whole,
-     which nothing else reads;
+  7. elementwise kernels, contractions and reductions may end in pads: fills into each of which they insert a result as
+     a whole, which nothing else reads; a reduction pads what an all-parallel generic makes, behind the dimensions that
+     the shared loops index;
   8. attention: what `passes/attention_form.py` describes, its chain as in rule 3.
 """
 
@@ -31,6 +32,7 @@ from cellc.passes.attention_form import parts_of, problem_of
 from cellc.passes.linalg_analysis import (
     Reshape,
     bare_dim,
+    bare_dims,
     captured_values,
     input_maps,
     is_all_parallel,
@@ -65,7 +67,7 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
     if kind.data in ("elementwise", "contraction"):
         work = [op for op in work if not _is_pad(op)]
     if kind.data == "reduction":
-        work = [op for op in work if not _is_padded_argument(op)]
+        work = [op for op in work if not _is_padded_argument(op) and not _is_pad(op)]
     if kind.data in ("elementwise", "contraction", "reduction", "attention") and len(generics) != len(work):
         _fail(kernel, 5, "holds other ops than generics")
     match kind.data:
@@ -109,6 +111,16 @@ def _is_pad(op: Operation) -> bool:
     if not isinstance(op, tensor.InsertSliceOp) or not isinstance(op.dest.owner, FillOp) or op.offsets:
         return False
     return _is_whole(op) and isinstance(op.source.owner, GenericOp) and len(list(op.source.uses)) == 1
+
+
+def pads_behind(pad: tensor.InsertSliceOp, outer: int) -> bool:
+    """Whether what an all-parallel generic makes is padded only behind the dimensions that its first loops index."""
+    op = pad.source.owner
+    assert isinstance(op, GenericOp)
+    written = bare_dims(output_maps(op)[result_index(pad.source)])
+    pairs = enumerate(zip(shape_of(pad.source), shape_of(pad.result), strict=True))
+    first = next((dim for dim, (before, after) in pairs if before != after), len(shape_of(pad.source)))
+    return is_all_parallel(op) and written is not None and all(written.index(loop) < first for loop in range(outer))
 
 
 def _is_padded_argument(op: Operation) -> bool:
@@ -174,6 +186,9 @@ def _check_attention(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
 
 def _check_reduction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
     outer = _outer_of(kernel)
+    inserts = [op for op in kernel.body.block.ops if isinstance(op, tensor.InsertSliceOp)]
+    if not all(pads_behind(op, outer) for op in inserts if _is_pad(op)):
+        _fail(kernel, 7, "pads a result otherwise than behind the shared dimensions")
     shared = loop_extents(generics[0])[:outer]
     for op in generics:
         if any(kind.data != "parallel" for kind in list(op.iterator_types)[:outer]) or parallel_count(op) < outer:

@@ -8,10 +8,18 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAttr, i64
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir.affine import AffineMap
 
 from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp
 from cellc.passes.dispatch_clusters import Cluster, is_material
-from cellc.passes.linalg_analysis import captured_values, input_maps, output_maps, result_index, values_read
+from cellc.passes.linalg_analysis import (
+    bare_dim,
+    captured_values,
+    input_maps,
+    output_maps,
+    result_index,
+    values_read,
+)
 from cellc.passes.rewriting import location_of
 
 
@@ -38,11 +46,10 @@ def outline(cluster: Cluster, name: str, arguments: Sequence[SSAValue], results:
     kernel.attributes["cellc.kind"] = StringAttr(cluster.kind)
     if cluster.kind == "reduction":
         kernel.attributes["cellc.outer"] = IntegerAttr(cluster.outer, i64)
-    pairs = [
-        ArrayAttr([IntegerAttr(r, i64), IntegerAttr(a, i64)]) for r, a in in_place(cluster.ops, results, arguments)
-    ]
+    shared = cluster.outer if cluster.kind == "reduction" else None
+    pairs = in_place(cluster.ops, results, arguments, shared)
     if pairs:
-        kernel.attributes["cellc.in_place"] = ArrayAttr(pairs)
+        kernel.attributes["cellc.in_place"] = ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in p]) for p in pairs])
     _strip_names(kernel)
     return kernel
 
@@ -70,14 +77,14 @@ def _strip_names(kernel: func.FuncOp) -> None:
 
 
 def in_place(
-    ops: Sequence[Operation], results: Sequence[SSAValue], arguments: Sequence[SSAValue]
+    ops: Sequence[Operation], results: Sequence[SSAValue], arguments: Sequence[SSAValue], shared: int | None = None
 ) -> list[tuple[int, int]]:
     """(result, argument) pairs that may share a buffer.
 
-    Only when one all-parallel generic alone reads the argument, at the index
-    where it writes the result: then each element is read only by the iteration
-    that writes it. A collective needs no other memory than that of its operand
-    if the result is as large.
+    Only when an all-parallel generic reads the argument at the index where it writes the result, and no other op reads
+    it: then each element is read only by the iteration that writes it. In a chain of which all ops run for one index of
+    its first `shared` loops before the next, ops before that one may read what it is about to overwrite, too. A
+    collective needs no other memory than that of its operand if the result is as large.
     """
     readers: dict[SSAValue, list[Operation]] = {}
     for op in ops:
@@ -92,8 +99,24 @@ def in_place(
             continue
         written = output_maps(op)[result_index(result)]
         for index, argument in enumerate(arguments):
-            reads = [m for v, m in zip(op.inputs, input_maps(op), strict=False) if v is argument]
-            alone = readers[argument] == [op] and argument not in captured_values(op)
-            if argument.type == result.type and reads == [written] and alone:
+            *before, last = readers[argument]
+            if argument.type != result.type or last is not op or _maps_of(argument, op) != [written]:
+                continue
+            if all(_reads_at(other, argument, written, shared) for other in before):
                 pairs.append((number, index))
     return pairs
+
+
+def _maps_of(value: SSAValue, op: GenericOp) -> list[AffineMap] | None:
+    """Where the op reads the value; None where it reads it otherwise than by maps."""
+    reads = [m for v, m in zip(op.inputs, input_maps(op), strict=False) if v is value]
+    return None if value in captured_values(op) else reads
+
+
+def _reads_at(op: Operation, value: SSAValue, written: AffineMap, shared: int | None) -> bool:
+    """Whether the op reads the value at the index of the shared loops at which another one writes with a map."""
+    maps = _maps_of(value, op) if isinstance(op, GenericOp) and shared is not None else None
+    if not maps or shared is None:
+        return False
+    places = [i for i, result in enumerate(written.results) if (bare_dim(result) or 0) < shared]
+    return all(read.results[i] == written.results[i] for read in maps for i in places)

@@ -18,7 +18,7 @@ from cellc.passes.pass_registry import get_pass
 from cellc.passes.rewriting import without_location
 from cellc.passes.stage_times import stage
 
-TO_NN = ("canonicalize-nn", "differentiate", "canonicalize-nn")
+TO_NN = ("canonicalize-nn", "differentiate", "share-sums", "canonicalize-nn")
 TO_LINALG = (*TO_NN, "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
 CPU_KERNELS = (

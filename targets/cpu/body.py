@@ -111,11 +111,12 @@ class BodyWriter:
         return number is not None
 
     def write_known(self, block: Block, arguments: Mapping[SSAValue, str]) -> dict[SSAValue, str]:
-        """Writes the ops of `block` that depend on some of its arguments alone; returns what is then known."""
+        """Writes the ops of `block` that depend on some of its values alone; returns what is then known."""
         known = dict(arguments)
         for op in block.ops:
             if (
                 op.operands
+                and not known.keys() & set(op.results)
                 and op.name.startswith(("arith.", "math."))
                 and all(self._is_known(v, known) for v in op.operands)
             ):

@@ -4,17 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from math import ceil, prod
 
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import SSAValue
+from xdsl.dialects.tensor import InsertSliceOp
+from xdsl.ir import Operation, OpResult, SSAValue
 
+from cellc.passes.linalg_analysis import bare_dim, is_all_parallel
 from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.body import widest_item
 from cellc.targets.cpu.elementwise import write_parallel
-from cellc.targets.cpu.fetch_ahead import rows_ahead
+from cellc.targets.cpu.fetch_ahead import pieces_ahead, rows_ahead
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.padded_reads import PaddedRead, padded_reads
+from cellc.targets.cpu.padded_results import border_nests
 from cellc.targets.cpu.pairs import contiguous_over, open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter, windows
 from cellc.targets.cpu.short_rows import TurnedRows, short_rows, turned_rows
@@ -77,6 +80,19 @@ class ChainWriter:
         self._pads = pads
         self._rows = min(_ROWS, max(1, _ELEMENTS // self._longest())) if outer and not pads else 1
         self._turned: list[TurnedRows] = []
+        self._borders: dict[Operation, list[Nest]] = {}
+        for op in kernel.pads if kernel.attribute("kind") == "reduction" else ():
+            self._add_border(op)
+
+    def _add_border(self, pad: InsertSliceOp) -> None:
+        """Adds what fills the border around a result of an op, in loops that begin with the shared ones."""
+        op = pad.source.owner
+        assert isinstance(op, linalg.GenericOp)
+        assert isinstance(pad.source, OpResult)
+        written = [bare_dim(each) for each in op.indexing_maps.data[len(op.inputs) + pad.source.index].data.results]
+        nests = border_nests(self._kernel, pad, [written.index(loop) for loop in range(self._outer)])
+        self._borders.setdefault(op, []).extend(nests)
+        self._writer.past_cache -= {self._kernel.view_of(pad.result).buffer.name}  # lines are written in parts
 
     def _longest(self) -> int:
         """Iterations of an op for one index of each outer loop, at most."""
@@ -192,6 +208,7 @@ class ChainWriter:
             ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
             for number, row in enumerate(rows):
                 self._place(None, number)
+                self._fill_borders(op, row)
                 write_nest(self._kernel, op, self._kernel.nest_of(op), row, ahead)
 
     def _all(self, fixed: Mapping[int, str], lower: str | None, count: int) -> None:
@@ -210,10 +227,21 @@ class ChainWriter:
                 nest = restrict(nest, self._outer - 1, lower, count)
             else:
                 ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
+            self._fill_borders(op, fixed, lower, count)
+            if lower is None and op not in self._borders and is_all_parallel(op):
+                ahead = ahead | pieces_ahead(nest, fixed)
             write_nest(self._kernel, op, nest, fixed, ahead, across=bool(self._turned))
         for rows in self._turned:
             if lower is not None and rows.value in self._kernel.results:
                 rows.write(self._kernel, fixed, lower, count)
+
+    def _fill_borders(self, op: Operation, fixed: Mapping[int, str], lower: str | None = None, count: int = 1) -> None:
+        """Fills the borders of what the op is about to write, for the same indices of the shared loops."""
+        for nest in self._borders.get(op, ()):
+            nest = nest if lower is None else restrict(nest, self._outer - 1, lower, count)
+            nest_writer = open_nest(self._writer, nest, self._kernel.lanes(nest), fixed)
+            nest_writer.fetched_ahead.update(pieces_ahead(nest, fixed))
+            write_parallel(nest_writer, {})
 
     def _place(self, lower: str | None, row: int = 0) -> None:
         """Gives each intermediate tensor scratch memory for what is done at a time, contiguous along the chunk.

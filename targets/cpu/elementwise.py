@@ -23,10 +23,12 @@ def write_parallel(nest_writer: NestWriter, ranges: dict[int, Range]) -> None:
             _past_cache(nest_writer, dim, lambda: tiles.write(ranges), LINE)
         else:
             if dim is not None:
-                nest_writer.compute_before(dim)
+                nest_writer.compute_before([dim])
             bounds = ranges.get(dim) if dim is not None else None
             _past_cache(nest_writer, dim, lambda: _vectors(nest_writer, dim, one_vector, bounds))
 
+    if dim is not None and crossing is None and outer:
+        nest_writer.compute_before([*outer, dim])
     nest_writer.loops(outer, ranges, inner)
 
 

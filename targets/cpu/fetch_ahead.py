@@ -2,21 +2,25 @@
 
 The first op of a chain that reads a row waits for memory (the maximum of a softmax, the mean of a norm), the second
 finds it in cache and is busy computing (the exponentials): it asks for the row that the first op will read next.
+Results wait, too, for the lines that they are written to.
 """
 
-from collections.abc import Sequence
-from math import ceil
+from collections.abc import Collection, Sequence
+from math import ceil, prod
 
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import BlockArgument
 
 from cellc.targets.cpu.kernel import KernelWriter
+from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # Bytes to be ahead at least: of short rows, several.
 _AHEAD = 1 << 12
 # Rows that are shorter hardly wait.
 _SHORTEST = 1 << 8
+# Longer pieces of results hardly wait either: a page.
+_LONGEST = 1 << 12
 
 
 def rows_ahead(
@@ -34,3 +38,16 @@ def rows_ahead(
         if size >= _SHORTEST:
             found[view.buffer.name] = stride * ceil(_AHEAD / size)
     return found
+
+
+def pieces_ahead(nest: Nest, fixed: Collection[int]) -> dict[str, int]:
+    """The buffers of which a nest writes short pieces that lie apart, and how far away the next piece is.
+
+    Images of one channel are such. The processor asks by itself for what follows in long pieces.
+    """
+    loops = [d for d, extent in enumerate(nest.extents) if extent > 1 and d not in fixed]
+    if len(loops) < 2:
+        return {}
+    size = prod(nest.extents[d] for d in loops[1:])
+    written = [a for a in nest.outputs if size * ITEM_BYTES[a.buffer.storage] <= _LONGEST]
+    return {a.buffer.name: a.strides[loops[0]] for a in written if a.strides[loops[0]] > 2 * size}

@@ -22,7 +22,7 @@ from xdsl.dialects.tensor import InsertSliceOp
 from xdsl.ir import BlockArgument, SSAValue
 from xdsl.passes import ModulePass
 
-from cellc.passes.kernel_form import verify_kernel_form
+from cellc.passes.kernel_form import pads_behind, verify_kernel_form
 from cellc.passes.linalg_analysis import (
     bare_dim,
     captured_values,
@@ -134,7 +134,12 @@ def _shared_loops(kernel: func.FuncOp, pads: Pads) -> int:
     outer = attribute.value.data if isinstance(attribute, IntegerAttr) else parallel_count(generics[0])
     outer = min(outer, *(_leading(pad) for pad in pads.values()))
     arguments = [kernel.body.block.args[number] for number in pads]
-    while outer and not all(_reads_planes(op, arguments, outer) for op in generics):
+    inserts = [op for op in kernel.body.block.ops if isinstance(op, InsertSliceOp)]
+    padded_results = [op for op in inserts if isinstance(op.source.owner, GenericOp)]
+    while outer and not (
+        all(_reads_planes(op, arguments, outer) for op in generics)
+        and all(pads_behind(op, outer) for op in padded_results)
+    ):
         outer -= 1
     sizes = [prod(shape_of(argument)[outer:]) * _item_bytes(argument) for argument in arguments]
     few = prod(loop_extents(generics[0])[:outer]) < _LEAST_PLANES

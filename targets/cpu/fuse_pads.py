@@ -16,25 +16,26 @@ from math import inf
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, ModuleOp, StringAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.dialects.tensor import InsertSliceOp
 from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 
 from cellc.passes.generic_rewrites import erase, insert_before, yielding_again
-from cellc.passes.kernel_form import verify_kernel_form
+from cellc.passes.kernel_form import pads_behind, verify_kernel_form
 from cellc.passes.linalg_analysis import is_all_parallel, result_index, shape_of
 from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, is_read_once, kind_of, replace_call
 
-# Elements that a row must have. An elementwise kernel walks a result that is not padded as one long row, and so does a
-# chain the rows of a channel, several times: no chain has been seen to gain.
-_ROW = {"contraction": 1, "elementwise": 32}
+# Elements that a row must have: an elementwise kernel walks a result that is not padded as one long row. Of a chain
+# only the op that makes the result walks rows, which costs less than to write the result and read it again. A chain
+# loses where the unpadded result is written too: it waits for lines of two images, in places far apart.
+_ROW = {"contraction": 1, "elementwise": 32, "reduction": 1}
 
 
 @dataclass(frozen=True)
 class FusePadsPass(ModulePass):
-    """Joins pads into the kernels of contractions and elementwise ops that they read."""
+    """Joins pads into the kernels of contractions, elementwise ops and chains that they read."""
 
     name = "fuse-pads"
 
@@ -59,6 +60,8 @@ class _Fusion:
         assert isinstance(value, OpResult)
         producer, stays = value.owner, not is_read_once(value)
         assert isinstance(producer, func.CallOp)
+        if kind_of(self.kernels.called(producer)) == "reduction" and self._may_be_read_padded(pad):
+            return
         name = self._variant(producer.callee.root_reference.data, value.index, kernel, stays=stays)
         if name is None:
             return
@@ -67,6 +70,14 @@ class _Fusion:
         pad.results[0].replace_all_uses_with(following.pop() if stays else following[value.index])
         erase(pad)
         replace_call(producer, following)
+
+    def _may_be_read_padded(self, pad: func.CallOp) -> bool:
+        """Whether the only reader may pad what it reads itself, in scratch memory (`fuse-padded-reads`)."""
+        if not is_read_once(pad.results[0]):
+            return False
+        (use,) = pad.results[0].uses
+        reader = use.operation
+        return isinstance(reader, func.CallOp) and kind_of(self.kernels.called(reader)) in ("elementwise", "reduction")
 
     def _variant(self, name: str, result: int, pad: func.FuncOp, *, stays: bool) -> str | None:
         key = (name, result, pad.sym_name.data, stays)
@@ -102,6 +113,8 @@ def padded(kernel: func.FuncOp, result: int, pad: func.FuncOp, name: str, *, sta
     value = end.operands[result]
     if not isinstance(value.owner, GenericOp) or shape_of(value)[-1] < _ROW.get(kind_of(kernel), inf):
         return None
+    if kind_of(kernel) == "reduction" and (stays or not is_all_parallel(value.owner)):
+        return None
     if not is_read_once(value) or stays:
         if not is_all_parallel(value.owner):
             return None
@@ -113,10 +126,20 @@ def padded(kernel: func.FuncOp, result: int, pad: func.FuncOp, name: str, *, sta
     new = mapping[padding_end.operands[0]]
     results = [*end.operands, new] if stays else [new if i == result else v for i, v in enumerate(end.operands)]
     _return(variant, end, results)
+    if kind_of(kernel) == "reduction" and not _is_inside(kernel, new):
+        return None
     variant.properties["sym_name"] = StringAttr(name)
     if not stays:
         _forget_in_place(variant, result)
     return variant
+
+
+def _is_inside(chain: func.FuncOp, whole: SSAValue) -> bool:
+    """Whether a chain pads within what it does for one index of its shared loops."""
+    outer, pad = chain.attributes["cellc.outer"], whole.owner
+    assert isinstance(outer, IntegerAttr)
+    assert isinstance(pad, InsertSliceOp)
+    return outer.value.data > 0 and pads_behind(pad, outer.value.data)
 
 
 def _return(kernel: func.FuncOp, end: Operation, results: Sequence[SSAValue]) -> None:

@@ -152,16 +152,16 @@ class NestWriter:
         )
         return writer.write(nest.body, arguments, self._known)
 
-    def compute_before(self, dim: int) -> None:
-        """Loads and computes here what does not change along loop `dim`, which follows.
+    def compute_before(self, dims: Sequence[int]) -> None:
+        """Loads and computes here what does not change along the loops `dims`, which follow; lanes run along the last.
 
-        LLVM would leave it in the loop: it cannot see that the stores there go elsewhere.
+        LLVM would leave it in the loops: it cannot see that the stores there go elsewhere.
         """
         inputs = zip(self.nest.inputs, self.nest.body.args, strict=False)
-        same: dict[SSAValue, str] = {
-            argument: self.load(a, dim) for a, argument in inputs if a is not None and a.strides[dim] == 0
-        }
-        self._known = BodyWriter(self.vectors, None, {}, self.nest.scalars).write_known(self.nest.body, same)
+        for access, argument in inputs:
+            if access is not None and argument not in self._known and not any(access.strides[d] for d in dims):
+                self._known[argument] = self.load(access, dims[-1])
+        self._known = BodyWriter(self.vectors, None, {}, self.nest.scalars).write_known(self.nest.body, self._known)
 
     def lane_loop_at(self, dim: int) -> tuple[int, str] | None:
         """The loop of which the lanes are iterations, and that of the first lane; None where they run along two."""
@@ -186,7 +186,11 @@ class NestWriter:
 
     def store_one(self, value: str, access: Access, dim: int | None) -> None:
         """Stores lanes along loop `dim`."""
-        self.vectors.store(value, self.located(access), 1 if dim is None else self.stride(access, dim))
+        located = self.located(access)
+        self.vectors.store(value, located, 1 if dim is None else self.stride(access, dim))
+        ahead = self.fetched_ahead.get(access.buffer.name)
+        if ahead is not None:
+            self.vectors.fetch(located, ahead, TO_L1)
 
     def vector_loop(self, dim: int | None, inner: Callable[[], None], bounds: Range | None = None) -> None:
         """Runs `inner` for every vector of loop `dim`: full ones, then the masked rest.

@@ -8,15 +8,46 @@ from xdsl.dialects.tensor import InsertSliceOp
 from cellc.targets.cpu.access import Access, row_major
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
-from cellc.targets.cpu.nest import copy_nest
+from cellc.targets.cpu.nest import Nest, copy_nest
 from cellc.targets.cpu.nest_writer import Range
 from cellc.targets.cpu.pairs import open_nest
+from cellc.targets.cpu.vectors import ITEM_BYTES
 
 
 def write_borders(kernel: KernelWriter) -> None:
     """Fills the borders of padded results, each block of the grid some planes of them."""
     for op in kernel.pads:
         _Border(kernel, op).write()
+
+
+def border_nests(kernel: KernelWriter, op: InsertSliceOp, shared: Sequence[int]) -> list[Nest]:
+    """Nests that fill what lies around what `op` inserts, or all of it where that takes fewer vectors.
+
+    The dimensions `shared`, which come before all that are padded, are the first loops.
+    """
+    target, sizes, low = kernel.view_of(op.result), op.static_sizes.get_values(), op.static_offsets.get_values()
+    leading = _not_padded(sizes, target.shape)
+    first = [*shared, *(d for d in range(leading) if d not in shared)]
+    inner = target.shape[leading:]
+    runs = border_runs(inner, sizes[leading:], low[leading:])
+    lanes = kernel.level.lanes(ITEM_BYTES[target.buffer.element])
+    if sum(prod(extents[:-1]) * ceil(extents[-1] / lanes) for _, extents, _ in runs) > prod(inner) // lanes:
+        runs = [(0, (prod(inner),), (1,))]
+    value = kernel.filled(op.dest).identity()
+    nests = []
+    for start, extents, strides in runs:
+        access = Access(target.buffer, start, (*(target.strides[d] for d in first), *strides))
+        source = Access(value.buffer, value.offset, (0,) * len(access.strides), value.terms)
+        nests.append(copy_nest((*(target.shape[d] for d in first), *extents), source, access))
+    return nests
+
+
+def _not_padded(sizes: Sequence[int], shape: Sequence[int]) -> int:
+    """How many leading dimensions are not padded."""
+    leading = 0
+    while leading < len(sizes) and sizes[leading] == shape[leading]:
+        leading += 1
+    return leading
 
 
 class _Border:
@@ -27,9 +58,7 @@ class _Border:
         self._value = kernel.filled(op.dest).identity()
         target = kernel.view_of(op.result)
         sizes, offsets = op.static_sizes.get_values(), op.static_offsets.get_values()
-        leading = 0
-        while leading < len(sizes) and sizes[leading] == target.shape[leading]:
-            leading += 1
+        leading = _not_padded(sizes, target.shape)
         self._planes = prod(target.shape[:leading])
         self._shape, self._sizes, self._low = target.shape[leading:], sizes[leading:], offsets[leading:]
         self._buffer = target.buffer

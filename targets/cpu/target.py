@@ -59,5 +59,6 @@ class CpuTarget:
         if not isinstance(kind, str) or kind not in _KINDS:
             raise UnsupportedKernelError(f"kernel {writer.name}: unknown kind {kind}")
         _KINDS[kind](writer)
-        write_borders(writer)
+        if kind != "reduction":  # a chain fills borders itself, of what it is about to write
+            write_borders(writer)
         return writer.code()

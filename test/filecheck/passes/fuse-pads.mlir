@@ -1,4 +1,4 @@
-// RUN: %cellc-opt %s -p fuse-pads | %FileCheck %s
+// RUN: %cellc-opt %s -p fuse-pads --split-input-file | %FileCheck %s
 
 // Nothing else reads %r: the padded tensor takes its place. %s stays, as a result of its own. Two calls share a kernel.
 // CHECK-LABEL: func.func @main
@@ -53,4 +53,77 @@ func.func private @pad(%x: tensor<2x40x40xf32>) -> tensor<2x42x41xf32> attribute
   %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x42x41xf32>) -> tensor<2x42x41xf32>
   %p = tensor.insert_slice %x into %f[0, 1, 0] [2, 40, 40] [1, 1, 1] : tensor<2x40x40xf32> into tensor<2x42x41xf32>
   return %p : tensor<2x42x41xf32>
+}
+
+// -----
+
+// A chain pads within what it does for one channel. %n, whose unpadded tensor is a result too, is padded by a kernel of
+// its own, and so is %o, which an elementwise kernel alone reads: that one may pad it in scratch memory.
+// CHECK-LABEL: func.func @main
+// CHECK-NEXT: %[[P:.*]] = func.call @centre_padded_0(%x) : (tensor<2x3x4x4xf32>) -> tensor<2x3x6x6xf32>
+// CHECK-NEXT: %[[N:.*]] = func.call @centre(%y)
+// CHECK-NEXT: %[[Q:.*]] = func.call @pad(%[[N]])
+// CHECK-NEXT: %[[O:.*]] = func.call @centre(%x)
+// CHECK-NEXT: %[[T:.*]] = func.call @pad(%[[O]])
+// CHECK-NEXT: func.call @twice(%[[T]])
+// CHECK-NEXT: return %[[P]], %[[N]], %[[Q]]
+func.func @main(%x: tensor<2x3x4x4xf32> {cellc.name = "x", cellc.kind = "input"},
+                %y: tensor<2x3x4x4xf32> {cellc.name = "y", cellc.kind = "input"})
+    -> (tensor<2x3x6x6xf32>, tensor<2x3x4x4xf32>, tensor<2x3x6x6xf32>, tensor<2x3x6x6xf32>) {
+  %m = func.call @centre(%x) : (tensor<2x3x4x4xf32>) -> tensor<2x3x4x4xf32>
+  %p = func.call @pad(%m) : (tensor<2x3x4x4xf32>) -> tensor<2x3x6x6xf32>
+  %n = func.call @centre(%y) : (tensor<2x3x4x4xf32>) -> tensor<2x3x4x4xf32>
+  %q = func.call @pad(%n) : (tensor<2x3x4x4xf32>) -> tensor<2x3x6x6xf32>
+  %o = func.call @centre(%x) : (tensor<2x3x4x4xf32>) -> tensor<2x3x4x4xf32>
+  %t = func.call @pad(%o) : (tensor<2x3x4x4xf32>) -> tensor<2x3x6x6xf32>
+  %u = func.call @twice(%t) : (tensor<2x3x6x6xf32>) -> tensor<2x3x6x6xf32>
+  return %p, %n, %q, %u : tensor<2x3x6x6xf32>, tensor<2x3x4x4xf32>, tensor<2x3x6x6xf32>, tensor<2x3x6x6xf32>
+}
+
+func.func private @twice(%x: tensor<2x3x6x6xf32>) -> tensor<2x3x6x6xf32> attributes {cellc.kind = "elementwise"} {
+  %e = tensor.empty() : tensor<2x3x6x6xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>,
+      affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%x : tensor<2x3x6x6xf32>) outs(%e : tensor<2x3x6x6xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %c = arith.addf %a, %a : f32
+    linalg.yield %c : f32
+  } -> tensor<2x3x6x6xf32>
+  return %r : tensor<2x3x6x6xf32>
+}
+
+// CHECK: func.func private @centre_padded_0
+// CHECK-SAME: attributes {cellc.kind = "reduction", cellc.outer = 1 : i64}
+// CHECK: %[[R:.*]] = linalg.generic {{.*}} -> (d1, d0, d2, d3)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+// CHECK: %[[F:.*]] = linalg.fill
+// CHECK-NEXT: %[[I:.*]] = tensor.insert_slice %[[R]] into %[[F]][0, 0, 1, 1] [2, 3, 4, 4] [1, 1, 1, 1]
+// CHECK-NEXT: return %[[I]]
+func.func private @centre(%x: tensor<2x3x4x4xf32>) -> tensor<2x3x4x4xf32> attributes {cellc.kind = "reduction", cellc.outer = 1} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<3xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<3xf32>) -> tensor<3xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d1, d0, d2, d3)>, affine_map<(d0, d1, d2, d3) -> (d0)>],
+      iterator_types = ["parallel", "reduction", "reduction", "reduction"]}
+      ins(%x : tensor<2x3x4x4xf32>) outs(%f : tensor<3xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %c = arith.addf %b, %a : f32
+    linalg.yield %c : f32
+  } -> tensor<3xf32>
+  %g = tensor.empty() : tensor<2x3x4x4xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3) -> (d1, d0, d2, d3)>, affine_map<(d0, d1, d2, d3) -> (d0)>,
+      affine_map<(d0, d1, d2, d3) -> (d1, d0, d2, d3)>], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%x, %s : tensor<2x3x4x4xf32>, tensor<3xf32>) outs(%g : tensor<2x3x4x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %c = arith.subf %a, %b : f32
+    linalg.yield %c : f32
+  } -> tensor<2x3x4x4xf32>
+  return %r : tensor<2x3x4x4xf32>
+}
+
+func.func private @pad(%x: tensor<2x3x4x4xf32>) -> tensor<2x3x6x6xf32> attributes {cellc.kind = "copy"} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x3x6x6xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x3x6x6xf32>) -> tensor<2x3x6x6xf32>
+  %p = tensor.insert_slice %x into %f[0, 0, 1, 1] [2, 3, 4, 4] [1, 1, 1, 1] : tensor<2x3x4x4xf32> into tensor<2x3x6x6xf32>
+  return %p : tensor<2x3x6x6xf32>
 }

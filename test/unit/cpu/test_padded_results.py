@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from xdsl.dialects import func
+from xdsl.dialects.builtin import IntegerAttr
 
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.targets.cpu.fuse_pads import is_pad, padded
@@ -13,6 +14,7 @@ from support.cpu_kernels import (
     compile_function,
     compile_text,
     empty,
+    filled,
     generic,
     kernel,
     parse_kernel,
@@ -104,6 +106,79 @@ def test_elementwise(name: str, stays: bool, level: str) -> None:
     shape, pads = TENSORS[name]
     x = np.random.default_rng(5).standard_normal(shape, np.float32)
     check(doubled(shape, "f32"), [x], pads, level, stays=stays, constant=2.25)
+
+
+CHAINS = {
+    "one vector": ((3, 5, 16, 16), PLANES),
+    "a vector and a half": ((2, 6, 7, 24), UNEVEN),
+    "short rows": ((16, 40, 4, 4), PLANES),
+    "single columns": ((3, 9, 5, 1), UNEVEN),
+    "single elements": ((5, 70, 1, 1), PLANES),
+    "rows alone": ((2, 8, 3, 40), ((0, 0), (0, 0), (0, 0), (3, 1))),
+    "nothing": ((2, 8, 3, 40), ((0, 0),) * 4),
+}
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("name", CHAINS)
+def test_chain(name: str, level: str) -> None:
+    shape, pads = CHAINS[name]
+    x = np.random.default_rng(5).standard_normal(shape, np.float32)
+    check(centred(shape), [x], pads, level, stays=False, constant=2.25)
+
+
+def test_a_chain_whose_rest_reads_what_it_pads():
+    shape = (3, 5, 12, 12)
+    x = np.random.default_rng(5).standard_normal(shape, np.float32)
+    text = centred(shape, more=True)
+    expected = compile_text(text, native_level())(x)
+    variant = padded(parse_kernel(text), 0, pad_kernel(shape, PLANES, "f32", "0.0"), "variant", stays=False)
+    assert variant is not None
+    verify_kernel_form(variant)
+    results = compile_function(variant, native_level())(x)
+    np.testing.assert_array_equal(results[0], np.pad(expected[0], PLANES))
+    np.testing.assert_array_equal(results[1], expected[1])
+
+
+def test_a_chain_of_half_precision():
+    x = np.random.default_rng(5).standard_normal((3, 5, 6, 6)).astype(np.float16)
+    check(centred(x.shape, "f16"), [x], PLANES, native_level().name, stays=False, element="f16")
+
+
+def test_chains_keep_pads_of_what_others_read_and_of_shared_dimensions():
+    text = centred((2, 8, 4, 4))
+    assert padded(parse_kernel(text), 0, pad_kernel((2, 8, 4, 4), PLANES, "f32", "0.0"), "variant", stays=True) is None
+    channels = pad_kernel((2, 8, 4, 4), ((0, 0), (1, 0), (0, 0), (0, 0)), "f32", "0.0")
+    assert padded(parse_kernel(text), 0, channels, "variant", stays=False) is None
+    kernel = parse_kernel(text)
+    kernel.attributes["cellc.outer"] = IntegerAttr(0, 64)
+    assert padded(kernel, 0, pad_kernel((2, 8, 4, 4), PLANES, "f32", "0.0"), "variant", stays=False) is None
+
+
+def test_lines_of_the_next_image_are_asked_for_where_images_of_a_channel_lie_apart():
+    texts = [compile_text(centred(shape), native_level()).code.text for shape in ((16, 5, 8, 8), (1, 5, 8, 8))]
+    assert ["memref.prefetch %b1[" in text for text in texts] == [True, False]
+
+
+def centred(shape: tuple[int, ...], element: str = "f32", more: bool = False) -> str:
+    """x minus the sums of its channels, axis 1; with `more` of axis 0, and sums of the result are another result."""
+    channels, image = ((shape[0],), "d0, d1, d2, d3") if more else ((shape[1],), "d1, d0, d2, d3")
+    x, y, result = (Operand(name, shape, element, image) for name in ("%x", "%e", "%r"))
+    add = f"%v = arith.addf %o0, %i0 : {element}\nlinalg.yield %v : {element}"
+    subtract = f"%v = arith.subf %i0, %i1 : {element}\nlinalg.yield %v : {element}"
+    start, sums = Operand("%f", channels, element, "d0"), Operand("%s", channels, element, "d0")
+    ops = [
+        filled("%f", channels, element, "0.0"),
+        generic("%s", "prrr", [x], [start], add),
+        empty("%e", shape, element),
+        generic("%r", "pppp", [x, sums], [y], subtract),
+    ]
+    results = [("%r", shape, element)]
+    if more:
+        ops += [filled("%g", channels, element, "0.0")]
+        ops += [generic("%t", "prrr", [result], [Operand("%g", channels, element, "d0")], add)]
+        results += [("%t", channels, element)]
+    return kernel("reduction", [("%x", shape, element)], ops, results, 1)
 
 
 def test_half_precision():

@@ -196,6 +196,7 @@ REFUSED = {
     "attention without outer": (3, "attention", _attention(), "%y", M, ""),
     "a pad of what others read": (5, "elementwise", _padded("%n"), "%n", M, ""),
     "a pad of an argument": (5, "elementwise", _padded("%a"), "%n", M, ""),
+    "a pad of shared dimensions": (7, "reduction", _padded("%n"), "%p", "tensor<6x6xf32>", OUTER),
     "types differ": (6, "reduction", ROWS, "%s", V, OUTER + ", cellc.in_place = [[0, 1]]"),
 }
 
