@@ -7,63 +7,99 @@ chain makes is turned back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import ceil, prod
 
 from xdsl.dialects import tensor
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import SSAValue
+from xdsl.ir import BlockArgument, SSAValue
 
 from cellc.passes.linalg_analysis import bare_dim
 from cellc.targets.cpu.access import Access, Buffer, View, row_major
-from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.kernel import KernelWriter
-from cellc.targets.cpu.nest import collapse, copy_nest, loop_extents
-from cellc.targets.cpu.nest_writer import NestWriter
-from cellc.targets.cpu.vectors import WOVEN
+from cellc.targets.cpu.flat_rows import FlatRows, column_loop
+from cellc.targets.cpu.nest import loop_extents, restrict
+from cellc.targets.cpu.turning import Turning
+from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 
 # Vectors of a row from which lanes along it do better.
 _LONGEST = 2
 
 
+WriteRows = Callable[[Turning, Access, Sequence[Access], int], None]
+
+
 @dataclass(frozen=True)
 class TurnedRows:
-    """An argument or result of a chain: its place in memory, and scratch memory for `chunk` rows of it, turned."""
+    """An argument or result of a chain: its place in memory, and scratch memory for some rows of it, turned.
+
+    Elements of a row are `stride` apart there, a multiple of the lanes.
+    """
 
     value: SSAValue
     memory: View
     scratch: Buffer
     outer: int
-    chunk: int
+    stride: int
 
     def place(self, kernel: KernelWriter, lower: str) -> None:
         """Makes the ops of the chain find the tensor's rows from `lower` on in scratch memory."""
         inner = row_major(self.memory.shape[self.outer :])
-        strides = (*[0] * (self.outer - 1), 1, *(self.chunk * s for s in inner))
-        kernel.views[self.value] = View(self.scratch, self.memory.shape, strides, 0, ((lower, -1),))
+        strides = (*[0] * (self.outer - 1), 1, *(self.stride * s for s in inner))
+        scratch = replace(self.scratch, element=self.memory.buffer.element)
+        kernel.views[self.value] = View(scratch, self.memory.shape, strides, 0, ((lower, -1),))
 
     def read(self, kernel: KernelWriter, fixed: Mapping[int, str], lower: str, count: int) -> None:
         """Turns `count` rows from `lower` on into scratch memory."""
-        self._move(kernel, self._in_memory(fixed, lower), self._turned(), count)
+
+        def some(turning: Turning, memory: Access, columns: Sequence[Access], rows: int) -> None:
+            for column, place in zip(turning.columns(memory, rows), columns, strict=True):
+                turning.vectors.store(column, place, 1)
+
+        self._for_vectors(kernel, fixed, lower, count, some)
 
     def write(self, kernel: KernelWriter, fixed: Mapping[int, str], lower: str, count: int) -> None:
         """Turns them back."""
-        self._move(kernel, self._turned(), self._in_memory(fixed, lower), count)
 
-    def _move(self, kernel: KernelWriter, source: Access, target: Access, count: int) -> None:
-        nest = collapse(copy_nest((count, *self.memory.shape[self.outer :]), source, target))
-        write_parallel(NestWriter(kernel.writer, nest, kernel.lanes(nest)), {})
+        def some(turning: Turning, memory: Access, columns: Sequence[Access], rows: int) -> None:
+            turning.store([turning.vectors.load(place, 1) for place in columns], memory, rows)
+
+        self._for_vectors(kernel, fixed, lower, count, some)
+
+    def _for_vectors(
+        self, kernel: KernelWriter, fixed: Mapping[int, str], lower: str, count: int, write: WriteRows
+    ) -> None:
+        """`write(turning, first row in memory, columns in scratch, rows)` for each vector of rows."""
+        storage = self.scratch.element
+        turning = Turning(Vectors(kernel.writer, kernel.level.lanes(max(4, ITEM_BYTES[storage]))), self._width, storage)
+        lanes = turning.vectors.lanes
+
+        def vector(first: str, rows: int) -> None:
+            columns = [Access(self.scratch, self.stride * c, (), ((first, 1),)) for c in range(self._width)]
+            write(turning, self._in_memory(fixed, lower).moved((first, self._width)), columns, rows)
+
+        def whole(first: str, _: list[str]) -> list[str]:
+            vector(first, lanes)
+            return []
+
+        writer, full = kernel.writer, count - count % lanes
+        if full:
+            writer.loop((writer.index(0), writer.index(full), lanes), whole)
+        if count % lanes:
+            vector(writer.index(full), count % lanes)
+
+    @property
+    def _width(self) -> int:
+        """Elements of a row."""
+        return prod(self.memory.shape[self.outer :])
 
     def _in_memory(self, fixed: Mapping[int, str], lower: str) -> Access:
+        """The first element of the row at `lower`, as it is stored."""
         access = self.memory.identity()
         for dim, index in (*fixed.items(), (self.outer - 1, lower)):
             access = access.at(dim, index)
-        return replace(access, strides=access.strides[self.outer - 1 :])
-
-    def _turned(self) -> Access:
-        inner = row_major(self.memory.shape[self.outer :])
-        return Access(self.scratch, 0, (1, *(self.chunk * s for s in inner)))
+        return Access(replace(access.buffer, element=self.scratch.element), access.offset, (), access.terms)
 
 
 def short_rows(kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer: int) -> list[SSAValue]:
@@ -80,17 +116,57 @@ def short_rows(kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer
             if value not in kernel.views or value in captured:
                 continue
             leading = [bare_dim(r) for r in indexing.data.results[:outer]]
-            strides = kernel.views[value].access(indexing.data).strides
-            gathered = leading == list(range(outer)) and strides[outer - 1] > WOVEN
+            gathered = leading == list(range(outer)) and _are_rows(kernel.views[value], outer)
             found[value] = gathered and found.get(value, True)
     return [value for value, gathered in found.items() if gathered]
 
 
+def _are_rows(view: View, outer: int) -> bool:
+    """Whether the elements within the `outer` dimensions lie one after the other, row after row."""
+    return view.strides[outer - 1 :] == row_major(view.shape[outer - 1 :]) and view.strides[outer - 1] > 1
+
+
 def turned_rows(kernel: KernelWriter, values: Sequence[SSAValue], outer: int, chunk: int) -> list[TurnedRows]:
     """Scratch memory for `chunk` rows of each of the tensors."""
-    turned = []
+    lanes, turned = kernel.level.lanes(4), []
+    stride = ceil(chunk / lanes) * lanes
     for value in values:
         memory = kernel.views[value]
-        scratch = kernel.scratch(memory.buffer.element, prod(memory.shape[outer:]) * chunk)
-        turned.append(TurnedRows(value, memory, scratch, outer, chunk))
+        scratch = kernel.scratch(memory.buffer.storage, prod(memory.shape[outer:]) * stride)
+        turned.append(TurnedRows(value, memory, scratch, outer, stride))
     return turned
+
+
+def flat_ops(
+    kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer: int, short: Sequence[SSAValue]
+) -> list[linalg.GenericOp]:
+    """The ops that need no turned rows: they make results of the kernel, element by element, from its arguments."""
+    return [op for op in generics if _ends_chain(kernel, op, short) and column_loop(kernel.nest_of(op), outer - 1)]
+
+
+def _ends_chain(kernel: KernelWriter, op: linalg.GenericOp, short: Sequence[SSAValue]) -> bool:
+    results = all(v in short and v in kernel.results and len(list(v.uses)) == 1 for v in op.results)
+    return results and all(isinstance(v, BlockArgument) for v in op.inputs if v in short)
+
+
+def read_or_made(values: Sequence[SSAValue], ops: Sequence[linalg.GenericOp]) -> list[SSAValue]:
+    """The values that some of the ops read or make."""
+    return [value for value in values if any(value in op.inputs or value in op.results for op in ops)]
+
+
+def write_flat(
+    kernel: KernelWriter,
+    op: linalg.GenericOp,
+    turned: Sequence[TurnedRows],
+    fixed: Mapping[int, str],
+    rows: int,
+    bounds: tuple[str, int],
+) -> None:
+    """Writes some rows (`bounds`: the first, and how many) of an op that needs none of them turned."""
+    placed = dict(kernel.views)
+    kernel.views.update({other.value: other.memory for other in turned})
+    nest = restrict(kernel.nest_of(op), rows, *bounds)
+    kernel.views.update(placed)
+    columns = column_loop(nest, rows)
+    assert columns is not None
+    FlatRows(kernel.writer, nest, kernel.lanes(nest), rows, columns, fixed).write()
