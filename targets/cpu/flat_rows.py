@@ -23,10 +23,7 @@ _UNROLLED_OPS = 512
 
 
 def column_loop(nest: Nest, rows: int) -> int | None:
-    """The loop over the elements of rows, where an all-parallel nest suits flat vectors: its only long one after `rows`.
-
-    The loops before `rows` are to have one index.
-    """
+    """The loop over a row's elements, the only long one after `rows`, of a nest that suits flat vectors; else None."""
     long = [d for d, extent in enumerate(nest.extents) if d > rows and extent != 1]
     if nest.reduced or nest.captured or len(long) != 1:
         return None
@@ -120,4 +117,3 @@ class FlatRows(NestWriter):
         places = [place[asked == self._columns] for place in self._places()]
         steps = self.writer.pure(f"arith.constant dense<{places}> : {kind}")
         return self.writer.pure(f"arith.addi {self.vectors.broadcast(first, 'index')}, {steps} : {kind}")
-

@@ -10,7 +10,6 @@ from math import prod
 
 from cellc.targets.cpu.combiner import Combiner
 from cellc.targets.cpu.grid import Grid, make_grid
-from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.reduction_along import PARTIALS, AlongWriter
 from cellc.targets.cpu.vectors import WOVEN
@@ -177,6 +176,7 @@ class ReductionWriter:
         """All terms, joined as `_along` joins them: lane i of vectors, then lanes whose numbers differ in a bit."""
         (dim,), lanes = self._nest.reduced, self._vectors.lanes
         extent, start = self._nest.extents[dim], self._vectors.constant(combiner.first, combiner.element)
+        assert extent <= PARTIALS * lanes
 
         def both(first: str | None, second: str | None) -> str | None:
             return combiner.combine(self._vectors, first, second) if first and second else first or second
@@ -227,4 +227,3 @@ class ReductionWriter:
             index = self._nest_writer.writer.linear(number * self._vectors.lanes, [(start, 1)])
             self._nest_writer.at(dim, index, lambda number=number: results.extend(write(number)))
         return results
-

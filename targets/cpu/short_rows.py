@@ -11,20 +11,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
 
-from xdsl.dialects import tensor
+from xdsl.dialects import arith, tensor
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import BlockArgument, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineExpr
 
 from cellc.passes.linalg_analysis import bare_dim
 from cellc.targets.cpu.access import Access, Buffer, View, row_major
-from cellc.targets.cpu.kernel import KernelWriter
+from cellc.targets.cpu.body import widest_item
+from cellc.targets.cpu.combiner import Combiner
 from cellc.targets.cpu.flat_rows import FlatRows, column_loop
+from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.nest import loop_extents, restrict
 from cellc.targets.cpu.turning import Turning
 from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 
-# Vectors of a row from which lanes along it do better.
-_LONGEST = 2
+# The longest row for which lanes across rows do better, in vectors: where results are turned back, or one reduction is
+# all there is; else; and where math of what a row has one of takes a whole vector for each row, with lanes along it.
+_LONGEST_TURNED_BACK, _LONGEST, _LONGEST_WITH_MATH = 1.5, 2, 3.75
+
+_ROOTS = ("math.sqrt", "math.rsqrt", "math.absf")
+"""Math that is an instruction or two."""
 
 
 WriteRows = Callable[[Turning, Access, Sequence[Access], int], None]
@@ -104,11 +111,44 @@ class TurnedRows:
 
 def short_rows(kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer: int) -> list[SSAValue]:
     """The arguments and results to turn, where every op's loops within the `outer` ones are short; else none."""
-    lanes = kernel.level.lanes(4)
-    if any(prod(loop_extents(op)[outer:]) > _LONGEST * lanes for op in generics):
+    lanes = kernel.level.lanes(max(widest_item(op.body.block) for op in generics))
+    longest = max(prod(loop_extents(op)[outer:]) for op in generics)
+    if longest > _LONGEST_WITH_MATH * lanes or loop_extents(generics[0])[outer - 1] < kernel.level.lanes(4):
         return []
-    if loop_extents(generics[0])[outer - 1] < lanes:
-        return []
+    values = _rows(kernel, generics, outer)
+    return values if longest <= _longest(kernel, generics, outer, values) * lanes else []
+
+
+def _longest(
+    kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer: int, values: Sequence[SSAValue]
+) -> float:
+    """How many vectors long the rows of these ops may be."""
+    if any(_has_math_of_rows(op, outer) for op in generics):
+        return _LONGEST_WITH_MATH
+    made = [op for op in generics if any(value in values for value in op.results)]
+    turned_back = any(not _ends_chain(kernel, op, values) for op in made)
+    alone = len(generics) == 1 and Combiner.of(kernel.nest_of(generics[0]))
+    return _LONGEST_TURNED_BACK if turned_back or alone else _LONGEST
+
+
+def _has_math_of_rows(op: linalg.GenericOp, outer: int) -> bool:
+    """Whether an op computes a function of numbers that a row has one of, for each of its elements."""
+    inputs = zip(op.inputs, op.indexing_maps, op.body.block.args, strict=False)
+    known: set[SSAValue] = {a for _, m, a in inputs if all(d < outer for r in m.data.results for d in _loops(r))}
+    for inner in op.body.block.ops:
+        if inner.operands and all(v in known or isinstance(v.owner, arith.ConstantOp) for v in inner.operands):
+            if inner.name.startswith("math.") and inner.name not in _ROOTS:
+                return True
+            known.update(inner.results)
+    return False
+
+
+def _loops(expression: AffineExpr) -> set[int]:
+    return {e.position for e in expression.dfs() if isinstance(e, AffineDimExpr)}
+
+
+def _rows(kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer: int) -> list[SSAValue]:
+    """The arguments and results of which the ops read and write one row after the other."""
     captured = {o.tensor for op in generics for o in op.body.block.ops if isinstance(o, tensor.ExtractOp)}
     found: dict[SSAValue, bool] = {}
     for op in generics:

@@ -112,7 +112,8 @@ class Turning:
         lanes: list[int] = []
         for piece in range(0, self.vectors.lanes, self._piece):
             for start in range(piece + half, piece + half + self._piece // 2, group):
-                lanes += [*range(start, start + group), *range(self.vectors.lanes + start, self.vectors.lanes + start + group)]
+                other = self.vectors.lanes + start
+                lanes += [*range(start, start + group), *range(other, other + group)]
         return lanes
 
     def _unwoven(self, memory: Access, count: int) -> list[str]:
@@ -128,7 +129,7 @@ class Turning:
     def _store_woven(self, columns: Sequence[str], memory: Access, count: int) -> None:
         lanes, total = self.vectors.lanes, count * self.width
         for start in range(0, total, lanes):
-            places = [divmod(element, self.width)[::-1] for element in range(start, start + lanes)]
+            places = [(element % self.width, element // self.width) for element in range(start, start + lanes)]
             line = self.vectors.assembled(columns, places, self.storage)
             with self.vectors.masked(min(lanes, total - start)):
                 self.vectors.store(line, _moved(memory, start), 1)

@@ -90,7 +90,7 @@ def write_woven(kernel: KernelWriter, piece: Piece, fixed: Mapping[int, str]) ->
 def weave(vectors: Vectors, values: Sequence[str], element: str) -> list[str]:
     """The vectors that hold first all values' lanes 0, then their lanes 1, and so on."""
     count, lanes = len(values), vectors.lanes
-    places = [divmod(place, count)[::-1] for place in range(count * lanes)]
+    places = [(place % count, place // count) for place in range(count * lanes)]
     return [vectors.assembled(values, places[i : i + lanes], element) for i in range(0, count * lanes, lanes)]
 
 
