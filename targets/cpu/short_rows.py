@@ -20,9 +20,11 @@ from cellc.passes.linalg_analysis import bare_dim
 from cellc.targets.cpu.access import Access, Buffer, View, row_major
 from cellc.targets.cpu.body import widest_item
 from cellc.targets.cpu.combiner import Combiner
+from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.flat_rows import FlatRows, column_loop
 from cellc.targets.cpu.kernel import KernelWriter
-from cellc.targets.cpu.nest import loop_extents, restrict
+from cellc.targets.cpu.nest import copy_nest, loop_extents, restrict
+from cellc.targets.cpu.nest_writer import NestWriter
 from cellc.targets.cpu.turning import Turning
 from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 
@@ -67,7 +69,12 @@ class TurnedRows:
         self._for_vectors(kernel, fixed, lower, count, some)
 
     def write(self, kernel: KernelWriter, fixed: Mapping[int, str], lower: str, count: int) -> None:
-        """Turns them back."""
+        """Turns them back; rows that are whole vectors go past the cache where that is right."""
+        memory, lanes = self._in_memory(fixed, lower), kernel.level.lanes(max(4, ITEM_BYTES[self.scratch.element]))
+        if self._width % lanes == 0:
+            source, target = Access(self.scratch, 0, (1, self.stride)), replace(memory, strides=(self._width, 1))
+            write_parallel(NestWriter(kernel.writer, copy_nest((count, self._width), source, target), lanes), {})
+            return
 
         def some(turning: Turning, memory: Access, columns: Sequence[Access], rows: int) -> None:
             turning.store([turning.vectors.load(place, 1) for place in columns], memory, rows)
