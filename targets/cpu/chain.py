@@ -20,7 +20,7 @@ from cellc.targets.cpu.padded_reads import PaddedRead, padded_reads
 from cellc.targets.cpu.padded_results import border_nests
 from cellc.targets.cpu.pairs import contiguous_over, open_nest
 from cellc.targets.cpu.reduction import Initial, ReductionWriter, windows
-from cellc.targets.cpu.short_rows import TurnedRows, short_rows, turned_rows
+from cellc.targets.cpu.short_rows import TurnedRows, flat_ops, read_or_made, short_rows, turned_rows, write_flat
 from cellc.targets.target import UnsupportedKernelError
 
 # Vectors of outer indices that a chain with lanes along its last outer loop does at a time.
@@ -37,7 +37,7 @@ def write_reduction_kernel(kernel: KernelWriter) -> None:
     outer = kernel.attribute("outer") or 0
     assert isinstance(outer, int)
     pads = padded_reads(kernel, outer)
-    if len(generics) == 1 and not pads:
+    if len(generics) == 1 and not pads and not (outer and short_rows(kernel, generics, outer)):
         _write_single(kernel, generics[0])
         return
     ChainWriter(kernel, generics, outer, pads=pads).write()
@@ -80,6 +80,7 @@ class ChainWriter:
         self._pads = pads
         self._rows = min(_ROWS, max(1, _ELEMENTS // self._longest())) if outer and not pads else 1
         self._turned: list[TurnedRows] = []
+        self._flat: list[linalg.GenericOp] = []
         self._borders: dict[Operation, list[Nest]] = {}
         for op in kernel.pads if kernel.attribute("kind") == "reduction" else ():
             self._add_border(op)
@@ -142,7 +143,11 @@ class ChainWriter:
         if along and (short or self._lanes_outside()):
             lanes = min(self._kernel.level.lanes(4), self._extents[-1])
             self._chunk = min(self._extents[-1], lanes * _VECTORS)
-        self._turned = turned_rows(self._kernel, short, self._outer, self._chunk)
+        if short:
+            self._place(self._writer.index(0))
+            self._flat = flat_ops(self._kernel, self._generics, self._outer, short)
+            turned = read_or_made(short, [op for op in self._generics if op not in self._flat])
+            self._turned = turned_rows(self._kernel, turned, self._outer, self._chunk)
         inner = sum(prod(loop_extents(op)[self._outer :]) for op in self._generics)
         extents = self._extents
         if self._outer:
@@ -222,6 +227,9 @@ class ChainWriter:
             if rows.value not in self._kernel.results:
                 rows.read(self._kernel, fixed, lower, count)
         for op in self._generics:
+            if op in self._flat and lower is not None:
+                write_flat(self._kernel, op, self._turned, fixed, self._outer - 1, (lower, count))
+                continue
             nest, ahead = self._kernel.nest_of(op), {}
             if lower is not None:
                 nest = restrict(nest, self._outer - 1, lower, count)

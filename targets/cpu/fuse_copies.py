@@ -158,6 +158,8 @@ def _can_write(kernel: func.FuncOp, insert: InsertSliceOp, value: SSAValue) -> b
     if [extent for extent in shape_of(value) if extent != 1] != sizes:
         return False
     whole = shape_of(insert.result)
+    if whole[-1] != 1 == insert.static_sizes.get_values()[-1] and is_data_movement(op):
+        return True  # an element for each row, wherever it is read
     long = prod(whole[:-1]) >= _ROWS and _run(insert.static_sizes.get_values(), whole) >= _RUN
     return (long or is_data_movement(op)) and all(_reads_rows(op, map_) for map_ in input_maps(op))
 

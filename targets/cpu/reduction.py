@@ -1,75 +1,27 @@
 """Reductions: one generic with reduction loops, lanes along a parallel or a reduction loop.
 
-Sums along contiguous memory keep `PARTIALS` vectors of partial sums, joined by a fixed tree; and
-long ones are sums of sums of `_PIECE` terms. So their error grows far slower than their length, and their
-order depends on the shape alone.
+Sums along contiguous memory keep some vectors of partial sums, joined by a fixed tree (`reduction_along.py`); and
+long ones are sums of sums of some terms (`combiner.py`). So their error grows far slower than their length, and
+their order depends on the shape alone.
 """
 
 from collections.abc import Callable, Sequence
 from math import prod
 
-from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Operation
-
-from cellc.targets.cpu.body import EITHER_ZERO
+from cellc.targets.cpu.combiner import Combiner
 from cellc.targets.cpu.grid import Grid, make_grid
-from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.reduction_along import PARTIALS, AlongWriter
 from cellc.targets.cpu.vectors import WOVEN
 
-PARTIALS = 4
 _GROUP = 4
-
-_NEUTRAL = {
-    "arith.addf": 0.0,
-    "arith.mulf": 1.0,
-    "arith.maximumf": float("-inf"),
-    "arith.minimumf": float("inf"),
-    "arith.maxnumf": float("-inf"),
-    "arith.minnumf": float("inf"),
-    "arith.addi": 0,
-    "arith.muli": 1,
-    "arith.andi": -1,
-    "arith.ori": 0,
-    "arith.xori": 0,
-}
-
-# Combiners whose order shows in the result, with what a first term is combined with at no cost.
-_ROUNDING = {"arith.addf": -0.0, "arith.mulf": 1.0}
-
-# Terms of a partial sum, after which it joins a sum of such sums.
-_PIECE = 64
 
 # Terms of a sum, and ops of all of them, that are written without loops.
 _UNROLLED = 16
 _UNROLLED_OPS = 512
 
-# Writes a loop from a start to an end over carried values.
-Steps = Callable[[str, str, list[str]], list[str]]
 # Writes the initial vectors of all accumulators at the current position.
 Initial = Callable[[int | None], list[str]]
-
-
-def combiner_of(nest: Nest) -> str | None:
-    """The associative op that adds one contribution to the only accumulator, or None."""
-    yielded = nest.body.last_op
-    if not isinstance(yielded, linalg.YieldOp) or len(yielded.operands) != 1:
-        return None
-    op, accumulator = yielded.operands[0].owner, nest.body.args[-1]
-    uses = list(accumulator.uses)
-    if len(uses) != 1 or not isinstance(op, Operation) or uses[0].operation is not op:
-        return None
-    if op.name not in (*_NEUTRAL, "arith.maxsi", "arith.minsi"):
-        return None
-    return op.name
-
-
-def neutral(combiner: str, element: str) -> float | int:
-    """The value that does not change what it is combined with."""
-    if combiner in _NEUTRAL:
-        return _NEUTRAL[combiner]
-    bits = int(element[1:])
-    return -(1 << (bits - 1)) if combiner == "arith.maxsi" else (1 << (bits - 1)) - 1
 
 
 def windows(
@@ -97,9 +49,10 @@ class ReductionWriter:
         self._nest = nest_writer.nest
         self._vectors = nest_writer.vectors
         self._initial = initial
-        self._combiner = combiner_of(self._nest)
+        self._combiner = Combiner.of(self._nest)
         self._along_reduction = None if across else self._choose()
-        self._pairwise = across and self._combiner in _ROUNDING and len(self._nest.reduced) == 1
+        rounds = self._combiner is not None and self._combiner.rounds
+        self._pairwise = across and rounds and len(self._nest.reduced) == 1
         self._lane_dim = None if self._along_reduction is not None else nest_writer.vector_loop_dim()
 
     def _choose(self) -> int | None:
@@ -135,7 +88,9 @@ class ReductionWriter:
         dim = self._lane_dim
         outer = [d for d in self._nest_writer.open_parallel if d != dim]
         if self._along_reduction is not None:
-            self._nest_writer.loops(outer, ranges, self._along)
+            assert self._combiner is not None
+            along = AlongWriter(self._nest_writer, self._combiner, self._along_reduction)
+            self._nest_writer.loops(outer, ranges, lambda: along.write(lambda: self._initial(None)[0]))
             return
         self._nest_writer.loops(outer, ranges, lambda: self._lanes(dim, ranges.get(dim) if dim is not None else None))
 
@@ -198,8 +153,8 @@ class ReductionWriter:
         if not self._nest.reduced:
             store(step(initial))
             return
-        if self._pairwise:
-            store([self._combine(initial[0], self._as_along(step))])
+        if self._pairwise and self._combiner is not None:
+            store([self._combiner.combine(self._vectors, initial[0], self._as_along(self._combiner, step))])
             return
         if self._short(group):
             store(self._unrolled(self._nest.reduced, initial, step))
@@ -211,18 +166,20 @@ class ReductionWriter:
             def steps(start: str, end: str, values: list[str]) -> list[str]:
                 return self._nest_writer.carried_loop(last, (start, end), values, types, step)
 
-            return self._in_pieces(extent, 1, carried, steps)
+            if self._combiner is None:
+                return steps(*self._nest_writer.whole(last), carried)
+            return self._combiner.in_pieces(self._vectors, extent, 1, carried, steps)
 
         store(self._nest_writer.carried_loops(outer, initial, types, row))
 
-    def _as_along(self, step: Callable[[list[str]], list[str]]) -> str:
+    def _as_along(self, combiner: Combiner, step: Callable[[list[str]], list[str]]) -> str:
         """All terms, joined as `_along` joins them: lane i of vectors, then lanes whose numbers differ in a bit."""
-        (dim,), lanes, element = self._nest.reduced, self._vectors.lanes, self._nest.element_type
-        assert self._combiner is not None
-        extent, start = self._nest.extents[dim], self._vectors.constant(_ROUNDING[self._combiner], element)
+        (dim,), lanes = self._nest.reduced, self._vectors.lanes
+        extent, start = self._nest.extents[dim], self._vectors.constant(combiner.first, combiner.element)
+        assert extent <= PARTIALS * lanes
 
         def both(first: str | None, second: str | None) -> str | None:
-            return self._combine(first, second) if first and second else first or second
+            return combiner.combine(self._vectors, first, second) if first and second else first or second
 
         def term(index: int) -> str | None:
             if index >= extent:
@@ -270,93 +227,3 @@ class ReductionWriter:
             index = self._nest_writer.writer.linear(number * self._vectors.lanes, [(start, 1)])
             self._nest_writer.at(dim, index, lambda number=number: results.extend(write(number)))
         return results
-
-    def _in_pieces(self, extent: int, step: int, carried: list[str], steps: Steps) -> list[str]:
-        """`steps(start, end, carried)` from 0 to `extent`; long sums as a sum of sums of `_PIECE` terms each."""
-        writer, size = self._nest_writer.writer, _PIECE * step
-        main = extent - extent % size
-        if self._combiner != "arith.addf" or main <= size:
-            return steps(writer.index(0), writer.index(extent), carried)
-        zeros = [self._vectors.constant(0, self._nest.element_type)] * len(carried)
-
-        def piece(start: str, totals: list[str]) -> list[str]:
-            sums = steps(start, writer.linear(size, [(start, 1)]), zeros)
-            return [self._combine(total, part) for total, part in zip(totals, sums, strict=True)]
-
-        types = [self._vectors.type(self._nest.element_type)] * len(carried)
-        carried = writer.loop((writer.index(0), writer.index(main), size), piece, carried, types)
-        return steps(writer.index(main), writer.index(extent), carried) if main < extent else carried
-
-    def _along(self) -> None:
-        """Lanes are partial results of one reduction."""
-        dim, combiner, element = self._along_reduction, self._combiner, self._nest.element_type
-        assert dim is not None
-        assert combiner is not None
-        start = self._vectors.constant(neutral(combiner, element), element)
-        outer = [d for d in self._nest.reduced if d != dim]
-        types = [self._vectors.type(element)] * PARTIALS
-        partials = self._nest_writer.carried_loops(outer, [start] * PARTIALS, types, lambda c: self._row(dim, c))
-        while len(partials) > 1:
-            partials = [self._combine(partials[i], partials[i + 1]) for i in range(0, len(partials), 2)]
-        total = self._combine(self._initial(None)[0], self._horizontal(partials[0]))
-        self._nest_writer.masked(1, lambda: self._nest_writer.store([total], None))
-
-    def _combine(self, first: str, second: str) -> str:
-        kind = self._vectors.type(self._nest.element_type)
-        flags = " fastmath<nsz>" if self._combiner in EITHER_ZERO else ""
-        return self._vectors.writer.pure(f"{self._combiner} {first}, {second}{flags} : {kind}")
-
-    def _horizontal(self, vector: str) -> str:
-        lanes = self._vectors.lanes
-        distance = lanes // 2
-        while distance:
-            other = self._vectors.shuffle(vector, vector, [i ^ distance for i in range(lanes)], self._nest.element_type)
-            vector = self._combine(vector, other)
-            distance //= 2
-        return vector
-
-    def _row(self, dim: int, carried: Sequence[str]) -> list[str]:
-        """One pass over the reduction loop `dim`."""
-        writer, lanes, extent = self._nest_writer.writer, self._vectors.lanes, self._nest.extents[dim]
-        step = lanes * PARTIALS
-        unrolled, full = extent - extent % step, extent - extent % lanes
-        carried = list(carried)
-        if unrolled:
-            types = [self._vectors.type(self._nest.element_type)] * PARTIALS
-
-            def steps(start: str, end: str, values: list[str]) -> list[str]:
-                return writer.loop((start, end, step), lambda i, c: self._steps(dim, i, c, PARTIALS), values, types)
-
-            carried = self._in_pieces(unrolled, step, carried, steps)
-        count = (full - unrolled) // lanes
-        if count:
-            carried = self._steps(dim, writer.index(unrolled), carried, count)
-        if extent % lanes:
-            carried[count % PARTIALS] = self._tail(dim, full, extent % lanes, carried[count % PARTIALS])
-        return carried
-
-    def _steps(self, dim: int, start: str, carried: Sequence[str], count: int) -> list[str]:
-        following = list(carried)
-        for i in range(count):
-            index = self._nest_writer.writer.linear(i * self._vectors.lanes, [(start, 1)])
-            following[i] = self._step(dim, index, carried[i])
-        return following
-
-    def _step(self, dim: int, index: str, accumulator: str) -> str:
-        results: list[str] = []
-
-        def body() -> None:
-            results.extend(self._nest_writer.body(dim, self._nest_writer.arguments(dim, [accumulator])))
-
-        self._nest_writer.at(dim, index, body)
-        return results[0]
-
-    def _tail(self, dim: int, start: int, count: int, accumulator: str) -> str:
-        following: list[str] = []
-        index = self._nest_writer.writer.index(start)
-        self._nest_writer.masked(count, lambda: following.append(self._step(dim, index, accumulator)))
-        kind = self._vectors.type(self._nest.element_type)
-        mask = self._vectors.first_lanes(count)
-        return self._vectors.writer.pure(
-            f"arith.select {mask}, {following[0]}, {accumulator} : {self._vectors.type('i1')}, {kind}"
-        )

@@ -194,6 +194,15 @@ class Vectors:
         kind = self.type(element)
         return self.writer.pure(f"vector.shuffle {first}, {second} {list(lanes)} : {kind}, {kind}")
 
+    def assembled(self, sources: Sequence[str], places: Sequence[tuple[int, int]], element: str) -> str:
+        """Lanes from several vectors: `places` says of each lane which vector it comes from, and which lane there."""
+        used = sorted({source for source, _ in places})
+        result, known = sources[used[0]], [lane if source == used[0] else 0 for source, lane in places]
+        for source in used[1:]:
+            known = [self.lanes + lane if at == source else k for k, (at, lane) in zip(known, places, strict=True)]
+            result, known = self.shuffle(result, sources[source], known, element), list(range(self.lanes))
+        return result if len(used) > 1 else self.shuffle(result, result, known, element)
+
     def transpose(self, rows: Sequence[str], element: str) -> list[str]:
         """The columns of the square matrix whose rows are `rows` (as many as lanes)."""
         rows, distance = list(rows), 1

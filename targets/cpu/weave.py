@@ -89,16 +89,9 @@ def write_woven(kernel: KernelWriter, piece: Piece, fixed: Mapping[int, str]) ->
 
 def weave(vectors: Vectors, values: Sequence[str], element: str) -> list[str]:
     """The vectors that hold first all values' lanes 0, then their lanes 1, and so on."""
-    count, lanes, found = len(values), vectors.lanes, []
-    for number in range(count):
-        places = [divmod(number * lanes + lane, count) for lane in range(lanes)]
-        result = values[0]
-        for source in range(1, count):
-            picked = [lane if turn == 0 and source == 1 else place for place, (lane, turn) in enumerate(places)]
-            picked = [lanes + lane if turn == source else p for p, (lane, turn) in zip(picked, places, strict=True)]
-            result = vectors.shuffle(result, values[source], picked, element)
-        found.append(result)
-    return found
+    count, lanes = len(values), vectors.lanes
+    places = [(place % count, place // count) for place in range(count * lanes)]
+    return [vectors.assembled(values, places[i : i + lanes], element) for i in range(0, count * lanes, lanes)]
 
 
 def _store(vectors: Vectors, values: Sequence[str], target: Access) -> None:

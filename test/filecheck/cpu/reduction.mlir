@@ -39,3 +39,24 @@ func.func private @columns(%x: tensor<8x128xf32>) -> tensor<128xf32>
   } -> tensor<128xf32>
   func.return %r : tensor<128xf32>
 }
+
+// Rows of ten: of sixteen rows, pieces of four elements each, turned in registers; lanes run across the rows. Nothing is gathered.
+// CHECK-LABEL: func.func @short_rows(
+// CHECK-COUNT-48: vector.load %b0{{.*}}, vector<4xf32>
+// CHECK-NOT: vector.gather
+// CHECK: arith.maximumf {{.*}} : vector<16xf32>
+// CHECK: vector.store {{.*}}, %b1{{.*}}, vector<16xf32>
+// CHECK-NOT: memref.store
+func.func private @short_rows(%x: tensor<64x10xf32>) -> tensor<64xf32>
+    attributes {cellc.kind = "reduction", cellc.outer = 1 : i64} {
+  %low = arith.constant 0xFF800000 : f32
+  %e = tensor.empty() : tensor<64xf32>
+  %f = linalg.fill ins(%low : f32) outs(%e : tensor<64xf32>) -> tensor<64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>],
+      iterator_types = ["parallel", "reduction"]} ins(%x : tensor<64x10xf32>) outs(%f : tensor<64xf32>) {
+  ^bb0(%a: f32, %s: f32):
+    %t = arith.maximumf %s, %a : f32
+    linalg.yield %t : f32
+  } -> tensor<64xf32>
+  func.return %r : tensor<64xf32>
+}

@@ -2,7 +2,7 @@
 
 // The slice and the relu of the first concatenation are read by nothing else: they are written where they go, and the
 // concatenation is a piece of the pad. The second slice is returned too, so it stays a tensor. What reads columns as
-// rows, and what computes few elements side by side, keep kernels of their own.
+// rows, and what computes few elements side by side, keep kernels of their own. A column is an element for each row.
 // CHECK-LABEL: func.func @main
 // CHECK-NEXT: %[[R:.*]] = func.call @joined_[[#]]_pad(%x, %y)
 // CHECK-NEXT: %[[S:.*]] = func.call @slice(%x)
@@ -11,12 +11,13 @@
 // CHECK-NEXT: %[[T:.*]] = func.call @transpose(%z)
 // CHECK-NEXT: %[[N:.*]] = func.call @narrow(%n)
 // CHECK-NEXT: %[[Q:.*]] = func.call @beside(%[[T]], %[[N]])
-// CHECK-NEXT: func.return %[[R]], %[[V]], %[[P]], %[[Q]]
+// CHECK-NEXT: %[[B:.*]] = func.call @joined_[[#]]_bordered(%x)
+// CHECK-NEXT: func.return %[[R]], %[[V]], %[[P]], %[[Q]], %[[B]]
 func.func @main(%x: tensor<20x40xf32> {cellc.name = "x", cellc.kind = "input"},
                 %y: tensor<20x40xf32> {cellc.name = "y", cellc.kind = "input"},
                 %z: tensor<40x20xf32> {cellc.name = "z", cellc.kind = "input"},
                 %n: tensor<20x4xf32> {cellc.name = "n", cellc.kind = "input"})
-    -> (tensor<26x40xf32>, tensor<4x40xf32>, tensor<24x40xf32>, tensor<20x44xf32>) {
+    -> (tensor<26x40xf32>, tensor<4x40xf32>, tensor<24x40xf32>, tensor<20x44xf32>, tensor<20x41xf32>) {
   %s = func.call @slice(%x) : (tensor<20x40xf32>) -> tensor<1x4x40xf32>
   %v = tensor.collapse_shape %s [[0, 1], [2]] : tensor<1x4x40xf32> into tensor<4x40xf32>
   %a = func.call @relu(%y) : (tensor<20x40xf32>) -> tensor<20x40xf32>
@@ -29,7 +30,10 @@ func.func @main(%x: tensor<20x40xf32> {cellc.name = "x", cellc.kind = "input"},
   %t = func.call @transpose(%z) : (tensor<40x20xf32>) -> tensor<20x40xf32>
   %m = func.call @narrow(%n) : (tensor<20x4xf32>) -> tensor<20x4xf32>
   %q = func.call @beside(%t, %m) : (tensor<20x40xf32>, tensor<20x4xf32>) -> tensor<20x44xf32>
-  return %r, %v1, %p1, %q : tensor<26x40xf32>, tensor<4x40xf32>, tensor<24x40xf32>, tensor<20x44xf32>
+  %b = func.call @column(%x) : (tensor<20x40xf32>) -> tensor<20x1xf32>
+  %d = func.call @bordered(%b, %x) : (tensor<20x1xf32>, tensor<20x40xf32>) -> tensor<20x41xf32>
+  return %r, %v1, %p1, %q, %d
+      : tensor<26x40xf32>, tensor<4x40xf32>, tensor<24x40xf32>, tensor<20x44xf32>, tensor<20x41xf32>
 }
 
 // CHECK: func.func private @joined_[[#]]_pad(%[[X:.*]]: tensor<20x40xf32>, %[[Y:.*]]: tensor<20x40xf32>) -> tensor<26x40xf32>
@@ -106,4 +110,22 @@ func.func private @beside(%a: tensor<20x40xf32>, %b: tensor<20x4xf32>) -> tensor
   %f = tensor.insert_slice %a into %e[0, 0] [20, 40] [1, 1] : tensor<20x40xf32> into tensor<20x44xf32>
   %g = tensor.insert_slice %b into %f[0, 40] [20, 4] [1, 1] : tensor<20x4xf32> into tensor<20x44xf32>
   return %g : tensor<20x44xf32>
+}
+
+func.func private @column(%x: tensor<20x40xf32>) -> tensor<20x1xf32> attributes {cellc.kind = "elementwise"} {
+  %e = tensor.empty() : tensor<20x1xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j + 1)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]} ins(%x : tensor<20x40xf32>) outs(%e : tensor<20x1xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<20x1xf32>
+  return %r : tensor<20x1xf32>
+}
+
+func.func private @bordered(%a: tensor<20x1xf32>, %b: tensor<20x40xf32>) -> tensor<20x41xf32>
+    attributes {cellc.kind = "copy"} {
+  %e = tensor.empty() : tensor<20x41xf32>
+  %f = tensor.insert_slice %a into %e[0, 0] [20, 1] [1, 1] : tensor<20x1xf32> into tensor<20x41xf32>
+  %g = tensor.insert_slice %b into %f[0, 1] [20, 40] [1, 1] : tensor<20x40xf32> into tensor<20x41xf32>
+  return %g : tensor<20x41xf32>
 }

@@ -162,3 +162,13 @@ def test_pad_mirrors_along_all_axes(mode, shape):
     paddings = ((1, 0), (3, 2), (0, 4))
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     check(nn.Pad(paddings, mode)(Tensor(x)), np.pad(x, paddings, mode.lower()))
+
+
+@pytest.mark.parametrize("mode", ["REFLECT", "SYMMETRIC"])
+def test_borders_of_one_element_are_written_with_the_rows(mode):
+    """A column of a mirrored border is an element for each row: no kernel of its own, and no tensor."""
+    paddings, x = ((0, 0), (1, 1), (1, 1)), np.random.default_rng(0).standard_normal((3, 17, 40)).astype(np.float32)
+    net = nn.Pad(paddings, mode)
+    check(net(Tensor(x)), np.pad(x, paddings, mode.lower()))
+    kernels = str(net.lower(Tensor(x)).kernels)  # the text has this line beside the IR
+    assert kernels.count("func.func private") == 1
