@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
-from cellc.passes.attention_form import AttentionParts
+from cellc.passes.attention_form import AttentionParts, ScoreParts
+from cellc.passes.attention_gradient_form import AttentionGradientParts
 from cellc.passes.linalg_analysis import loop_extents, shape_of
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.grid import Grid, make_grid
@@ -22,6 +23,8 @@ _BLOCK_STEPS = 1 << 18
 # Of a softmax: keys at a time at most, and bytes of their scores, which stay in the L2 cache with panels and sums; and
 # rows at a time, the fewest where a mask may hide keys from all of them.
 _MANY_KEYS, _SOFTMAX_BYTES, _SOME_ROWS, _MORE_ROWS = 512, 1 << 17, 64, 128
+# Of gradients: bytes of scores, of which there are two; and keys at a time at least.
+_GRADIENT_BYTES, _FEW_KEYS = 1 << 16, 64
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,19 @@ def _blocks(parts: AttentionParts, most: int, keys: int) -> AttentionBlocks:
     return AttentionBlocks(rows, part, chunk, keys, extents, grid)
 
 
+def gradient_blocks(parts: AttentionGradientParts) -> AttentionBlocks:
+    """Blocks of (batch, head) indices, as each has sums over all rows."""
+    *batch, rows, columns = shape_of(parts.scores)
+    item = ITEM_BYTES[element_of(parts.scores)]
+    keys = _chunk(columns, max(_FEW_KEYS, _GRADIENT_BYTES // (item * _SOME_ROWS)))
+    chunk = _chunk(rows, _SOME_ROWS)
+    ops = (parts.first[0], parts.dweights[0], *(product.ops[0] for product in parts.products))
+    grid = make_grid((*batch, 1), sum(prod(loop_extents(op)) for op in ops) // prod(batch), 1, _BLOCK_STEPS)
+    return AttentionBlocks(rows, ceil(rows / chunk) * chunk, chunk, keys, (*batch, 1), grid)
+
+
 def write_parts(
-    kernel: KernelWriter, blocks: AttentionBlocks, parts: AttentionParts, part: Callable[[Sequence[str], str], None]
+    kernel: KernelWriter, blocks: AttentionBlocks, parts: ScoreParts, part: Callable[[Sequence[str], str], None]
 ) -> None:
     """Runs `part(batch indices, number of the part)` for the parts of a block; sets the kernel's number of blocks."""
     kernel.blocks = blocks.grid.blocks
