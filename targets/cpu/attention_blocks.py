@@ -23,8 +23,8 @@ _BLOCK_STEPS = 1 << 18
 # Of a softmax: keys at a time at most, and bytes of their scores, which stay in the L2 cache with panels and sums; and
 # rows at a time, the fewest where a mask may hide keys from all of them.
 _MANY_KEYS, _SOFTMAX_BYTES, _SOME_ROWS, _MORE_ROWS = 512, 1 << 17, 64, 128
-# Of gradients: bytes of scores, of which there are two; and keys at a time at least.
-_GRADIENT_BYTES, _FEW_KEYS = 1 << 16, 64
+# Of gradients: keys and rows at a time, which with panels of them and sums stay in the L2 cache.
+_GRADIENT_KEYS, _GRADIENT_ROWS = 256, 64
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,24 @@ def _blocks(parts: AttentionParts, most: int, keys: int) -> AttentionBlocks:
     return AttentionBlocks(rows, part, chunk, keys, extents, grid)
 
 
-def gradient_blocks(parts: AttentionGradientParts) -> AttentionBlocks:
+def gradient_blocks(parts: AttentionGradientParts, masked: bool) -> AttentionBlocks:
     """Blocks of (batch, head) indices, as each has sums over all rows."""
     *batch, rows, columns = shape_of(parts.scores)
-    item = ITEM_BYTES[element_of(parts.scores)]
-    keys = _chunk(columns, max(_FEW_KEYS, _GRADIENT_BYTES // (item * _SOME_ROWS)))
-    chunk = _chunk(rows, _SOME_ROWS)
-    ops = (parts.first[0], parts.dweights[0], *(product.ops[0] for product in parts.products))
-    grid = make_grid((*batch, 1), sum(prod(loop_extents(op)) for op in ops) // prod(batch), 1, _BLOCK_STEPS)
+    keys = _chunk(columns, _GRADIENT_KEYS * 4 // ITEM_BYTES[element_of(parts.scores)])
+    chunk = rows if rows <= _MORE_ROWS and not masked else _chunk(rows, _GRADIENT_ROWS)
+    grid = make_grid((*batch, 1), _gradient_steps(parts) // prod(batch), 1, _BLOCK_STEPS)
     return AttentionBlocks(rows, ceil(rows / chunk) * chunk, chunk, keys, (*batch, 1), grid)
+
+
+def _gradient_steps(parts: AttentionGradientParts) -> int:
+    """Multiply-adds of all products."""
+    ops = (parts.first[0], parts.dweights[0], *(product.ops[0] for product in parts.products))
+    return sum(prod(loop_extents(op)) for op in ops)
+
+
+def has_enough_heads(parts: AttentionGradientParts, blocks: AttentionBlocks) -> bool:
+    """Whether work is not in too few blocks: the kernels of each product are cut along rows too, but not this one."""
+    return blocks.grid.blocks >= min(_FEW, _gradient_steps(parts) // (_FEW * _BLOCK_STEPS))
 
 
 def write_parts(

@@ -16,7 +16,7 @@ from xdsl.dialects.linalg.ops import GenericOp
 
 from cellc.passes.attention_gradient_form import AttentionGradientParts, GradientProduct, gradient_parts_of
 from cellc.targets.cpu.access import Access, Buffer, View
-from cellc.targets.cpu.attention_blocks import gradient_blocks, pitch_of, write_chunks, write_parts
+from cellc.targets.cpu.attention_blocks import gradient_blocks, has_enough_heads, pitch_of, write_chunks, write_parts
 from cellc.targets.cpu.attention_products import Keys, KeysProduct, PackedFactor, Shared, SharedProducts, ranges_of
 from cellc.targets.cpu.chain import write_nest
 from cellc.targets.cpu.elementwise import write_parallel
@@ -42,17 +42,20 @@ def write_attention_gradient_kernel(kernel: KernelWriter) -> None:
 
 
 def can_write_gradient(kernel: func.FuncOp, parts: AttentionGradientParts) -> bool:
-    """Whether every product has a loop for lanes."""
+    """Whether every product has a loop for lanes, and heads are enough for some threads."""
     return AttentionGradientWriter(KernelWriter(kernel, LEVELS["v3"]), parts).is_possible()
 
 
 @dataclass(frozen=True)
 class Summed:
-    """A product whose sums wait in scratch, and its other factor in panels."""
+    """A product of weights or dscores, its other factor in panels, and scratch where its sums wait.
+
+    Where there are none, what one chunk of rows and one block of keys give is the whole result.
+    """
 
     product: GradientProduct
     panels: PackedFactor
-    sums: Buffer
+    sums: Buffer | None
 
     @property
     def columns(self) -> int:
@@ -65,8 +68,8 @@ class AttentionGradientWriter:
 
     def __init__(self, kernel: KernelWriter, parts: AttentionGradientParts) -> None:
         self._kernel, self._writer, self._parts = kernel, kernel.writer, parts
-        self.blocks = gradient_blocks(parts)
         self._masked = may_hide(parts)
+        self.blocks = gradient_blocks(parts, self._masked)
         self._products = SharedProducts(kernel)
         self._element, (*_, self._rows, self._columns) = element_of(parts.scores), shape_of(parts.scores)
         self._pitch = pitch_of(self.blocks.keys, self._element)
@@ -78,15 +81,15 @@ class AttentionGradientWriter:
 
     def is_possible(self) -> bool:
         """Whether all products can be written."""
-        zero = self._writer.index(0)
+        zero, size = self._writer.index(0), self.blocks.keys
         self._batch = [zero] * (self._parts.outer - 1)
-        keys = Keys(zero, self.blocks.keys)
         try:
-            for shared in self._all(zero, self.blocks.chunk, keys):
-                self._products.resident_tiling(*shared)
+            for keys in {size, self._columns % size or size}:
+                for shared in self._all(zero, self.blocks.chunk, Keys(zero, keys)):
+                    self._products.resident_tiling(*shared)
         except UnsupportedKernelError:
             return False
-        return True
+        return has_enough_heads(self._parts, self.blocks)
 
     def write(self) -> None:
         """Writes a block and sets the kernel's number of blocks."""
@@ -102,7 +105,7 @@ class AttentionGradientWriter:
         first, second, *rest = (PackedFactor(self._kernel, self._products, shared) for shared in found)
         summed = [self._summed(product, panels) for product, panels in zip(parts.products, rest, strict=True)]
         for each in summed:
-            if not each.product.of_keys:
+            if not each.product.of_keys and each.sums is not None:
                 fill(self._vectors, each.sums, 0.0)
 
         def body(start: str, _: list[str]) -> list[str]:
@@ -114,10 +117,15 @@ class AttentionGradientWriter:
         if self._columns % size:
             last = Keys(writer.index(full * size), self._columns % size)
             self._keys(part, last, [first, second], summed)
-        write_chunks(writer, self.blocks, part, lambda row, rows: self._end_rows(row, rows, summed))
+        if any(not each.product.of_keys and each.sums is not None for each in summed):
+            write_chunks(writer, self.blocks, part, lambda row, rows: self._end_rows(row, rows, summed))
 
     def _summed(self, product: GradientProduct, panels: PackedFactor) -> Summed:
         rows = self.blocks.keys if product.of_keys else self._rows
+        # Keys that a mask hides get no sums from a chunk, but a result.
+        whole = self._rows == self.blocks.chunk and not self._masked
+        if whole if product.of_keys else self._columns == self.blocks.keys:
+            return Summed(product, panels, None)
         return Summed(product, panels, self._kernel.scratch(self._element, rows * panels.panels * panels.width))
 
     def _keys(self, part: str, keys: Keys, packed: list[PackedFactor], summed: list[Summed]) -> None:
@@ -127,9 +135,9 @@ class AttentionGradientWriter:
         for shared, panels in zip((scores, dweights), packed, strict=True):
             panels.of(*shared).write(writer)
         for shared, each in zip(rest, summed, strict=True):
-            if each.product.of_keys:
+            if each.product.of_keys and each.sums is not None:
                 fill(self._vectors, each.sums, 0.0)
-            else:
+            elif not each.product.of_keys:
                 each.panels.of(*shared).write(writer)
         hidden = HiddenGradients(self._kernel, self._parts, keys, self._batch) if self._masked else None
         if hidden is not None:
@@ -146,7 +154,7 @@ class AttentionGradientWriter:
 
         write_chunks(writer, self.blocks, part, chunk)
         for shared, each in zip(rest, summed, strict=True):
-            if each.product.of_keys:
+            if each.product.of_keys and each.sums is not None:
                 self._products.some_keys(shared, each.panels).finish_sums(Access(each.sums, 0, ()))
 
     def _chunk(
@@ -165,9 +173,12 @@ class AttentionGradientWriter:
         for shared, each, writer in zip(found[2:], summed, writers, strict=True):
             if each.product.of_keys:
                 each.panels.of(*shared).write(self._writer)
+            if each.sums is None:
+                writer.write_sums(None if each.product.of_keys else columns)
+            elif each.product.of_keys:
                 writer.add_rows(columns, Access(each.sums, 0, ()))
             else:
-                writer.add_sums(columns, self._sums_at(each, row))
+                writer.add_sums(columns, self._sums_at(each.sums, each.columns, row))
 
     def _columns_of(self, panels: str, width: int, keys: Keys) -> str:
         """The keys in the first `panels` panels."""
@@ -206,11 +217,12 @@ class AttentionGradientWriter:
         """Stores the results of a chunk of rows."""
         keys = Keys(self._writer.index(0), self.blocks.keys)
         for shared, each in zip(self._all(row, rows, keys)[2:], summed, strict=True):
-            if not each.product.of_keys:
-                self._products.some_keys(shared, each.panels).finish_sums(self._sums_at(each, row))
+            if not each.product.of_keys and each.sums is not None:
+                sums = self._sums_at(each.sums, each.columns, row)
+                self._products.some_keys(shared, each.panels).finish_sums(sums)
 
-    def _sums_at(self, each: Summed, row: str) -> Access:
-        return Access(each.sums, 0, (), ((row, each.columns),))
+    def _sums_at(self, sums: Buffer, columns: int, row: str) -> Access:
+        return Access(sums, 0, (), ((row, columns),))
 
     def _all(self, row: str, rows: int, keys: Keys) -> list[Shared]:
         """The products of scores and of dweights, then those of weights and dscores."""

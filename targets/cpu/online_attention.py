@@ -64,9 +64,11 @@ class OnlineAttentionWriter:
         """Whether both products can be written."""
         zero = self._writer.index(0)
         self._batch, self._first = [zero] * (self._parts.outer - 1), zero
+        size = self.blocks.keys
         try:
-            for shared in self._both(zero, self.blocks.chunk, Keys(zero, self.blocks.keys)):
-                (self._products.resident_tiling if self._packs else self._products.tiling)(*shared)
+            for keys in {size, self._columns % size or size}:
+                for shared in self._both(zero, self.blocks.chunk, Keys(zero, keys)):
+                    (self._products.resident_tiling if self._packs else self._products.tiling)(*shared)
         except UnsupportedKernelError:
             return False
         return True
