@@ -104,13 +104,16 @@ def _groups(generics: Sequence[GenericOp]) -> list[list[GenericOp]]:
     """Each contraction with the all-parallel generic that alone reads it; other generics by themselves."""
     groups = list[list[GenericOp]]()
     for op in generics:
-        before = groups[-1] if groups else []
-        if len(before) == 1 and is_contraction(before[0]) and is_all_parallel(op):
-            if {use.operation for use in before[0].results[0].uses} == {op}:
-                before.append(op)
-                continue
-        groups.append([op])
+        if groups and len(groups[-1]) == 1 and _is_epilogue(op, groups[-1][0]):
+            groups[-1].append(op)
+        else:
+            groups.append([op])
     return groups
+
+
+def _is_epilogue(op: GenericOp, before: GenericOp) -> bool:
+    alone = {use.operation for use in before.results[0].uses} == {op}
+    return alone and is_contraction(before) and is_all_parallel(op)
 
 
 def _product_of(ops: list[GenericOp], elements: GenericOp) -> GradientProduct | None:

@@ -45,7 +45,6 @@ from cellc.passes.linalg_analysis import (
     shape_of,
 )
 
-
 _OF_GENERICS = ("elementwise", "contraction", "reduction", "attention", "attention_gradient")
 
 

@@ -47,16 +47,17 @@ def attention_calls_of(kernels: ProgramKernels, softmax: func.CallOp) -> Attenti
     readers = _readers(kernels, softmax)
     mixed = [call for call in readers.get("contraction", ()) if _sums_over_keys(kernels, call, softmax.results[0])]
     values = [call for call in readers.get("contraction", ()) if call not in mixed]
-    chains = readers.get("reduction", ())
+    chains = readers.get("reduction", [])
     if [len(found) for found in (mixed, values, chains)] != [1, 1, 1] or len(readers) != 2:
         return None
-    (dscores,) = chains
+    dscores = chains[0]
     scores, dweights = made_by(softmax, "contraction"), made_by(dscores, "contraction")
     further = _readers(kernels, dscores)
     if scores is None or dweights is None or list(further) != ["contraction"] or len(further["contraction"]) != 2:
         return None
-    products = [call for call in kernels.main.body.block.ops if call in (*values, *further["contraction"])]
-    found = AttentionCalls(scores, softmax, mixed[0], dweights, dscores, tuple(products))  # pyright: ignore
+    every = (*values, *further["contraction"])
+    products = [op for op in kernels.main.body.block.ops if isinstance(op, func.CallOp) and op in every]
+    found = AttentionCalls(scores, softmax, mixed[0], dweights, dscores, tuple(products))
     return found if _can_stand_together(found) else None
 
 

@@ -17,7 +17,7 @@ from xdsl.dialects.linalg.ops import GenericOp
 from cellc.passes.attention_gradient_form import AttentionGradientParts, GradientProduct, gradient_parts_of
 from cellc.targets.cpu.access import Access, Buffer, View
 from cellc.targets.cpu.attention_blocks import gradient_blocks, has_enough_heads, pitch_of, write_chunks, write_parts
-from cellc.targets.cpu.attention_products import Keys, KeysProduct, PackedFactor, Shared, SharedProducts, ranges_of
+from cellc.targets.cpu.attention_products import Keys, PackedFactor, Shared, SharedProducts, ranges_of
 from cellc.targets.cpu.chain import write_nest
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.hidden_gradients import HiddenGradients

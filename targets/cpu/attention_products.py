@@ -97,7 +97,9 @@ class AttentionProducts(SharedProducts):
         return self.narrowed(parts.second, ranges_of(loops, position, rows, keys)), 1 - parts.factor
 
 
-def ranges_of(loops: Sequence[int], position: Sequence[str], rows: int, keys: Keys | None) -> dict[int, tuple[str, int]]:
+def ranges_of(
+    loops: Sequence[int], position: Sequence[str], rows: int, keys: Keys | None
+) -> dict[int, tuple[str, int]]:
     """The ranges of a product's loops b.., m and n."""
     *batch, row, key = loops
     ranges = {loop: (index, 1) for loop, index in zip(batch, position, strict=False)} | {row: (position[-1], rows)}

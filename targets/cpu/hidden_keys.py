@@ -221,9 +221,7 @@ class HiddenKeys:
 class Epilogue:
     """The first product's epilogue at given elements of the product."""
 
-    def __init__(
-        self, kernel: KernelWriter, parts: ScoreParts, position: Sequence[str], rows: int, keys: Keys
-    ) -> None:
+    def __init__(self, kernel: KernelWriter, parts: ScoreParts, position: Sequence[str], rows: int, keys: Keys) -> None:
         product, epilogue = parts.first
         self._row, self._key, self._count = parts.outer - 1, parts.outer, keys.count
         self._raw = list(epilogue.inputs).index(product.results[0])
