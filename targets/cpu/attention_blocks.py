@@ -23,8 +23,9 @@ _BLOCK_STEPS = 1 << 18
 # Of a softmax: keys at a time at most, and bytes of their scores, which stay in the L2 cache with panels and sums; and
 # rows at a time, the fewest where a mask may hide keys from all of them.
 _MANY_KEYS, _SOFTMAX_BYTES, _SOME_ROWS, _MORE_ROWS = 512, 1 << 17, 64, 128
-# Of gradients: keys and rows at a time, which with panels of them and sums stay in the L2 cache.
-_GRADIENT_KEYS, _GRADIENT_ROWS = 256, 64
+# Of gradients: keys and rows at a time, which with panels of them and sums stay in the L2 cache; and rows where a mask
+# may hide keys from all of them.
+_GRADIENT_KEYS, _GRADIENT_ROWS, _MASKED_GRADIENT_ROWS = 256, 64, 32
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def gradient_blocks(parts: AttentionGradientParts, masked: bool) -> AttentionBlo
     """Blocks of (batch, head) indices, as each has sums over all rows."""
     *batch, rows, columns = shape_of(parts.scores)
     keys = _chunk(columns, _GRADIENT_KEYS * 4 // ITEM_BYTES[element_of(parts.scores)])
-    chunk = rows if rows <= _MORE_ROWS and not masked else _chunk(rows, _GRADIENT_ROWS)
+    most = _MASKED_GRADIENT_ROWS if masked else _GRADIENT_ROWS if rows > _MORE_ROWS else rows
+    chunk = _chunk(rows, most)
     grid = make_grid((*batch, 1), _gradient_steps(parts) // prod(batch), 1, _BLOCK_STEPS)
     return AttentionBlocks(rows, ceil(rows / chunk) * chunk, chunk, keys, (*batch, 1), grid)
 

@@ -134,7 +134,7 @@ class _Body:
         found = mixed_values(kernel, weights)
         if found is None:
             return None
-        read = dict(zip(kernel.body.block.args, call.arguments, strict=True))
+        read: dict[SSAValue, SSAValue] = dict(zip(kernel.body.block.args, call.arguments, strict=True))
         return replace(found, values=self._known[read[found.values]])
 
     def _remove_unused(self) -> None:
