@@ -26,6 +26,8 @@ _MANY_KEYS, _SOFTMAX_BYTES, _SOME_ROWS, _MORE_ROWS = 512, 1 << 17, 64, 128
 # Of gradients: keys and rows at a time, which with panels of them and sums stay in the L2 cache; and rows where a mask
 # may hide keys from all of them.
 _GRADIENT_KEYS, _GRADIENT_ROWS, _MASKED_GRADIENT_ROWS = 256, 64, 32
+# Weights for each row and key of a head: what is copied grows with these, what is saved with those.
+_FEWEST_WEIGHTS = 56
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,12 @@ def _gradient_steps(parts: AttentionGradientParts) -> int:
 def has_enough_heads(parts: AttentionGradientParts, blocks: AttentionBlocks) -> bool:
     """Whether work is not in too few blocks: the kernels of each product are cut along rows too, but not this one."""
     return blocks.grid.blocks >= min(_FEW, _gradient_steps(parts) // (_FEW * _BLOCK_STEPS))
+
+
+def gradient_pays(parts: AttentionGradientParts) -> bool:
+    """Whether sequences are long enough for one kernel to be no slower than separate ones."""
+    *_, rows, keys = shape_of(parts.scores)
+    return rows * keys >= _FEWEST_WEIGHTS * (rows + keys)
 
 
 def write_parts(

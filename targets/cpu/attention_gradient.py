@@ -16,7 +16,14 @@ from xdsl.dialects.linalg.ops import GenericOp
 
 from cellc.passes.attention_gradient_form import AttentionGradientParts, GradientProduct, gradient_parts_of
 from cellc.targets.cpu.access import Access, Buffer, View
-from cellc.targets.cpu.attention_blocks import gradient_blocks, has_enough_heads, pitch_of, write_chunks, write_parts
+from cellc.targets.cpu.attention_blocks import (
+    gradient_blocks,
+    gradient_pays,
+    has_enough_heads,
+    pitch_of,
+    write_chunks,
+    write_parts,
+)
 from cellc.targets.cpu.attention_products import Keys, PackedFactor, Shared, SharedProducts, ranges_of
 from cellc.targets.cpu.chain import write_nest
 from cellc.targets.cpu.elementwise import write_parallel
@@ -42,8 +49,8 @@ def write_attention_gradient_kernel(kernel: KernelWriter) -> None:
 
 
 def can_write_gradient(kernel: func.FuncOp, parts: AttentionGradientParts) -> bool:
-    """Whether every product has a loop for lanes, and heads are enough for some threads."""
-    return AttentionGradientWriter(KernelWriter(kernel, LEVELS["v3"]), parts).is_possible()
+    """Whether it pays, every product has a loop for lanes, and heads are enough for some threads."""
+    return gradient_pays(parts) and AttentionGradientWriter(KernelWriter(kernel, LEVELS["v3"]), parts).is_possible()
 
 
 @dataclass(frozen=True)

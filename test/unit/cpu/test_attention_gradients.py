@@ -17,6 +17,12 @@ from support.attention_gradients import SEPARATE, check, problem, run, traced
 NATIVE = native_level().name
 
 
+@pytest.fixture(autouse=True)
+def of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets sequences be joined that are too short for it to pay."""
+    monkeypatch.setattr(attention_blocks, "_FEWEST_WEIGHTS", 0)
+
+
 def added(seen: np.ndarray, value: float) -> np.ndarray:
     """A mask that adds 0 where a key is seen, else a value."""
     return np.where(seen, np.float32(0), np.float32(value))
@@ -157,6 +163,12 @@ def test_nothing_of_the_size_of_scores_is_in_memory() -> None:
     scores = 4 * 4 * 1024**2
     assert separate.program.arena_bytes >= 2 * scores
     assert one.program.arena_bytes + max(kernel.scratch_bytes for kernel in one.kernels) < scores // 8
+
+
+def test_short_sequences_stay_in_separate_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    found = [kinds(lowered(traced(attend, problem(1, 4, time, time, 16)))) for time in (64, 128)]
+    assert ["attention_gradient" in each for each in found] == [False, True]
 
 
 def test_few_heads_and_weights_that_others_read_stay_in_separate_kernels() -> None:
