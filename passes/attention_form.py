@@ -6,7 +6,7 @@
 
 `b..` and the row m are the chain's shared loops, `cellc.outer` of them. K and V do not depend on m, so that blocks of
 rows read the same panels of them. The last epilogue may read what the chain makes for whole rows, such as one over the
-sum of a softmax (`softmax_form.py`).
+sum of a softmax (`softmax_form.py`), and the kernel may return it: a backward pass makes the weights again from that.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from xdsl.dialects.func import ReturnOp
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Operation, SSAValue
 
@@ -32,18 +33,29 @@ from cellc.passes.linalg_analysis import (
 
 
 @dataclass(frozen=True)
-class AttentionParts:
-    """The generics of an attention kernel in order; `first` and `second` are a contraction and perhaps its epilogue."""
+class ScoreParts:
+    """The product that makes scores, a contraction and perhaps its epilogue, and how many loops lead to a row."""
 
     first: list[GenericOp]
-    chain: list[GenericOp]
-    second: list[GenericOp]
     outer: int
 
     @property
     def scores(self) -> SSAValue:
-        """The first product, read by the chain alone."""
+        """The product of Q and K."""
         return self.first[-1].results[0]
+
+    @property
+    def keys(self) -> int:
+        """Which operand of the product is K: the one that is indexed by the scores' last loop."""
+        return next((i for i, m in enumerate(input_maps(self.first[0])) if self.outer in m.used_dims()), 0)
+
+
+@dataclass(frozen=True)
+class AttentionParts(ScoreParts):
+    """The generics of an attention kernel: `first`, `chain` and `second`, which is like `first`."""
+
+    chain: list[GenericOp]
+    second: list[GenericOp]
 
     @property
     def factor(self) -> int:
@@ -56,16 +68,15 @@ class AttentionParts:
         """The chain's result, read by the second product alone."""
         return self.second[0].inputs[self.factor]
 
+    def is_of_rows(self, value: SSAValue) -> bool:
+        """Whether a value of the chain has one number for each row."""
+        return shape_of(value) == shape_of(self.scores)[:-1]
+
     @property
     def row_values(self) -> list[SSAValue]:
         """What the chain makes for whole rows and the last epilogue reads."""
         read = [value for op in self.second[1:] for value in op.inputs]
         return [value for op in self.chain for value in op.results if value in read]
-
-    @property
-    def keys(self) -> int:
-        """Which operand of the first product is K: the one that is indexed by the scores' last loop."""
-        return next((i for i, m in enumerate(input_maps(self.first[0])) if self.outer in m.used_dims()), 0)
 
     @property
     def second_loops(self) -> list[int]:
@@ -83,7 +94,7 @@ def parts_of(generics: Sequence[GenericOp], outer: int) -> AttentionParts | None
     end = 2 if len(generics) > 1 and readers == {generics[1]} and is_all_parallel(generics[1]) else 1
     if not end < last or len(generics) - last > 2:
         return None
-    return AttentionParts(list(generics[:end]), list(generics[end:last]), list(generics[last:]), outer)
+    return AttentionParts(list(generics[:end]), outer, list(generics[end:last]), list(generics[last:]))
 
 
 def problem_of(parts: AttentionParts, results: Sequence[SSAValue]) -> str | None:
@@ -95,10 +106,10 @@ def _problem_of_flow(parts: AttentionParts, results: Sequence[SSAValue]) -> str 
     inside: dict[SSAValue, Sequence[Operation]] = dict.fromkeys(parts.first[0].results, parts.first[1:] or parts.chain)
     inside |= dict.fromkeys(parts.first[-1].results, parts.chain)
     for value in (value for op in parts.chain for value in op.results):
-        whole_row = len(shape_of(value)) == parts.outer
-        inside[value] = [*parts.chain, *(parts.second if whole_row else parts.second[:1])]
+        inside[value] = [*parts.chain, *(parts.second if parts.is_of_rows(value) else parts.second[:1])]
     for value, readers in inside.items():
-        if value in results or any(use.operation not in readers for use in value.uses):
+        within = {use.operation for use in value.uses if not isinstance(use.operation, ReturnOp)} <= set(readers)
+        if not within or (value in results and not parts.is_of_rows(value)):
             return "passes on more than its second product"
         if any(value in (*op.outputs, *captured_values(op)) for op in readers if isinstance(op, GenericOp)):
             return "reads scores otherwise than as an input"

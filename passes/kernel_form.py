@@ -14,7 +14,8 @@ Rules, by `cellc.kind`:
   7. elementwise kernels, contractions and reductions may end in pads: fills into each of which they insert a result as
      a whole, which nothing else reads; a reduction pads what an all-parallel generic makes, behind the dimensions that
      the shared loops index;
-  8. attention: what `passes/attention_form.py` describes, its chain as in rule 3.
+  8. attention: what `passes/attention_form.py` describes, its chain as in rule 3;
+  9. attention_gradient: what `passes/attention_gradient_form.py` describes.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp
 from cellc.passes.attention_form import parts_of, problem_of
+from cellc.passes.attention_gradient_form import gradient_parts_of, gradient_problem_of
 from cellc.passes.linalg_analysis import (
     Reshape,
     bare_dim,
@@ -44,6 +46,8 @@ from cellc.passes.linalg_analysis import (
     result_index,
     shape_of,
 )
+
+_OF_GENERICS = ("elementwise", "contraction", "reduction", "attention", "attention_gradient")
 
 
 class KernelFormError(VerifyException):
@@ -68,7 +72,7 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
         work = [op for op in work if not _is_pad(op)]
     if kind.data == "reduction":
         work = [op for op in work if not _is_padded_argument(op) and not _is_pad(op)]
-    if kind.data in ("elementwise", "contraction", "reduction", "attention") and len(generics) != len(work):
+    if kind.data in _OF_GENERICS and len(generics) != len(work):
         _fail(kernel, 5, "holds other ops than generics")
     match kind.data:
         case "elementwise":
@@ -79,6 +83,8 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
             _check_reduction(kernel, generics)
         case "attention":
             _check_attention(kernel, generics)
+        case "attention_gradient":
+            _check_attention_gradient(kernel, generics)
         case "copy" if all(isinstance(op, tensor.InsertSliceOp) or _is_inserted(op) for op in work):
             pass
         case "scatter" if [op.name for op in work] == ["linalg_ext.scatter_add"]:
@@ -181,6 +187,18 @@ def _check_attention(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
         _fail(kernel, 8, problem)
     _check_reduction(kernel, parts.chain)
     for product in (parts.first, parts.second):
+        _check_product(kernel, product)
+
+
+def _check_attention_gradient(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
+    parts, end = gradient_parts_of(generics, _outer_of(kernel)), kernel.body.block.last_op
+    if parts is None:
+        _fail(kernel, 9, "is not two products, dots, elements and their products")
+    assert end is not None
+    problem = gradient_problem_of(parts, end.operands)
+    if problem is not None:
+        _fail(kernel, 9, problem)
+    for product in (parts.first, parts.dweights, *(product.ops for product in parts.products)):
         _check_product(kernel, product)
 
 

@@ -31,7 +31,8 @@ from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.target import CpuTarget
 from cellc.targets.target import KernelCode, UnsupportedKernelError
 
-# Passes of the CPU target that depend on its level; like `form-dispatches` they make kernels.
+# Passes that make kernels, and those of the CPU target that do so too and depend on its level.
+_MAKING_KERNELS = ("form-dispatches", "fuse-attention-gradient", "fuse-attention")
 _FOR_A_LEVEL = ("widen-factors", "pack-constants")
 
 
@@ -77,7 +78,7 @@ def lower_for_cpu(
         CompileError: a pass failed or a kernel could not be written; the message names what reproduces it.
     """
     kernels: list[KernelCode] = []
-    making = [name for name in pipeline if name in ("form-dispatches", "fuse-attention", *_FOR_A_LEVEL)]
+    making = [name for name in pipeline if name in (*_MAKING_KERNELS, *_FOR_A_LEVEL)]
 
     def after(name: str, module: ModuleOp) -> None:
         if name in making:

@@ -56,6 +56,11 @@ def can_write(kernel: func.FuncOp, parts: AttentionParts) -> bool:
     return (not whole or fits(parts)) and has_blocks(parts, writer.blocks) and writer.is_possible()
 
 
+def cuts_rows(kernel: func.FuncOp, parts: AttentionParts) -> bool:
+    """Whether rows need not be whole, so that maxima and sums of them wait in scratch."""
+    return isinstance(_writer_of(KernelWriter(kernel, LEVELS["v3"]), parts), OnlineAttentionWriter)
+
+
 class AttentionWriter:
     """Writes one block; `position` has the index of each shared loop, the last the first of a chunk's rows."""
 

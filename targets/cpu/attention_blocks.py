@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
-from cellc.passes.attention_form import AttentionParts
+from cellc.passes.attention_form import AttentionParts, ScoreParts
+from cellc.passes.attention_gradient_form import AttentionGradientParts
 from cellc.passes.linalg_analysis import loop_extents, shape_of
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.grid import Grid, make_grid
@@ -22,6 +23,11 @@ _BLOCK_STEPS = 1 << 18
 # Of a softmax: keys at a time at most, and bytes of their scores, which stay in the L2 cache with panels and sums; and
 # rows at a time, the fewest where a mask may hide keys from all of them.
 _MANY_KEYS, _SOFTMAX_BYTES, _SOME_ROWS, _MORE_ROWS = 512, 1 << 17, 64, 128
+# Of gradients: keys and rows at a time, which with panels of them and sums stay in the L2 cache; and rows where a mask
+# may hide keys from all of them.
+_GRADIENT_KEYS, _GRADIENT_ROWS, _MASKED_GRADIENT_ROWS = 256, 64, 32
+# Weights for each row and key of a head: what is copied grows with these, what is saved with those.
+_FEWEST_WEIGHTS = 56
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,35 @@ def _blocks(parts: AttentionParts, most: int, keys: int) -> AttentionBlocks:
     return AttentionBlocks(rows, part, chunk, keys, extents, grid)
 
 
+def gradient_blocks(parts: AttentionGradientParts, masked: bool) -> AttentionBlocks:
+    """Blocks of (batch, head) indices, as each has sums over all rows."""
+    *batch, rows, columns = shape_of(parts.scores)
+    keys = _chunk(columns, _GRADIENT_KEYS * 4 // ITEM_BYTES[element_of(parts.scores)])
+    most = _MASKED_GRADIENT_ROWS if masked else _GRADIENT_ROWS if rows > _MORE_ROWS else rows
+    chunk = _chunk(rows, most)
+    grid = make_grid((*batch, 1), _gradient_steps(parts) // prod(batch), 1, _BLOCK_STEPS)
+    return AttentionBlocks(rows, ceil(rows / chunk) * chunk, chunk, keys, (*batch, 1), grid)
+
+
+def _gradient_steps(parts: AttentionGradientParts) -> int:
+    """Multiply-adds of all products."""
+    ops = (parts.first[0], parts.dweights[0], *(product.ops[0] for product in parts.products))
+    return sum(prod(loop_extents(op)) for op in ops)
+
+
+def has_enough_heads(parts: AttentionGradientParts, blocks: AttentionBlocks) -> bool:
+    """Whether work is not in too few blocks: the kernels of each product are cut along rows too, but not this one."""
+    return blocks.grid.blocks >= min(_FEW, _gradient_steps(parts) // (_FEW * _BLOCK_STEPS))
+
+
+def gradient_pays(parts: AttentionGradientParts) -> bool:
+    """Whether sequences are long enough for one kernel to be no slower than separate ones."""
+    *_, rows, keys = shape_of(parts.scores)
+    return rows * keys >= _FEWEST_WEIGHTS * (rows + keys)
+
+
 def write_parts(
-    kernel: KernelWriter, blocks: AttentionBlocks, parts: AttentionParts, part: Callable[[Sequence[str], str], None]
+    kernel: KernelWriter, blocks: AttentionBlocks, parts: ScoreParts, part: Callable[[Sequence[str], str], None]
 ) -> None:
     """Runs `part(batch indices, number of the part)` for the parts of a block; sets the kernel's number of blocks."""
     kernel.blocks = blocks.grid.blocks

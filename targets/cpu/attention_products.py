@@ -1,8 +1,8 @@
-"""The two products of an attention kernel, for some rows and some keys of one (batch, head) index."""
+"""The products of attention kernels, for some rows and some keys of one (batch, head) index."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -33,32 +33,20 @@ class Keys:
     count: int
 
 
-class AttentionProducts:
-    """Finds the products and their tilings."""
+class SharedProducts:
+    """Finds the tilings of products with a factor that many rows share."""
 
-    def __init__(self, kernel: KernelWriter, parts: AttentionParts) -> None:
-        self._kernel, self._parts = kernel, parts
+    def __init__(self, kernel: KernelWriter) -> None:
+        self._kernel = kernel
 
-    def scores(self, position: Sequence[str], rows: int, keys: Keys | None = None) -> Shared:
-        """Q K^T; `position` has the index of each shared loop, the last the first of `rows` rows."""
-        parts = self._parts
-        return self._product(parts.first, range(parts.outer), position, rows, parts.outer, keys), parts.keys
+    def narrowed(self, ops: list[GenericOp], ranges: Mapping[int, tuple[str, int]]) -> Product:
+        """The product that a contraction (and its epilogue) computes; of loops in `ranges` so many from an index on."""
 
-    def mixed(self, position: Sequence[str], rows: int, keys: Keys | None = None) -> Shared:
-        """weights V."""
-        parts = self._parts
-        (key,) = reduction_loops(parts.second[0])
-        return self._product(parts.second, parts.second_loops, position, rows, key, keys), 1 - parts.factor
-
-    def _product(
-        self, ops: list[GenericOp], dims: Sequence[int], position: Sequence[str], rows: int, key: int, keys: Keys | None
-    ) -> Product:
         def narrow(nest: Nest) -> Nest:
-            counts = [1] * (len(dims) - 1) + [rows]
-            for dim, index, count in zip(dims, position, counts, strict=True):
-                nest = restrict(nest, dim, index, count)
-            # An epilogue has no loop over what its product sums over.
-            return nest if keys is None or key >= len(nest.extents) else restrict(nest, key, keys.first, keys.count)
+            for dim, (index, count) in ranges.items():
+                # An epilogue has no loop over what its product sums over.
+                nest = nest if dim >= len(nest.extents) else restrict(nest, dim, index, count)
+            return nest
 
         product = product_of(self._kernel, ops, narrow)
         if product is None:
@@ -89,10 +77,39 @@ class AttentionProducts:
         return KeysProduct(self._kernel, shared[0], self.resident_tiling(*shared, packed.width), packed.of(*shared))
 
 
+class AttentionProducts(SharedProducts):
+    """The two products of an attention kernel."""
+
+    def __init__(self, kernel: KernelWriter, parts: AttentionParts) -> None:
+        super().__init__(kernel)
+        self._parts = parts
+
+    def scores(self, position: Sequence[str], rows: int, keys: Keys | None = None) -> Shared:
+        """Q K^T; `position` has the index of each shared loop, the last the first of `rows` rows."""
+        parts = self._parts
+        loops = [*range(parts.outer), parts.outer]
+        return self.narrowed(parts.first, ranges_of(loops, position, rows, keys)), parts.keys
+
+    def mixed(self, position: Sequence[str], rows: int, keys: Keys | None = None) -> Shared:
+        """weights V."""
+        parts = self._parts
+        loops = [*parts.second_loops, *reduction_loops(parts.second[0])]
+        return self.narrowed(parts.second, ranges_of(loops, position, rows, keys)), 1 - parts.factor
+
+
+def ranges_of(
+    loops: Sequence[int], position: Sequence[str], rows: int, keys: Keys | None
+) -> dict[int, tuple[str, int]]:
+    """The ranges of a product's loops b.., m and n."""
+    *batch, row, key = loops
+    ranges = {loop: (index, 1) for loop, index in zip(batch, position, strict=False)} | {row: (position[-1], rows)}
+    return ranges if keys is None else ranges | {key: (keys.first, keys.count)}
+
+
 class PackedFactor:
     """Panels of the shared factor of a product, in the same scratch for every block of keys."""
 
-    def __init__(self, kernel: KernelWriter, products: AttentionProducts, shared: Shared) -> None:
+    def __init__(self, kernel: KernelWriter, products: SharedProducts, shared: Shared) -> None:
         self._kernel, self._products = kernel, products
         self._largest = products.packed(*shared)
         self.width = self._largest.width
@@ -123,6 +140,26 @@ class KeysProduct(ProductWriter):
     def add_sums(self, keys: str | None, sums: Access) -> None:
         """Adds the sums over the first `keys` keys to those from `sums` on, as `PartialSums` has them."""
         self._for_panels(sums, lambda partial, ranges: self._piece(partial, ranges, self._first_steps(keys)))
+
+    def add_rows(self, keys: str | None, sums: Access) -> None:
+        """The same of a product that sums over rows: adds to the sums of the first `keys` keys, a whole tile of which
+        may read some keys more."""
+
+        def inner(partial: PartialSums, ranges: dict[int, tuple[str, str]]) -> None:
+            seen = {} if keys is None or self._key is None else {self._key: (self._writer.index(0), keys)}
+            self._piece(partial, ranges | seen, {})
+
+        self._for_panels(sums, inner)
+
+    @property
+    def _key(self) -> int | None:
+        """The loop over keys of a product that sums over rows; None where there is one key."""
+        return self._tiling.tile_dim
+
+    @property
+    def tile(self) -> int:
+        """The rows of a tile."""
+        return self._tiling.tile
 
     def finish_sums(self, sums: Access) -> None:
         """Writes the results of those sums."""

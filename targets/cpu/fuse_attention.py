@@ -12,25 +12,22 @@ the scores of some rows are made, used and forgotten. What a softmax divides wei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, ModuleOp, StringAttr, i64
-from xdsl.dialects.linalg.ops import GenericOp
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from cellc.passes.attention_form import parts_of, problem_of
 from cellc.passes.generic_rewrites import erase, insert_before
 from cellc.passes.hoist_constants import is_constant
 from cellc.passes.kernel_form import verify_kernel_form
-from cellc.passes.outline_kernels import in_place
 from cellc.passes.rewriting import location_of
-from cellc.passes.softmax_form import divide_last
 from cellc.targets.cpu.attention import can_write
-from cellc.targets.cpu.kernel_variants import ProgramKernels, inline, is_read_once, kind_of, replace_call
+from cellc.targets.cpu.attention_kernels import attention_kernel, factors_of, generics_of, outer_of
+from cellc.targets.cpu.kernel_variants import ProgramKernels, is_read_once, kind_of, replace_call
 
 Calls = tuple[func.CallOp, func.CallOp, func.CallOp]
 
@@ -90,7 +87,7 @@ class _Fusion:
         numbers = tuple(operands.index(v) if v in operands else -1 for call in calls for v in call.arguments)
         key = (tuple(call.callee.root_reference.data for call in calls), numbers)
         if key not in self.joined:
-            self.joined[key] = self._join(calls, operands, f"attention_{len(self.joined)}")
+            self.joined[key] = self._join(calls, operands, self.kernels.fresh("attention"))
         joined, last = self.joined[key], calls[-1]
         # A constant factor is packed once for all runs, which is worth more.
         if joined is None or any(is_constant(self.kernels.main, operands[i]) for i in joined.factors):
@@ -105,17 +102,15 @@ class _Fusion:
     def _join(self, calls: Calls, operands: list[SSAValue], name: str) -> _Joined | None:
         """Makes the kernel that computes what the three compute; None where its form or its size forbids it."""
         kernels = [self.kernels.called(call) for call in calls]
-        kernel = _inlined(calls, kernels, operands, name)
-        block, outer = kernel.body.block, kernel.attributes["cellc.outer"]
-        assert block.last_op is not None
-        assert isinstance(outer, IntegerAttr)
-        parts = parts_of([op for op in block.ops if isinstance(op, GenericOp)], outer.value.data)
-        if parts is None or problem_of(parts, block.last_op.operands) or not can_write(kernel, parts):
+        kernel = attention_kernel(calls, kernels, operands, name)
+        end = kernel.body.block.last_op
+        assert end is not None
+        parts = parts_of(generics_of(kernel), outer_of(kernel))
+        if parts is None or problem_of(parts, end.operands) or not can_write(kernel, parts):
             return None
         verify_kernel_form(kernel)
         self.kernels.add(kernel, kernels[-1])
-        factors = (parts.first[0].inputs[parts.keys], parts.second[0].inputs[1 - parts.factor])
-        return _Joined(name, (block.args.index(factors[0]), block.args.index(factors[1])))
+        return _Joined(name, factors_of(kernel, parts))
 
 
 def _is_read_once(call: func.CallOp) -> bool:
@@ -126,29 +121,3 @@ def _operands_of(calls: Calls) -> list[SSAValue]:
     """What the three read and none of them makes, each once."""
     made = {result for call in calls[:-1] for result in call.results}
     return [v for v in dict.fromkeys(v for call in calls for v in call.arguments) if v not in made]
-
-
-def _inlined(calls: Calls, kernels: Sequence[func.FuncOp], operands: Sequence[SSAValue], name: str) -> func.FuncOp:
-    """A kernel of kind `attention` with the ops of the three."""
-    block = Block(arg_types=[value.type for value in operands])
-    known: dict[SSAValue, SSAValue] = dict(zip(operands, block.args, strict=True))
-    results: Sequence[SSAValue] = ()
-    for call, kernel in zip(calls, kernels, strict=True):
-        results = inline(kernel, call, known, block)
-        known.update(zip(call.results, results, strict=True))
-    end = func.ReturnOp(*results)
-    block.add_op(end)
-    outer = kernels[1].attributes["cellc.outer"]
-    assert isinstance(outer, IntegerAttr)
-    divide_last([op for op in block.ops if isinstance(op, GenericOp)], outer.value.data)
-    generics, results = [op for op in block.ops if isinstance(op, GenericOp)], list(end.operands)
-    types = FunctionType.from_lists([v.type for v in operands], [v.type for v in results])
-    kernel = func.FuncOp(name, types, Region(block), visibility="private")
-    kernel.attributes |= {"cellc.kind": StringAttr("attention"), "cellc.outer": outer}
-    pairs = in_place(generics, results, block.args)
-    if pairs:
-        kernel.attributes["cellc.in_place"] = ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in p]) for p in pairs])
-    for op in (kernel, block.last_op):
-        assert op is not None
-        op.location = location_of(*calls)
-    return kernel

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil, inf, nan
 
-from cellc.passes.attention_form import AttentionParts
+from cellc.passes.attention_form import ScoreParts
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.attention_blocks import AttentionBlocks
 from cellc.targets.cpu.attention_products import Keys, Shared
@@ -33,7 +33,7 @@ from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 # exp(-x) is 0 from here on, denormal numbers and what rounding adds counted in.
 _FAR = {"f32": 128.0, "f64": 1024.0}
 # B is larger than what rounding makes of a sum of so many products.
-_SLACK = 1.01
+SLACK = 1.01
 # Masks of so many rows ahead are asked for.
 _ROWS_AHEAD = 4
 
@@ -80,7 +80,7 @@ class SeenPanels:
 class HiddenKeys:
     """Writes the test for a block of keys; `before` is the state of rows that saw others."""
 
-    def __init__(self, kernel: KernelWriter, parts: AttentionParts, keys: Keys, before: RowState | None) -> None:
+    def __init__(self, kernel: KernelWriter, parts: ScoreParts, keys: Keys, before: RowState | None) -> None:
         self._kernel, self._writer, self._parts = kernel, kernel.writer, parts
         self._keys, self._before = keys, before
         self._element = element_of(parts.scores)
@@ -93,14 +93,16 @@ class HiddenKeys:
         """Finds max |k| for the block, which becomes NaN where V is not finite."""
         keys, values = (self._largest(product, factor) for product, factor in (scores, mixed))
         zero = self._vectors.constant(0.0, self._element)
-        nothing = self._op("mulf", values, zero)
+        self._keep_largest(self._op("addf", keys, self._op("mulf", values, zero)))
+
+    def _keep_largest(self, key: str) -> None:
         with self._vectors.masked(1):
-            self._vectors.store(self._op("addf", keys, nothing), self._largest_key, 1)
+            self._vectors.store(key, self._largest_key, 1)
 
     def panels_seen(self, position: Sequence[str], rows: int, scores: Shared, width: int) -> str:
         """How many panels of `width` keys some rows of a chunk see, up to the last such panel; an index value."""
         keys, (low, high) = self._keys, self._bound(scores)
-        epilogue = _Epilogue(self._kernel, self._parts, position, rows, keys)
+        epilogue = Epilogue(self._kernel, self._parts, position, rows, keys)
         least = self._least_maximum(epilogue, position[-1], rows, low)
         least = self._if_finite(least, high)
         epilogue.fetch_rows(-_ROWS_AHEAD)
@@ -143,12 +145,12 @@ class HiddenKeys:
     def _bound(self, scores: Shared) -> tuple[str, str]:
         """-B and B for a chunk of rows, in all lanes."""
         product, factor = scores
-        slack = self._vectors.constant(steps_of(self._parts) * _SLACK, self._element)
+        slack = self._vectors.constant(steps_of(self._parts) * SLACK, self._element)
         largest = self._op("mulf", self._largest(product, 1 - factor), self._vectors.load(self._largest_key, 0))
         bound = self._op("mulf", largest, slack)
         return self._op("subf", self._vectors.constant(0.0, self._element), bound), bound
 
-    def _least_maximum(self, epilogue: _Epilogue, first: str, rows: int, bound: str) -> str:
+    def _least_maximum(self, epilogue: Epilogue, first: str, rows: int, bound: str) -> str:
         """What every row's maximum reaches at least, in all lanes.
 
         NaNs of a mask may get lost here. They are scores of their row, which are not hidden and make all of it NaN.
@@ -216,12 +218,10 @@ class HiddenKeys:
         return self._writer.pure(f"arith.{name} {left}, {right} : {self._type}")
 
 
-class _Epilogue:
+class Epilogue:
     """The first product's epilogue at given elements of the product."""
 
-    def __init__(
-        self, kernel: KernelWriter, parts: AttentionParts, position: Sequence[str], rows: int, keys: Keys
-    ) -> None:
+    def __init__(self, kernel: KernelWriter, parts: ScoreParts, position: Sequence[str], rows: int, keys: Keys) -> None:
         product, epilogue = parts.first
         self._row, self._key, self._count = parts.outer - 1, parts.outer, keys.count
         self._raw = list(epilogue.inputs).index(product.results[0])

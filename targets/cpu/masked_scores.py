@@ -10,14 +10,14 @@ from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
 from xdsl.dialects.tensor import ExtractOp
 from xdsl.ir import Operation, SSAValue
 
-from cellc.passes.attention_form import AttentionParts
+from cellc.passes.attention_form import ScoreParts
 from cellc.passes.linalg_analysis import input_maps, is_identity, loop_extents, output_maps, reduction_loops
 
 # Terms of an element of Q K^T, of which rounding makes less than the slack that `hidden_keys.py` allows for.
 _MOST_STEPS = 1 << 14
 
 
-def may_hide(parts: AttentionParts) -> bool:
+def may_hide(parts: ScoreParts) -> bool:
     """Whether scores depend on more than Q and K, and grow with their product."""
     if len(parts.first) != 2 or steps_of(parts) > _MOST_STEPS or not is_identity(output_maps(parts.first[1])[0]):
         return False
@@ -32,7 +32,7 @@ def may_hide(parts: AttentionParts) -> bool:
     return masked and _grows(epilogue, block.args[read[0]])
 
 
-def steps_of(parts: AttentionParts) -> int:
+def steps_of(parts: ScoreParts) -> int:
     """Terms of an element of Q K^T."""
     extents = loop_extents(parts.first[0])
     return prod(extents[d] for d in reduction_loops(parts.first[0]))

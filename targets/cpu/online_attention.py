@@ -18,11 +18,13 @@ from cellc.targets.cpu.access import Access, Buffer, View
 from cellc.targets.cpu.attention_blocks import pitch_of, softmax_blocks, write_chunks, write_parts
 from cellc.targets.cpu.attention_products import AttentionProducts, Keys, PackedFactor, Shared
 from cellc.targets.cpu.chain import write_nest
+from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.hidden_keys import HiddenKeys, SeenPanels
 from cellc.targets.cpu.kernel import KernelWriter, element_of
 from cellc.targets.cpu.masked_scores import may_hide
-from cellc.targets.cpu.nest import restrict, shape_of
+from cellc.targets.cpu.nest import copy_nest, restrict, shape_of
 from cellc.targets.cpu.online_softmax import Mixed, OnlineSoftmax, RowState, fill
+from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 from cellc.targets.target import UnsupportedKernelError
 
@@ -48,9 +50,11 @@ class OnlineAttentionWriter:
         self._packs = self._several or self.blocks.part > self.blocks.chunk
         self._pitch = pitch_of(self.blocks.keys, self._element)
         self._scores = kernel.scratch(self._element, self.blocks.chunk * self._pitch)
-        made = [softmax.total, *softmax.further]
-        self._numbers = {op.results[0]: kernel.scratch(self._element, self.blocks.part) for op in made}
-        self._maxima = kernel.scratch(self._element, self.blocks.part)
+        self._kept = [op.results[0] for op in (softmax.maximum, softmax.total) if op.results[0] in kernel.results]
+        self._memory = {value: kernel.views[value] for value in self._kept}
+        made = [op.results[0] for op in (softmax.maximum, softmax.total, *softmax.further)]
+        inside = [value for value in made if value in self._kept or value not in kernel.results]
+        self._numbers = {value: kernel.scratch(self._element, self.blocks.part) for value in inside}
         self._vectors = Vectors(kernel.writer, kernel.level.lanes(ITEM_BYTES[self._element]))
         self._sums: Buffer | None = None
         self._batch: Sequence[str] = ()
@@ -60,9 +64,11 @@ class OnlineAttentionWriter:
         """Whether both products can be written."""
         zero = self._writer.index(0)
         self._batch, self._first = [zero] * (self._parts.outer - 1), zero
+        size = self.blocks.keys
         try:
-            for shared in self._both(zero, self.blocks.chunk, Keys(zero, self.blocks.keys)):
-                (self._products.resident_tiling if self._packs else self._products.tiling)(*shared)
+            for keys in {size, self._columns % size or size}:
+                for shared in self._both(zero, self.blocks.chunk, Keys(zero, keys)):
+                    (self._products.resident_tiling if self._packs else self._products.tiling)(*shared)
         except UnsupportedKernelError:
             return False
         return True
@@ -76,7 +82,8 @@ class OnlineAttentionWriter:
         writer, size = self._writer, self.blocks.keys
         self._batch, self._first = batch, writer.linear(0, [(part, self.blocks.part)])
         packed = self._find_panels()
-        state = RowState(self._maxima, self._numbers[self._softmax.total.results[0]], self._first)
+        maxima, totals = (self._numbers[op.results[0]] for op in (self._softmax.maximum, self._softmax.total))
+        state = RowState(maxima, totals, self._first)
         if not self._several:
             self._keys(part, state, Keys(writer.index(0), size), packed)
             return
@@ -128,11 +135,12 @@ class OnlineAttentionWriter:
             self._products.some_keys(scores, packed.keys).write_columns(panels)
             columns = self._columns_of(panels, self._width(scores, packed), keys)
             sums = self._waiting(row, rows, packed) if self._several else None
-            softmax = OnlineSoftmax(self._kernel, self._scores, self._pitch, keys.count, state, sums)
+            keep = self._softmax.maximum.results[0] in self._kept
+            softmax = OnlineSoftmax(self._kernel, self._scores, self._pitch, keys.count, state, sums, keep_maxima=keep)
             softmax.write(row, rows, columns or self._writer.index(keys.count))
             product = self._products.some_keys(mixed, packed.values)
             if sums is None:
-                self._further(row, rows)
+                self._numbers_of(row, rows)
                 product.write_sums(columns)
             else:
                 product.add_sums(columns, sums.sums)
@@ -156,11 +164,18 @@ class OnlineAttentionWriter:
 
     def _end(self, row: str, rows: int, packed: Packed) -> None:
         """Divides what is summed, and stores the results."""
-        self._further(row, rows)
+        self._numbers_of(row, rows)
         _, mixed = self._both(row, rows, Keys(self._writer.index(0), self.blocks.keys))
         self._products.some_keys(mixed, packed.values).finish_sums(self._waiting(row, rows, packed).sums)
 
-    def _further(self, row: str, rows: int) -> None:
+    def _numbers_of(self, row: str, rows: int) -> None:
+        """What is made of a row's sum, and what the kernel returns of its maximum and its sum."""
+        for value in self._kept:
+            memory = self._memory[value].identity()
+            target = memory.moved(*zip((*self._batch, row), memory.strides, strict=True))
+            source = Access(self._numbers[value], 0, (1,), ((row, 1), (self._first, -1)))
+            move = copy_nest((rows,), source, target.select([self._parts.outer - 1]))
+            write_parallel(open_nest(self._writer, move, self._vectors.lanes), {})
         for op in self._softmax.further:
             nest = restrict(self._kernel.nest_of(op), self._parts.outer - 1, row, rows)
             write_nest(self._kernel, op, nest, dict(enumerate(self._batch)))
@@ -193,8 +208,9 @@ class OnlineAttentionWriter:
         assert values is not None
         if self._sums is None:
             self._sums = self._kernel.scratch(self._element, self.blocks.part * values.panels * values.width)
-        for buffer in (self._maxima, self._numbers[self._softmax.total.results[0]], self._sums):
-            fill(self._vectors, buffer, float("-inf") if buffer is self._maxima else 0.0)
+        maxima, totals = (self._numbers[op.results[0]] for op in (self._softmax.maximum, self._softmax.total))
+        for buffer, value in ((maxima, float("-inf")), (totals, 0.0), (self._sums, 0.0)):
+            fill(self._vectors, buffer, value)
 
     def _waiting(self, row: str, rows: int, packed: Packed) -> Mixed:
         """The sums of a chunk of rows."""

@@ -75,16 +75,25 @@ class Mixed:
 class OnlineSoftmax:
     """Writes a chunk of rows; the scores of its row i begin at `scores` + i * `pitch`, `columns` of them.
 
-    `mixed` is given where other keys came before.
+    `mixed` is given where other keys came before. Without it, maxima are stored only where `keep_maxima` says so.
     """
 
     def __init__(
-        self, kernel: KernelWriter, scores: Buffer, pitch: int, columns: int, state: RowState, mixed: Mixed | None
+        self,
+        kernel: KernelWriter,
+        scores: Buffer,
+        pitch: int,
+        columns: int,
+        state: RowState,
+        mixed: Mixed | None,
+        *,
+        keep_maxima: bool = False,
     ) -> None:
         self._writer, self._element = kernel.writer, scores.element
         self._vectors = Vectors(kernel.writer, kernel.level.lanes(ITEM_BYTES[scores.element]))
         self._scores, self._pitch, self._columns, self._state, self._mixed = scores, pitch, columns, state, mixed
         self._type = self._vectors.type(scores.element)
+        self._keep_maxima = keep_maxima
 
     def write(self, first: str, rows: int, columns: str) -> None:
         """Does rows `first` to `first` + `rows` with their first `columns` columns, all of them or whole vectors."""
@@ -147,6 +156,8 @@ class OnlineSoftmax:
     def _new_maxima(self, rows: list[str], maxima: list[str]) -> tuple[list[str], list[str | None]]:
         """What to subtract from each row's scores, and by what to multiply its sums so far."""
         if self._mixed is None:
+            for row, maximum in zip(rows if self._keep_maxima else (), maxima, strict=False):
+                self._store_one(maximum, self._state.at(self._state.maxima, row))
             return maxima, [None] * len(maxima)
         infinity, zero = (self._vectors.constant(value, self._element) for value in (float("-inf"), 0.0))
         bases, factors = list[str](), list[str | None]()

@@ -7,6 +7,7 @@ from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.linalg import ops as linalg
 
 from cellc.targets.cpu.attention import write_attention_kernel
+from cellc.targets.cpu.attention_gradient import write_attention_gradient_kernel
 from cellc.targets.cpu.chain import write_reduction_kernel
 from cellc.targets.cpu.collective import collective_code
 from cellc.targets.cpu.contraction import write_contraction_kernel
@@ -32,6 +33,7 @@ _KINDS: dict[str, Callable[[KernelWriter], None]] = {
     "elementwise": _write_elementwise_kernel,
     "contraction": write_contraction_kernel,
     "attention": write_attention_kernel,
+    "attention_gradient": write_attention_gradient_kernel,
     "reduction": write_reduction_kernel,
     "copy": write_copy_kernel,
     "recurrent": write_recurrent_kernel,

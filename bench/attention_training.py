@@ -1,0 +1,150 @@
+"""Attention in a training step with one kernel for its gradients, with separate kernels, and in PyTorch.
+
+`python bench/attention_training.py [part of a name ...] [--threads N] [--rounds N]`. A step makes the result O of
+f32[N, T, heads, d], the loss sum(w (O M)^2), where M is a matrix for each head, and the gradients of Q, K and V. Times
+are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" counts the seven products of
+attention alone, softmax and what a mask hides as nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from importlib import util
+
+import numpy as np
+from attention import CASES, THREADS, Case, measured
+
+from cellc import Tensor, ops
+from cellc.cpu_backend import selected_level
+from cellc.function import Function
+from cellc.lowering import lower_for_cpu
+from cellc.passes.pipelines import PIPELINES
+from cellc.runtime import Module
+from cellc.targets.cpu.jit import load
+from cellc.targets.cpu.peak import measure_peak
+from cellc.targets.cpu.workers import compile_kernels
+from cellc.tensor_base import address_of, aligned_copy
+
+FUSED = PIPELINES["cpu"]
+SEPARATE = tuple(name for name in FUSED if name != "fuse-attention-gradient")
+FURTHER = (Case("GPT-2 small 1x512", 1, 12, 512, causal=True),)
+
+
+def step(case: Case) -> Callable[..., object]:
+    """The gradients of Q, K and V."""
+
+    def gradients(*parts: Tensor) -> object:
+        *factors, weight, matrix = parts
+
+        def loss(*factors: Tensor) -> Tensor:
+            result = case.run(*factors)
+            mixed = ops.matmul(result.reshape(-1, case.depth), matrix).reshape(weight.shape)
+            return (mixed * mixed * weight).sum()
+
+        return ops.grad(loss, (0, 1, 2))(*factors)
+
+    return gradients
+
+
+def exact(case: Case, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """The gradients in float64."""
+    *parts, matrix = (array.astype(np.float64) for array in arrays)
+    q, k, v, weight = (part.transpose(0, 2, 1, 3) for part in parts)
+    scores = q @ k.transpose(0, 1, 3, 2) * case.depth**-0.5
+    if case.causal:
+        scores[..., ~np.tri(case.time, dtype=bool)] = -np.inf
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    gradient = 2 * weight * (weights @ v @ matrix) @ matrix.T
+    inside = gradient @ v.transpose(0, 1, 3, 2)
+    scores = weights * (inside - (inside * weights).sum(-1, keepdims=True)) * case.depth**-0.5
+    found = (scores @ k, scores.transpose(0, 1, 3, 2) @ q, weights.transpose(0, 1, 3, 2) @ gradient)
+    return [each.transpose(0, 2, 1, 3) for each in found]
+
+
+class Compiled:
+    """A step by one pipeline, on memory of its own; `arena` and `scratch` are bytes."""
+
+    def __init__(self, case: Case, pipeline: tuple[str, ...], arrays: list[np.ndarray]) -> None:
+        level = selected_level()
+        graph = Function(step(case), lambda: case.name, "function").trace(tuple(map(Tensor, arrays)), {}).graph
+        lowered = lower_for_cpu(graph, level, pipeline=pipeline)
+        objects = compile_kernels(lowered.kernels, level)
+        addresses = load({kernel.name: data for kernel, data in zip(lowered.kernels, objects, strict=True)})
+        self.arena = lowered.program.arena_bytes
+        self.scratch = max(kernel.scratch_bytes for kernel in lowered.kernels)
+        self._module = Module(lowered.program.to_bytes(), addresses)
+        self._pointers = self._module.pointer_array()
+        constants = [value.source.asnumpy() for value in graph.inputs if value.kind != "input"]
+        self.results = [np.empty(case.shape, np.float32) for _ in range(3)]
+        given = [*arrays, *constants]
+        self._kept = [*map(aligned_copy, given, [a.dtype for a in given]), *self.results]
+        for i, array in enumerate(self._kept):
+            self._pointers[i] = address_of(array)
+
+    def __call__(self) -> None:
+        self._module.run(self._pointers)
+
+
+def torch_work(case: Case, arrays: list[np.ndarray]) -> Callable[[], object] | None:
+    """One step of PyTorch's; None without PyTorch."""
+    if util.find_spec("torch") is None:
+        return None
+    import torch
+
+    *factors, weight, matrix = (torch.from_numpy(array) for array in arrays)
+    factors = [factor.requires_grad_() for factor in factors]
+    attend = torch.nn.functional.scaled_dot_product_attention
+
+    def work() -> object:
+        result = attend(*(factor.transpose(1, 2) for factor in factors), is_causal=case.causal).transpose(1, 2)
+        mixed = result @ matrix
+        return torch.autograd.grad((mixed * mixed * weight).sum(), factors)
+
+    return work
+
+
+def table(cases: list[Case], rounds: int, threads: int) -> None:
+    """Prints a line for each case."""
+    peak = measure_peak(selected_level(), threads=threads).flops
+    heads = f"{'us':>8} {'of peak':>7} {'separate/one':>12} {'torch/one':>9}"
+    print(f"{'case':20} {heads} {'arena MiB: separate':>19} {'one':>6} {'scratch KiB':>11}")
+    for case in cases:
+        random = np.random.default_rng(0)
+        arrays = [random.standard_normal(case.shape, np.float32) for _ in range(4)]
+        arrays.append(random.standard_normal((case.depth, case.depth), np.float32) * np.float32(case.depth**-0.5))
+        one, separate = (Compiled(case, pipeline, arrays) for pipeline in (FUSED, SEPARATE))
+        wanted = exact(case, arrays)
+        for run in (one, separate):
+            run()
+            for found, right in zip(run.results, wanted, strict=True):
+                np.testing.assert_allclose(found, right, atol=2e-5 * np.abs(right).max())
+        theirs = torch_work(case, arrays)
+        count = max(3, min(rounds, int(2e7 / case.time**2)))
+        sides = {"one": one, "separate": separate} | ({"torch": theirs} if theirs else {})
+        times = measured(sides, count, threads)
+        mine, share = times["one"], 3.5 * case.flops / times["one"] / peak
+        separately, torch = (times[side] / mine if side in times else float("nan") for side in ("separate", "torch"))
+        memory = f"{separate.arena / 2**20:19.1f} {one.arena / 2**20:6.1f} {one.scratch >> 10:11}"
+        print(f"{case.name:20} {mine * 1e6:8.1f} {share:7.0%} {separately:12.2f} {torch:9.2f} {memory}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("names", nargs="*", help="parts of names; without any, all cases")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=40)
+    options = parser.parse_args()
+    environment = dict.fromkeys(THREADS, str(options.threads))
+    if not environment.items() <= os.environ.items():  # read when a library is loaded, so start again with them
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment)
+    every = (*CASES, *FURTHER)
+    wanted = [case for case in every if not options.names or any(part in case.name for part in options.names)]
+    table(wanted, options.rounds, options.threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What the gradient of a softmax needs of whole rows: sum over n of dweights * weights, which is sum over e of dO * O.
+
+    dweights[m, n] = sum over e of dO[m, e] V[n, e]              O[m, e] = sum over n of weights[m, n] V[n, e]
+
+The first sum is of keys, of which a target makes some at a time; the second one is of tensors in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects import arith, func
+from xdsl.dialects.builtin import Float32Type, Float64Type, FloatAttr, TensorType
+from xdsl.dialects.linalg.attrs import IteratorType
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
+from xdsl.dialects.tensor import EmptyOp
+from xdsl.ir import Block, SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineMap
+
+from cellc.passes.generic_rewrites import insert_before, new_generic
+from cellc.passes.linalg_analysis import (
+    bare_dims,
+    input_maps,
+    is_contraction,
+    is_data_movement,
+    is_identity,
+    output_maps,
+    parallel_count,
+    reduction_loops,
+)
+from cellc.passes.rewriting import location_of, set_location
+from cellc.targets.cpu.attention_kernels import generics_of
+
+
+@dataclass(frozen=True)
+class MixedValues:
+    """O as a product of weights and V: how it is read over loops (b.., m, e), and V over loops (b.., m, n, e)."""
+
+    results_map: AffineMap
+    values: SSAValue
+    values_map: AffineMap
+
+
+def is_dot(op: GenericOp, left: SSAValue, right: SSAValue) -> bool:
+    """Whether an op is the sum of left * right over their last dimension."""
+    rank = len(op.iterator_types)
+    if reduction_loops(op) != [rank - 1] or len(op.inputs) != 2 or {*op.inputs} != {left, right}:
+        return False
+    product = op.body.block.first_op
+    if not isinstance(product, arith.MulfOp) or bare_dims(output_maps(op)[0]) != list(range(rank - 1)):
+        return False
+    total = product.next_op
+    factors, added = {*op.body.block.args[:2]}, {product.result, op.body.block.args[2]}
+    if not isinstance(total, arith.AddfOp) or {*product.operands} != factors or {*total.operands} != added:
+        return False
+    return isinstance(total.next_op, YieldOp) and all(map(is_identity, input_maps(op)))
+
+
+def mixed_values(kernel: func.FuncOp, weights: SSAValue) -> MixedValues | None:
+    """How the kernel that makes O does so, `values` its argument; None where it does more, or has other loops."""
+    product, *moves = generics_of(kernel)
+    number = list(product.inputs).index(weights)
+    loops, written = bare_dims(input_maps(product)[number]), bare_dims(output_maps(product)[0])
+    values = product.inputs[1 - number]
+    if loops is None or written is None or not is_contraction(product) or values not in kernel.body.block.args:
+        return None
+    others = [loop for loop in range(parallel_count(product)) if loop not in loops]
+    if len(others) != 1 or len(moves) > 1 or not all(map(is_data_movement, moves)):
+        return None
+    place = {loop: i for i, loop in enumerate([*loops, *others])}
+    dims = [AffineDimExpr(place[loop]) for loop in range(len(place))]
+    values_map = input_maps(product)[1 - number].replace_dims_and_symbols(dims, (), len(place), 0)
+    order = [min(place[loop], len(loops) - 1) for loop in written]
+    for move in moves:
+        moved = bare_dims(output_maps(move)[0])
+        if moved is None or not is_identity(input_maps(move)[0]):
+            return None
+        order = [order[i] for i in moved]
+    results_map = AffineMap(len(loops), 0, tuple(AffineDimExpr(i) for i in order))
+    return MixedValues(results_map, values, values_map)
+
+
+def dots_before(sums: GenericOp, dweights: GenericOp, results: SSAValue, mixed: MixedValues) -> GenericOp | None:
+    """The sum over e of dO * O for each row, in front of `sums`, whose result it has; None where dweights are not made
+    of the same V as O."""
+    outer, maps = len(dweights.iterator_types) - 2, input_maps(dweights)
+    values = next((i for i, m in enumerate(maps) if outer in m.used_dims()), 0)
+    if mixed.values_map.num_dims != outer + 2 or reduction_loops(dweights) != [outer + 1]:
+        return None
+    if (dweights.inputs[values], maps[values]) != (mixed.values, mixed.values_map):
+        return None
+    if outer in maps[1 - values].used_dims():
+        return None
+    # Without loop n, which dO does not have.
+    loops = [*(AffineDimExpr(i) for i in range(outer)), AffineDimExpr(outer), AffineDimExpr(outer)]
+    read = maps[1 - values].replace_dims_and_symbols(loops, (), outer + 1, 0)
+    return _dot(sums, [dweights.inputs[1 - values], results], [read, mixed.results_map])
+
+
+def _dot(before: GenericOp, factors: Sequence[SSAValue], maps: Sequence[AffineMap]) -> GenericOp | None:
+    """The sum of products of two tensors, read through these maps, over the maps' last loop."""
+    type_, rank = before.results[0].type, maps[0].num_dims
+    assert isinstance(type_, TensorType)
+    element = type_.element_type
+    kinds = {factor.type.element_type for factor in factors if isinstance(factor.type, TensorType)}
+    if not isinstance(element, Float32Type | Float64Type) or kinds != {element}:
+        return None
+    zero, empty = arith.ConstantOp(FloatAttr(0.0, element)), EmptyOp((), type_)
+    fill = FillOp([zero.result], [empty.tensor], [type_])
+    body = Block(arg_types=[element] * 3)
+    product = arith.MulfOp(body.args[0], body.args[1])
+    total = arith.AddfOp(body.args[2], product.result)
+    body.add_ops([product, total, YieldOp(total.result)])
+    rows = AffineMap(rank, 0, tuple(AffineDimExpr(i) for i in range(rank - 1)))
+    loops = [IteratorType.PARALLEL] * (rank - 1) + [IteratorType.REDUCTION]
+    dots = new_generic(factors, [fill.results[0]], body, [*maps, rows], loops)
+    for op in (zero, empty, fill, dots):
+        op.location = location_of(before)
+        set_location(op, op.location)
+        insert_before(op, before)
+    return dots

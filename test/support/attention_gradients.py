@@ -1,0 +1,110 @@
+"""A training step's attention, in f64 and as kernels: gradients of sum(w (O M)^2), where M is a matrix.
+
+As in a network, the gradient of O is made by a product, so that no kernel of attention makes it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+import numpy as np
+
+from cellc import Tensor, ops
+from cellc.function import Function
+from cellc.graph import Graph
+from cellc.lowering import LoweredForCpu
+from cellc.passes.pipelines import PIPELINES
+from cellc.runtime import Module
+from cellc.targets.cpu.jit import load
+from cellc.targets.cpu.level import LEVELS
+from cellc.targets.cpu.workers import compile_kernels
+from support.attention import FUSED, Attend, inputs, kinds, lowered, normal
+
+SEPARATE = tuple(name for name in PIPELINES["cpu"] if name != "fuse-attention-gradient")
+Arrays = Sequence[np.ndarray]
+
+
+def problem(*shape: int, dtype: type = np.float32) -> list[np.ndarray]:
+    """Q, K, V, w and M of a batch of heads, queries, keys and a depth."""
+    batch, count, queries, _, depth = shape
+    matrix = normal((depth, depth), np.float64, 7) * depth**-0.5
+    return [*inputs(*shape, dtype), normal((batch, count, queries, depth), dtype, 5), matrix.astype(dtype)]  # pyright: ignore
+
+
+def traced(function: Attend, arrays: Arrays) -> Graph:
+    """The step: O, and the gradients of Q, K and V. What follows M is passed to the function."""
+
+    def step(query: Tensor, key: Tensor, value: Tensor, weight: Tensor, matrix: Tensor, *rest: Tensor) -> object:
+        def loss(*parts: Tensor) -> Tensor:
+            found = function(*parts, *rest)
+            mixed = ops.matmul(found.reshape(-1, found.shape[-1]), matrix).reshape(found.shape)
+            return (mixed * mixed * weight).sum()
+
+        return ops.grad(loss, (0, 1, 2))(query, key, value)
+
+    return Function(step, lambda: "step", "function").trace(tuple(map(Tensor, arrays)), {}).graph
+
+
+def run(program: LoweredForCpu, arrays: Arrays, level: str, threads: int = 1) -> list[np.ndarray]:
+    """The gradients of the first three arrays."""
+    objects = compile_kernels(program.kernels, LEVELS[level])
+    addresses = load({kernel.name: data for kernel, data in zip(program.kernels, objects, strict=True)})
+    module = Module(program.program.to_bytes(), addresses, threads)
+    results = [np.empty(array.shape, array.dtype) for array in arrays[:3]]
+    pointers = module.pointer_array()
+    for i, array in enumerate([*map(np.ascontiguousarray, arrays), *results]):
+        pointers[i] = array.ctypes.data_as(ctypes.c_void_p)
+    module.run(pointers)
+    return results
+
+
+def exact(arrays: Arrays, *masks: np.ndarray, seen: np.ndarray | None = None) -> list[np.ndarray]:
+    """The gradients in f64."""
+    q, k, v, w, m = (a.astype(np.float64) for a in arrays)
+    weights = _weights(q, k, masks, seen)
+    gradients = 2 * w * (weights @ v @ m) @ m.T
+    inside = gradients @ v.swapaxes(2, 3)
+    scores = weights * (inside - (inside * weights).sum(-1, keepdims=True)) * q.shape[-1] ** -0.5
+    scores = scores if seen is None else np.where(seen, scores, 0)
+    return [scores @ k, scores.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ gradients]
+
+
+def bounds(arrays: Arrays, *masks: np.ndarray, seen: np.ndarray | None = None) -> list[np.ndarray]:
+    """What rounding may change at most: each sum of n terms by n units of the sum of absolute values, scores through
+    the exponential, all from the inputs on."""
+    q, k, v, w, m = (a.astype(np.float64) for a in arrays)
+    weights, (queries, keys), depth = _weights(q, k, masks, seen), (q.shape[2], k.shape[2]), q.shape[-1]
+    q, k, v, w, m = (np.abs(a) for a in (q, k, v, w, m))
+    gradients = 2 * w * (weights @ v @ m) @ m.T
+    inside = gradients @ v.swapaxes(2, 3)
+    scores = weights * (inside + (inside * weights).sum(-1, keepdims=True)) * depth**-0.5
+    added = sum(np.abs(np.where(np.isfinite(mask) & (mask > -1e3), mask, 0)).max() for mask in masks)
+    exponents = 1 + 2 * ((q @ k.swapaxes(2, 3)).max() * depth**-0.5 + added)
+    terms = 5 * depth + 2 * keys + max(queries, keys) + 32
+    unit = terms * exponents * np.finfo(arrays[0].dtype).eps / 2
+    return [unit * found for found in (scores @ k, scores.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ gradients)]
+
+
+def _weights(q: np.ndarray, k: np.ndarray, masks: Arrays, seen: np.ndarray | None) -> np.ndarray:
+    scores = q @ k.swapaxes(2, 3) * q.shape[-1] ** -0.5 + sum(m.astype(np.float64) for m in masks)
+    scores = scores if seen is None else np.where(seen, scores, -1e30)
+    with np.errstate(invalid="ignore"):
+        weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def check(
+    function: Attend, arrays: Arrays, level: str, *masks: np.ndarray, seen: np.ndarray | None = None, fused: bool = True
+) -> None:
+    """One kernel for the gradients gives what f64 does, and so do separate ones."""
+    given = [*arrays, *masks, *(() if seen is None else (seen,))]
+    graph = traced(function, given)
+    one, separate = lowered(graph, FUSED, level), lowered(graph, SEPARATE, level)
+    assert ("attention_gradient" in kinds(one)) == fused
+    assert "attention_gradient" not in kinds(separate)
+    wanted, limits = exact(arrays, *masks, seen=seen), bounds(arrays, *masks, seen=seen)
+    for program in (one, separate):
+        for found, right, limit in zip(run(program, given, level), wanted, limits, strict=True):
+            np.testing.assert_array_equal(np.isnan(found), np.isnan(right))
+            assert (np.abs(found - right) <= limit)[~np.isnan(right)].all()
