@@ -54,7 +54,7 @@ class MicroKernel:
         asks: Sequence[Callable[[], None]] | None = None
         if width < self._tiling.width:
             vector = replace(vector, following=None)  # the last panel
-        elif rows == self._tiling.tile and vector.kept is None and self._in_groups():
+        elif rows == self._tiling.tile and vector.kept is None and self._in_groups(ranges):
             vector, asks = _asking_in_groups(vector)
 
         def step(carried: list[str]) -> list[str]:
@@ -62,11 +62,12 @@ class MicroKernel:
 
         return self._loops(self._product.nest.reduced, ranges, initial, step, asks)
 
-    def _in_groups(self) -> bool:
+    def _in_groups(self, ranges: dict[int, Range]) -> bool:
         """Whether `GROUP` steps of the innermost reduction loop are written out."""
         reduced = self._product.nest.reduced
         extent = self._product.nest.extents[reduced[-1]] if reduced else 1
-        return extent >= _LONG and extent % GROUP == 0
+        whole = not reduced or reduced[-1] not in ranges or self._tiling.lanes % GROUP == 0  # f64 may have two lanes
+        return whole and extent >= _LONG and extent % GROUP == 0
 
     def _sliding_sums(self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str]) -> list[str]:
         """All taps of windows that slide over an image, line by line (`sliding_rows.py`)."""

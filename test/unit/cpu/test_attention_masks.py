@@ -144,6 +144,13 @@ def test_f64(level: str) -> None:
     check(causal, [*arrays, seen], exact(*arrays, seen=seen), level)
 
 
+@pytest.mark.parametrize("keys", [1, 70, 97])
+def test_panels_of_two_keys(keys: int) -> None:
+    """An odd number of them is no whole number of the steps that are written out together."""
+    arrays, seen = inputs(1, 4, 100, 100, 2, np.float64), np.tile(np.arange(100) < keys, (100, 1))
+    check(causal, [*arrays, seen], exact(*arrays, seen=seen), "v2")
+
+
 def test_bits_do_not_depend_on_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     level = native_level().name
     for time in (67, 700):
