@@ -7,13 +7,12 @@ gradients of 0 only where what it is multiplied by is finite: elsewhere nothing 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, prod
 
 from cellc.passes.attention_gradient_form import AttentionGradientParts
 from cellc.targets.cpu.attention_products import Keys, Shared
 from cellc.targets.cpu.hidden_keys import SLACK, Epilogue, HiddenKeys
 from cellc.targets.cpu.kernel import KernelWriter
-from cellc.targets.cpu.masked_scores import steps_of
 
 
 class HiddenGradients(HiddenKeys):
@@ -31,7 +30,8 @@ class HiddenGradients(HiddenKeys):
     def measure(self, scores: Shared, mixed: Shared) -> None:
         """Finds max |k| for the block, which becomes NaN where V, dO or a product of them is not finite."""
         (product, factor), largest = mixed, self._largest(*scores)
-        slack = self._vectors.constant(steps_of(self._parts) * SLACK, self._element)
+        terms = prod(product.nest.extents[d] for d in product.nest.reduced)
+        slack = self._vectors.constant(terms * SLACK, self._element)
         bound = self._op("mulf", self._largest(product, factor), self._largest(product, 1 - factor))
         nothing = self._op("mulf", self._op("mulf", bound, slack), self._vectors.constant(0.0, self._element))
         self._keep_largest(self._op("addf", largest, nothing))

@@ -108,6 +108,18 @@ def test_hidden_numbers_that_are_not_finite() -> None:
             np.testing.assert_array_equal(np.isfinite(found), np.isfinite(other))
 
 
+def test_hidden_sums_that_are_not_finite() -> None:
+    """Of dO V, whose terms may be more than those of a score."""
+    shapes = ((1, 4, 64, 2), (1, 4, 300, 2), (1, 4, 300, 64), (1, 4, 64, 64))
+    arrays = [*(np.ones(shape, np.float32) for shape in shapes), np.eye(64, dtype=np.float32)]
+    arrays[2][0, 1, 250], arrays[3][:] = 1e25, 1e12
+    arrays.append(added(np.tri(64, 300, dtype=bool), -1e4))
+    for passes in (FUSED, SEPARATE):
+        queries, *_ = run(lowered(traced(attend, arrays), passes), arrays, NATIVE)
+        assert np.isnan(queries[0, 1]).all()
+        assert np.isfinite(queries[0, [0, 2, 3]]).all()
+
+
 def test_layouts() -> None:
     """Heads beside each other in memory, as layers have them."""
     arrays = [normal((2, 90, 3, 24), seed=i) for i in range(4)] + problem(1, 1, 1, 1, 24)[-1:]
