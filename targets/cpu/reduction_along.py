@@ -28,7 +28,7 @@ class AlongWriter:
         start = self._vectors.constant(combiner.neutral, combiner.element)
         outer = [d for d in self._nest.reduced if d != self._dim]
         if not outer:
-            self._nest_writer.compute_before(self._dim)
+            self._nest_writer.compute_before([self._dim])
         types = [self._vectors.type(combiner.element)] * PARTIALS
         partials = self._nest_writer.carried_loops(outer, [start] * PARTIALS, types, self._row)
         while len(partials) > 1:
