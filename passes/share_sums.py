@@ -7,7 +7,9 @@ for rounding. So two of four passes over images go, and one over each row of a l
     reduce_sum(neg(x * broadcast(s)))        is    neg(reduce_sum(x) * s)    where reduce_sum(x) is there already
     reduce_sum((x - mean(x)) * broadcast(s)) is    0
 
-Sums round otherwise than before, by fewer operations. A factor that is not finite makes NaN where it made infinities.
+Sums round otherwise than before, by fewer operations. A factor that is not finite makes NaN where it made infinities,
+and a factor makes no sum finite that is not. An x or s that is not finite gives 0 where it gave NaN: a gradient has it
+from its other terms. Sums of differences without a factor, which no rule makes, stay: their users may look for NaN.
 """
 
 from __future__ import annotations
@@ -47,10 +49,12 @@ def _share(block: Block) -> None:
     for op in [each for each in block.ops if _is_sum(each)]:
         assert isinstance(op, NNOperation)
         term = _Term.of(op)
+        if not term.steps:
+            continue
         if _is_centred(term.value, term.axes):
             b = GradientBuilder(op)
             replace(op, [b.like(op.results[0], -0.0)])  # what is added to it stays as it is, bit for bit
-        elif term.steps and (other := _sum_of(term.value, term.axes, op)) is not None:
+        elif (other := _sum_of(term.value, term.axes, op)) is not None:
             replace(op, [term.applied_to(other, op)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -84,7 +85,8 @@ class Batched(Dataset):
             try:
                 columns = gather(rows)
             except Exception:  # not for such rows, or not for one of them: batch by batch
-                yield from ([self._batch(gather, rows[part])] for part in parts)
+                made = self._made if len(parts) == 1 else partial(self._batch, gather)
+                yield from ([made(rows[part])] for part in parts)
                 continue
             seconds = perf_counter() - began
             batches = [tuple(column[part] for column in columns) for part in parts]
@@ -98,9 +100,13 @@ class Batched(Dataset):
     def _batch(self, gather: Gather, numbers: list[Any]) -> Row:
         try:
             return gather(numbers)
-        except Exception:  # its rows, made one by one, are stacked after all, or say which of them is wrong
-            rows = map(self._inputs[0].row, numbers)
-            return self._stacked([list(column) for column in zip(*rows, strict=True)])
+        except Exception:
+            return self._made(numbers)
+
+    def _made(self, numbers: list[Any]) -> Row:
+        """A batch that cannot be gathered: its rows, made one by one, are stacked, or say which of them is wrong."""
+        rows = map(self._inputs[0].row, numbers)
+        return self._stacked([list(column) for column in zip(*rows, strict=True)])
 
     def _one_by_one(self, time: Pass) -> Iterator[Row]:
         """The batches, of rows that are made one by one."""

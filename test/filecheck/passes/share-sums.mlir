@@ -50,6 +50,22 @@ func.func @main(%x: tensor<2x3x4xf32> {cellc.name = "x", cellc.kind = "input"}) 
 
 // -----
 
+// Without a factor they stay: of an x that is not finite the sum is NaN.
+// CHECK-LABEL: func.func @main
+// CHECK:     %r = nn.reduce_sum %d
+// CHECK:     return %r
+func.func @main(%x: tensor<2x4xf32> {cellc.name = "x", cellc.kind = "input"}) -> tensor<2xf32> {
+  %s = nn.reduce_sum %x {axes = [1], keep_dims = false} : (tensor<2x4xf32>) -> tensor<2xf32>
+  %n = nn.full {shape = [2], dtype = f32, value = 4.0} : () -> tensor<2xf32>
+  %m = nn.div %s, %n : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+  %b = nn.broadcast_to %m {shape = [2, 4], dimensions = [0]} : (tensor<2xf32>) -> tensor<2x4xf32>
+  %d = nn.sub %x, %b : (tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  %r = nn.reduce_sum %d {axes = [1], keep_dims = false} : (tensor<2x4xf32>) -> tensor<2xf32>
+  return %r : tensor<2xf32>
+}
+
+// -----
+
 // Sums of 16 bits keep their terms: without the factor they may overflow. Nothing else sums %x over the same axes here.
 // CHECK-LABEL: func.func @main
 // CHECK-COUNT-4: nn.reduce_sum

@@ -413,6 +413,22 @@ def test_a_dropped_iterator_stops_its_thread():
     assert not any(other.name == "cellc-dataset" and other is thread for other in threading.enumerate())
 
 
+def test_rows_of_a_batch_that_fails_are_made_once_more_only():
+    """Once together, where the batch would be gathered, and once one by one."""
+    made = []
+
+    def picky(x):
+        made.append(int(x))
+        if x == 5:
+            raise ValueError("five")
+        return x
+
+    rows = numbers(12).map(picky, ["x"], num_parallel_workers=1).batch(4)
+    with pytest.raises(ValueError, match="five"):
+        values(rows)
+    assert made == [0, 1, 2, 3, 4, 5, 4, 5]
+
+
 def test_an_error_in_a_users_function_arrives_where_rows_are_read():
     rows = numbers(5).map(lambda x: 1 // int(2 - x))
     with pytest.raises(ZeroDivisionError):
