@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import ceil
 
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import GROUP, Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.scratch_copies import PAGE
 from cellc.targets.cpu.sliding_rows import at_tap, lines_of, slides, taps_of
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
@@ -16,6 +18,8 @@ from cellc.targets.cpu.vectors import ITEM_BYTES
 _UNROLLED, _MANY_REGISTERS = 4, 32
 # Steps from which on loops are in groups.
 _LONG = 32
+# Rows that so many panels read are in the level 2 cache for all but the first; what is larger is not there before.
+_FEW_PANELS, _L2_BYTES = 4, 1 << 20
 # What does not stay in the L1 cache is asked for so many bytes before it is read.
 _AHEAD_BYTES = 2048
 
@@ -56,6 +60,8 @@ class MicroKernel:
             vector = replace(vector, following=None)  # the last panel
         elif rows == self._tiling.tile and vector.kept is None and self._in_groups(ranges):
             vector, asks = _asking_in_groups(vector)
+            if self._rows_wait(scalar):
+                asks = (*asks, lambda: self._ask_next_tile(scalar.access))
 
         def step(carried: list[str]) -> list[str]:
             return self._multiply_add(vector, scalar, rows, width, carried)
@@ -113,9 +119,7 @@ class MicroKernel:
             return carried
         lower, upper = ranges.get(dim) or self._nest_writer.whole(dim)
         types = [self._type] * len(carried)
-        if len(dims) > 1:
-            return self._writer.loop((lower, upper, 1), body, carried, types)
-        if asks is None:
+        if len(dims) > 1 or asks is None:
             return self._writer.loop((lower, upper, 1), body, carried, types)
 
         def group(start: str, values: list[str]) -> list[str]:
@@ -145,6 +149,31 @@ class MicroKernel:
                 for j in range(count):
                     following.append(self.multiply_add(right[j], left[j], sums[len(following)]))
         return following
+
+    def _rows_wait(self, scalar: Factor) -> bool:
+        """Whether rows that lie apart come from memory for each panel, or do not stay in the L1 cache."""
+        tile, nest, dim, rows = self._tiling, self._product.nest, self._tiling.tile_dim, scalar.access
+        if dim is None or tile.second_dim is not None or not 1 < tile.tile <= LINE or scalar.streamed:
+            return False
+        if rows.strides[nest.reduced[-1]] != 1 or rows.strides[dim] < LINE:
+            return False
+        seldom = nest.extents[tile.lane_dim] <= _FEW_PANELS * tile.width or rows.strides[dim] % PAGE == 0
+        return seldom and rows.buffer.size * ITEM_BYTES[rows.buffer.storage] > _L2_BYTES
+
+    def _ask_next_tile(self, rows: Access) -> None:
+        """Prefetches the rows of the next tile: in every `LINE` steps a line of each of them, some in each group."""
+        writer, dim, nest, tile = self._writer, self._tiling.tile_dim, self._product.nest, self._tiling.tile
+        position = self._nest_writer.position[nest.reduced[-1]]
+        assert dim is not None
+        assert position is not None
+        each = ceil(tile * GROUP / LINE)
+        step = writer.pure(f"arith.andi {position}, {writer.index(LINE - 1)} : index")
+        group = writer.pure(f"arith.shrui {step}, {writer.index(GROUP.bit_length() - 1)} : index")
+        first = writer.linear(0, [(group, each)])
+        first = writer.pure(f"arith.minui {first}, {writer.index(tile - each)} : index")
+        place = self._nest_writer.located(rows).moved((first, rows.strides[dim]), (step, -1))
+        for row in range(each):
+            self._vectors.fetch(place, (tile + row) * rows.strides[dim])
 
     def _ask_lines(self, access: Access, count: int, ahead: int) -> None:
         """Prefetches the cache lines of `count` elements that lie `ahead` bytes further on."""

@@ -52,5 +52,5 @@ def test_steps_ask_the_second_level_cache(matmul: Matmul, asked: bool) -> None:
 def test_addresses_are_computed_once_for_some_steps(matmul: Matmul, level: str) -> None:
     loop = fma_loop(assembly(matmul.text(), LEVELS[level]))
     others = len(loop) - count(r"^v?(fmadd|mov|broadcast|prefetch)", loop)
-    assert others <= 16  # of four steps
+    assert others <= (28 if matmul.k % 1024 == 0 else 16)  # of four steps; rows whole pages apart are asked for too
     assert count("prefetcht1", loop) <= 4
