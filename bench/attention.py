@@ -12,7 +12,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import util
 
@@ -86,11 +86,21 @@ CASES = (
 
 
 class Compiled:
-    """A case by one pipeline, on memory of its own; `arena` and `scratch` are bytes."""
+    """A function of a case by one pipeline, on memory of its own; `arena` and `scratch` are bytes.
 
-    def __init__(self, case: Case, pipeline: tuple[str, ...], arrays: list[np.ndarray]) -> None:
+    Each of its `results` has the case's shape.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        function: Callable[..., object],
+        results: int,
+        pipeline: tuple[str, ...],
+        arrays: list[np.ndarray],
+    ) -> None:
         level = selected_level()
-        graph = Function(case.run, lambda: case.name, "function").trace(tuple(map(Tensor, arrays)), {}).graph
+        graph = Function(function, lambda: case.name, "function").trace(tuple(map(Tensor, arrays)), {}).graph
         lowered = lower_for_cpu(graph, level, pipeline=pipeline)
         objects = compile_kernels(lowered.kernels, level)
         addresses = load({kernel.name: data for kernel, data in zip(lowered.kernels, objects, strict=True)})
@@ -99,8 +109,9 @@ class Compiled:
         self._module = Module(lowered.program.to_bytes(), addresses)
         self._pointers = self._module.pointer_array()
         constants = [value.source.asnumpy() for value in graph.inputs if value.kind != "input"]
-        self.result = np.empty(case.shape, np.float32)
-        self._kept = [*map(aligned_copy, [*arrays, *constants], [a.dtype for a in (*arrays, *constants)]), self.result]
+        self.results = [np.empty(case.shape, np.float32) for _ in range(results)]
+        given = [*arrays, *constants]
+        self._kept = [*map(aligned_copy, given, [a.dtype for a in given]), *self.results]
         for i, array in enumerate(self._kept):
             self._pointers[i] = address_of(array)
 
@@ -137,7 +148,7 @@ def measured(sides: dict[str, Callable[[], object]], rounds: int, threads: int) 
     return {side: statistics.quantiles(found, n=4)[0] for side, found in times.items()}
 
 
-def table(cases: Iterator[Case], rounds: int, threads: int) -> None:
+def table(cases: list[Case], rounds: int, threads: int) -> None:
     """Prints a line for each case."""
     peak = measure_peak(selected_level(), threads=threads).flops
     heads = f"{'us':>8} {'of peak':>7} {'three/one':>9} {'torch/one':>9}"
@@ -145,10 +156,10 @@ def table(cases: Iterator[Case], rounds: int, threads: int) -> None:
     for case in cases:
         random = np.random.default_rng(0)
         arrays = [random.standard_normal(case.shape, np.float32) for _ in range(3)]
-        one, three = (Compiled(case, pipeline, arrays) for pipeline in (FUSED, UNFUSED))
+        one, three = (Compiled(case, case.run, 1, pipeline, arrays) for pipeline in (FUSED, UNFUSED))
         for run in (one, three):
             run()
-            np.testing.assert_allclose(run.result, case.exact(*arrays), atol=2e-5)
+            np.testing.assert_allclose(run.results[0], case.exact(*arrays), atol=2e-5)
         theirs = torch_work(case, arrays)
         times = measured({"one": one, "three": three} | ({"torch": theirs} if theirs else {}), rounds, threads)
         mine, share = times["one"], case.flops / times["one"] / peak
@@ -157,8 +168,9 @@ def table(cases: Iterator[Case], rounds: int, threads: int) -> None:
         print(f"{case.name:20} {mine * 1e6:8.1f} {share:7.0%} {' '.join(ratios)} {memory}", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+def run_table(table: Callable[[list[Case], int, int], None], cases: Sequence[Case], description: str | None) -> None:
+    """Prints the table that the command line asks for, in a process with as many threads."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0] if description else None)
     parser.add_argument("names", nargs="*", help="parts of names; without any, all cases")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=40)
@@ -166,9 +178,9 @@ def main() -> None:
     environment = dict.fromkeys(THREADS, str(options.threads))
     if not environment.items() <= os.environ.items():  # read when a library is loaded, so start again with them
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment)
-    wanted = (case for case in CASES if not options.names or any(part in case.name for part in options.names))
+    wanted = [case for case in cases if not options.names or any(part in case.name for part in options.names)]
     table(wanted, options.rounds, options.threads)
 
 
 if __name__ == "__main__":
-    main()
+    run_table(table, CASES, __doc__)

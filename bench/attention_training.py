@@ -8,25 +8,16 @@ attention alone, softmax and what a mask hides as nothing.
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 from collections.abc import Callable
 from importlib import util
 
 import numpy as np
-from attention import CASES, THREADS, Case, measured
+from attention import CASES, Case, Compiled, measured, run_table
 
 from cellc import Tensor, ops
 from cellc.cpu_backend import selected_level
-from cellc.function import Function
-from cellc.lowering import lower_for_cpu
 from cellc.passes.pipelines import PIPELINES
-from cellc.runtime import Module
-from cellc.targets.cpu.jit import load
 from cellc.targets.cpu.peak import measure_peak
-from cellc.targets.cpu.workers import compile_kernels
-from cellc.tensor_base import address_of, aligned_copy
 
 FUSED = PIPELINES["cpu"]
 SEPARATE = tuple(name for name in FUSED if name != "fuse-attention-gradient")
@@ -65,30 +56,6 @@ def exact(case: Case, arrays: list[np.ndarray]) -> list[np.ndarray]:
     return [each.transpose(0, 2, 1, 3) for each in found]
 
 
-class Compiled:
-    """A step by one pipeline, on memory of its own; `arena` and `scratch` are bytes."""
-
-    def __init__(self, case: Case, pipeline: tuple[str, ...], arrays: list[np.ndarray]) -> None:
-        level = selected_level()
-        graph = Function(step(case), lambda: case.name, "function").trace(tuple(map(Tensor, arrays)), {}).graph
-        lowered = lower_for_cpu(graph, level, pipeline=pipeline)
-        objects = compile_kernels(lowered.kernels, level)
-        addresses = load({kernel.name: data for kernel, data in zip(lowered.kernels, objects, strict=True)})
-        self.arena = lowered.program.arena_bytes
-        self.scratch = max(kernel.scratch_bytes for kernel in lowered.kernels)
-        self._module = Module(lowered.program.to_bytes(), addresses)
-        self._pointers = self._module.pointer_array()
-        constants = [value.source.asnumpy() for value in graph.inputs if value.kind != "input"]
-        self.results = [np.empty(case.shape, np.float32) for _ in range(3)]
-        given = [*arrays, *constants]
-        self._kept = [*map(aligned_copy, given, [a.dtype for a in given]), *self.results]
-        for i, array in enumerate(self._kept):
-            self._pointers[i] = address_of(array)
-
-    def __call__(self) -> None:
-        self._module.run(self._pointers)
-
-
 def torch_work(case: Case, arrays: list[np.ndarray]) -> Callable[[], object] | None:
     """One step of PyTorch's; None without PyTorch."""
     if util.find_spec("torch") is None:
@@ -116,7 +83,7 @@ def table(cases: list[Case], rounds: int, threads: int) -> None:
         random = np.random.default_rng(0)
         arrays = [random.standard_normal(case.shape, np.float32) for _ in range(4)]
         arrays.append(random.standard_normal((case.depth, case.depth), np.float32) * np.float32(case.depth**-0.5))
-        one, separate = (Compiled(case, pipeline, arrays) for pipeline in (FUSED, SEPARATE))
+        one, separate = (Compiled(case, step(case), 3, pipeline, arrays) for pipeline in (FUSED, SEPARATE))
         wanted = exact(case, arrays)
         for run in (one, separate):
             run()
@@ -132,19 +99,5 @@ def table(cases: list[Case], rounds: int, threads: int) -> None:
         print(f"{case.name:20} {mine * 1e6:8.1f} {share:7.0%} {separately:12.2f} {torch:9.2f} {memory}", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("names", nargs="*", help="parts of names; without any, all cases")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=40)
-    options = parser.parse_args()
-    environment = dict.fromkeys(THREADS, str(options.threads))
-    if not environment.items() <= os.environ.items():  # read when a library is loaded, so start again with them
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment)
-    every = (*CASES, *FURTHER)
-    wanted = [case for case in every if not options.names or any(part in case.name for part in options.names)]
-    table(wanted, options.rounds, options.threads)
-
-
 if __name__ == "__main__":
-    main()
+    run_table(table, (*CASES, *FURTHER), __doc__)

@@ -54,6 +54,12 @@ def forward_kernel(
     return ForwardKernel(kernel, factors_of(kernel, parts))
 
 
+def operands_of(calls: Sequence[func.CallOp]) -> list[SSAValue]:
+    """What calls read and none of them makes, each once."""
+    made = {result for call in calls for result in call.results}
+    return [v for v in dict.fromkeys(v for call in calls for v in call.arguments) if v not in made]
+
+
 def factors_of(kernel: func.FuncOp, parts: AttentionParts) -> tuple[int, int]:
     """Which arguments of an attention kernel are K and V."""
     keys, values = parts.first[0].inputs[parts.keys], parts.second[0].inputs[1 - parts.factor]

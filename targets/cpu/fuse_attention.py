@@ -26,7 +26,7 @@ from cellc.passes.hoist_constants import is_constant
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.rewriting import location_of
 from cellc.targets.cpu.attention import can_write
-from cellc.targets.cpu.attention_kernels import attention_kernel, factors_of, generics_of, outer_of
+from cellc.targets.cpu.attention_kernels import attention_kernel, factors_of, generics_of, operands_of, outer_of
 from cellc.targets.cpu.kernel_variants import ProgramKernels, is_read_once, kind_of, replace_call
 
 Calls = tuple[func.CallOp, func.CallOp, func.CallOp]
@@ -83,7 +83,7 @@ class _Fusion:
 
     def replace(self, calls: Calls) -> None:
         """Puts a call of the joined kernel in the place of the last of the three, if there is such a kernel."""
-        operands = _operands_of(calls)
+        operands = operands_of(calls)
         numbers = tuple(operands.index(v) if v in operands else -1 for call in calls for v in call.arguments)
         key = (tuple(call.callee.root_reference.data for call in calls), numbers)
         if key not in self.joined:
@@ -115,9 +115,3 @@ class _Fusion:
 
 def _is_read_once(call: func.CallOp) -> bool:
     return len(call.results) == 1 and is_read_once(call.results[0])
-
-
-def _operands_of(calls: Calls) -> list[SSAValue]:
-    """What the three read and none of them makes, each once."""
-    made = {result for call in calls[:-1] for result in call.results}
-    return [v for v in dict.fromkeys(v for call in calls for v in call.arguments) if v not in made]

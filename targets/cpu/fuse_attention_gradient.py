@@ -29,7 +29,7 @@ from cellc.passes.hoist_constants import is_constant
 from cellc.passes.rewriting import location_of
 from cellc.targets.cpu.attention_calls import AttentionCalls, attention_calls_of
 from cellc.targets.cpu.attention_gradient_kernel import backward_kernel
-from cellc.targets.cpu.attention_kernels import ForwardKernel, forward_kernel
+from cellc.targets.cpu.attention_kernels import ForwardKernel, forward_kernel, operands_of
 from cellc.targets.cpu.kernel_variants import ProgramKernels, replace_call
 
 
@@ -61,7 +61,7 @@ class _Fusion:
 
     def replace(self, calls: AttentionCalls) -> None:
         """Puts calls of the joined kernels in the place of these, if there are such kernels."""
-        forward, backward = _operands_of(calls.forward), _operands_of(calls.backward)
+        forward, backward = operands_of(calls.forward), operands_of(calls.backward)
         key = _key(calls, [*forward, *backward])
         if key not in self.joined:
             self.joined[key] = self._join(calls, forward, backward)
@@ -91,12 +91,6 @@ class _Fusion:
         self.kernels.add(first.kernel, kernels[-1])
         self.kernels.add(second, self.kernels.called(calls.products[-1]))
         return first, second
-
-
-def _operands_of(calls: tuple[func.CallOp, ...]) -> list[SSAValue]:
-    """What calls read and no attention makes, each once."""
-    made = {result for call in calls for result in call.results}
-    return [v for v in dict.fromkeys(v for call in calls for v in call.arguments) if v not in made]
 
 
 def _key(calls: AttentionCalls, operands: list[SSAValue]) -> tuple[object, ...]:
