@@ -14,6 +14,7 @@ PASSES: dict[str, str] = {
     "convert-nn-to-linalg": "cellc.passes.convert_nn_to_linalg:ConvertNNToLinalgPass",
     "drop-unused-results": "cellc.passes.drop_unused_results:DropUnusedResultsPass",
     "channels-last": "cellc.passes.channels_last:ChannelsLastPass",
+    "sum-in-lanes": "cellc.passes.sum_in_lanes:SumInLanesPass",
     "fuse-elementwise": "cellc.passes.fuse_elementwise:FuseElementwisePass",
     "form-dispatches": "cellc.passes.form_dispatches:FormDispatchesPass",
     "hoist-constants": "cellc.passes.hoist_constants:HoistConstantsPass",

@@ -66,10 +66,11 @@ def _combiner(op: GenericOp) -> Operation | None:
     last, uses = yielded.operands[0].owner, list(accumulator.uses)
     if not isinstance(last, _COMBINERS) or len(uses) != 1 or uses[0].operation is not last:
         return None
-    return last if not isinstance(last, arith.AddfOp) or _is_zero(start.inputs[0]) else None
+    return last if not isinstance(last, arith.AddfOp) or is_zero(start.inputs[0]) else None
 
 
-def _is_zero(value: SSAValue) -> bool:
+def is_zero(value: SSAValue) -> bool:
+    """Whether the value is the constant zero."""
     constant = value.owner.value if isinstance(value.owner, arith.ConstantOp) else None
     return getattr(getattr(constant, "value", None), "data", None) == 0
 
@@ -86,7 +87,7 @@ def _split(op: GenericOp, pieces: int, combiner: Operation) -> None:
             parts.inputs[number] = _split_axis(parts.inputs[number], at, pieces, op)
             results = (*results[:at], AffineExpr.dimension(0), *results[at:])
         parts.input_maps[number] = AffineMap(loops + 1, 0, results)
-    parts.outputs = [_filled(op, TensorType(element, [pieces]))]
+    parts.outputs = [filled_like_start(op, TensorType(element, [pieces]))]
     parts.output_maps = [AffineMap(loops + 1, 0, (AffineExpr.dimension(0),))]
     parts.iterators = [IteratorType.PARALLEL, *parts.iterators]
     partial = parts.build(op)
@@ -100,7 +101,7 @@ def _split_axis(value: SSAValue, axis: int, pieces: int, op: Operation) -> SSAVa
     return reshape(value, [*shape[:axis], pieces, shape[axis] // pieces, *shape[axis + 1 :]], groups, op, op)
 
 
-def _filled(op: GenericOp, type_: TensorType) -> SSAValue:
+def filled_like_start(op: GenericOp, type_: TensorType) -> SSAValue:
     """A tensor filled with what the op starts from."""
     start = op.outputs[0].owner
     assert isinstance(start, FillOp)

@@ -157,21 +157,23 @@ class ProductWriter:
         """Runs `inner` for each panel of the block."""
         writer, dim, width = self._writer, self._tiling.lane_dim, self._tiling.width
         full, rest = divmod(self._nest.extents[dim], width)
+        last_width = ceil(rest / self._tiling.lanes) * self._tiling.lanes if full and self._may_overlap() else rest
         lower, upper = ranges[dim]
 
-        def at(start: str, width: int) -> None:
+        def at(start: str, width: int, place: str) -> None:
             self._panel_start, self._width = start, width
             self._finisher.panel(start, width)
             if self._partial is not None:
-                self._partial.panel(start)
+                self._partial.panel(place)
             inner()
 
         def body(index: str, _: list[str]) -> list[str]:
-            at(writer.linear(0, [(index, width)]), width)
+            start = writer.linear(0, [(index, width)])
+            at(start, width, start)
             return []
 
         def last() -> None:
-            at(writer.index(full * width), rest)
+            at(writer.index(self._nest.extents[dim] - last_width), last_width, writer.index(full * width))
 
         if full:
             bound = writer.pure(f"arith.minsi {upper}, {writer.index(full)} : index") if rest else upper
@@ -180,6 +182,14 @@ class ProductWriter:
             writer.branch(writer.pure(f"arith.cmpi sgt, {upper}, {writer.index(full)} : index"), last)
         elif rest:
             last()
+
+    def _may_overlap(self) -> bool:
+        """Whether the last panel can be whole vectors that the one before has some of: nothing is masked then.
+
+        Its results are stored twice, so they must not replace what is read for them.
+        """
+        stored = self._packer is not None or self._resident is not None or self._vector.panel is not None
+        return not stored and not self._blocking.turned and not self._kernel.may_run_in_place
 
     def _panel(self, ranges: dict[int, Range]) -> None:
         """The current panel for all rows of the block."""

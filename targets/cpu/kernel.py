@@ -74,6 +74,11 @@ class KernelWriter:
         last = self._kernel.body.block.last_op
         return last.operands if last is not None else ()
 
+    @property
+    def may_run_in_place(self) -> bool:
+        """Whether a result may lie where an argument is."""
+        return bool(self._kernel.attributes.get("cellc.in_place"))
+
     def lanes(self, nest: Nest) -> int:
         """Vector lanes that suit the widest type in a nest."""
         return self.level.lanes(widest_item(nest.body))

@@ -4,9 +4,9 @@ from enum import Enum, auto
 from math import prod
 
 from cellc.targets.cpu.access import Access
-from cellc.targets.cpu.footprint import LINE
+from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.product import Product
-from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.register_tile import Tiling, rows_of
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # Reductions longer than KC_LIMIT run in pieces of about KC steps, whose panel stays in the L1 and L2 caches. Of wide
@@ -16,6 +16,8 @@ KC, KC_LIMIT, _WIDE_KC, _WIDE, _PANEL_BYTES, FEWEST_ROWS = 512, 1024, 1024, 4, 1
 _MANY_USES, _MANY_USES_OF_PAGES = 100, 32
 # Elements of a page of memory, about; pages whose places are at hand, those of other factors aside.
 PAGE, _KNOWN_PAGES = 1024, 256
+# Lines of the L1 cache that both factors of a piece may take where each is read along lanes, and again and again.
+_READ_AGAIN_LINES = 320
 
 
 class CopiedRows(Enum):
@@ -70,7 +72,11 @@ def pays_to_pack(product: Product, tiling: Tiling, rows: int) -> bool:
 def pieces_of(product: Product, tiling: Tiling, steps: int) -> int | None:
     """Steps of the outermost reduction loop at a time, or None where it runs as a whole."""
     nest = product.nest
-    if tiling.dot_dim is not None or steps <= KC_LIMIT:
+    if tiling.dot_dim is not None:
+        return None
+    if len(nest.reduced) > 1 and all(factor.access.strides[tiling.lane_dim] for factor in product.factors):
+        return _pieces_in_l1(product, tiling)
+    if steps <= KC_LIMIT:
         return None
     shared = product.shared(tiling.vector_factor, tiling.lane_dim)
     many = tiling.vectors >= _WIDE and prod(nest.extents[d] for d in shared) >= FEWEST_ROWS
@@ -80,3 +86,12 @@ def pieces_of(product: Product, tiling: Tiling, steps: int) -> int | None:
     inner = steps // nest.extents[nest.reduced[0]]
     pieces = max(1, (_WIDE_KC if wide else KC) // inner)
     return pieces if pieces < nest.extents[nest.reduced[0]] else None
+
+
+def _pieces_in_l1(product: Product, tiling: Tiling) -> int | None:
+    """The same where both factors vary along lanes, so that nothing is copied: tiles find a piece in the L1 cache."""
+    nest, (outermost, *inner) = product.nest, product.nest.reduced
+    sizes = {d: nest.extents[d] for d in (*inner, *product.shared(tiling.vector_factor, tiling.lane_dim))}
+    sizes |= {d: size for d, size in rows_of(tiling) if d is not None} | {tiling.lane_dim: tiling.width}
+    pieces = max(1, _READ_AGAIN_LINES // sum(cache_lines(factor.access, sizes) for factor in product.factors))
+    return pieces if pieces < nest.extents[outermost] else None
