@@ -17,11 +17,11 @@ from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.chain import write_reduction_kernel
 from cellc.targets.cpu.copied_rows import RowCopy, copied_rows
 from cellc.targets.cpu.finish import Place, TileFinisher
-from cellc.targets.cpu.grid import divide
+from cellc.targets.cpu.grid import chunk_ranges
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.next_panel import NextPanel, Rows, steps_ahead
+from cellc.targets.cpu.next_panel import NextPanel, Rows, steps_ahead, together
 from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, streamed
 from cellc.targets.cpu.partial_sums import PartialSums
 from cellc.targets.cpu.product import Factor, Product, product_of
@@ -112,21 +112,12 @@ class ProductWriter:
 
     def _block_ranges(self) -> dict[int, Range]:
         """The range of each parallel loop in this block, in panels for the lane loop."""
-        rest, ranges, self._kernel.blocks = BLOCK, {}, 1
-        lane_dim = self._tiling.lane_dim
+        lane_dim, extents = self._tiling.lane_dim, self._nest.extents
         order = [d for d in self._nest.parallel if d != lane_dim] + [lane_dim]
-        for dim in reversed(order):
-            extent, chunk = self._nest.extents[dim], self._chunks[dim]
-            if dim == lane_dim:
-                extent = ceil(extent / self._tiling.width)
-            parts = ceil(extent / chunk)
-            self._kernel.blocks *= parts
-            rest, part = divide(self._writer, rest, parts) if parts > 1 else (rest, self._writer.index(0))
-            upper = self._writer.linear(chunk, [(part, chunk)])
-            if extent % chunk:
-                upper = self._writer.pure(f"arith.minsi {upper}, {self._writer.index(extent)} : index")
-            ranges[dim] = (self._writer.linear(0, [(part, chunk)]), upper)
-        return ranges
+        counts = {d: ceil(extents[d] / self._tiling.width) if d == lane_dim else extents[d] for d in order}
+        loops = [(counts[d], self._chunks[d]) for d in order]
+        self._kernel.blocks, ranges = chunk_ranges(self._writer, BLOCK, loops)
+        return dict(zip(order, ranges, strict=True))
 
     def _rows_by_columns(self, ranges: dict[int, Range]) -> None:
         """All panels for all rows of the block."""
@@ -213,9 +204,10 @@ class ProductWriter:
         vector, dim, size = self._placed(self._vector), self._tiling.tile_dim, self._tiling.tile
         panel = None if self._packer is None else self._asking(self._packer.packed(part), vector, part)
         if panel is None or dim is None or not self._packs_in_first_tile(vector, panel):
-            panel = self._packed(vector, part)
+            panel = self._asking_around(self._packed(vector, part), part)
             self._rows(ranges, lambda rows: tile(panel, rows))
             return
+        panel = self._asking_around(panel, part)
         first, (lower, upper) = replace(vector, kept=panel.access, following=panel.following), ranges[dim]
         self._nest_writer.at(dim, lower, lambda: tile(first, size))
         rest = self._writer.linear(size, [(lower, 1)])
@@ -281,6 +273,14 @@ class ProductWriter:
     def _asking(self, packed: Factor, vector: Factor, ranges: dict[int, Range]) -> Factor:
         """The panel, with what is asked for while it is read."""
         return packed if self._next_panel is None else replace(packed, following=self._next_panel.after(vector, ranges))
+
+    def _asking_around(self, panel: Factor, ranges: dict[int, Range]) -> Factor:
+        """The panel, with what is asked for of the epilogue's operands too."""
+        if self._next_panel is None:
+            return panel
+        around = self._next_panel.around(self._panel_start, self._blocking.turned, ranges)
+        following = [panel.following] if panel.following is not None else []
+        return replace(panel, following=together([*following, *around]))
 
     def _rows(self, ranges: dict[int, Range], tile: Tile) -> None:
         """Runs `tile` for every register tile of the block's rows."""

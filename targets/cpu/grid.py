@@ -40,6 +40,20 @@ class Grid:
         return ranges
 
 
+def chunk_ranges(writer: Writer, block: str, loops: Sequence[tuple[int, int]]) -> tuple[int, list[tuple[str, str]]]:
+    """The number of blocks of chunks, given (extent, chunk) of each loop, and the (lower, upper) of each in `block`."""
+    blocks, ranges = 1, list[tuple[str, str]]()
+    for extent, chunk in reversed(loops):
+        parts = ceil(extent / chunk)
+        blocks *= parts
+        block, part = divide(writer, block, parts)
+        upper = writer.linear(chunk, [(part, chunk)])
+        if extent % chunk:
+            upper = writer.pure(f"arith.minsi {upper}, {writer.index(extent)} : index")
+        ranges.insert(0, (writer.linear(0, [(part, chunk)]), upper))
+    return blocks, ranges
+
+
 def divide(writer: Writer, value: str, by: int) -> tuple[str, str]:
     """Quotient and remainder of an index."""
     if by == 1:

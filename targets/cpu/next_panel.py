@@ -1,4 +1,5 @@
-"""What tiles ask for while they multiply: the source of the panel that will be packed next, or steps to come.
+"""What tiles ask for while they multiply: the source of the panel that will be packed next, or steps to come, and what
+the epilogue will read, as an optimizer reads parameters beside their gradients.
 
 A copy waits for memory, a multiplication does not use it. The steps of all tiles of a block ask for a part of the lines
 each: many at a time would wait for each other. Where few rows use a panel, it is read where it lies; a reduction step
@@ -28,6 +29,8 @@ _FEW_LINES = 4
 _PERIOD, _STAY = 1 << 15, 8
 # Steps to ask for ahead, of factors that are too large to be in a cache still; few rows are held up by asking.
 _STEPS_AHEAD, _CACHE_BYTES, _CACHE_BYTES_FOR_FEW, _FEW_ROWS = 32, 1 << 19, 1 << 20, 4
+# What an epilogue reads that is at least so large is not in a level 2 cache; with more steps it waits for little.
+_FAR_BYTES, _MOST_STEPS = 1 << 18, 1024
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,27 @@ def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, facto
     return Asking(ask)
 
 
+def _is_far(access: Access) -> bool:
+    return access.buffer.size * ITEM_BYTES[access.buffer.storage] >= _FAR_BYTES
+
+
+def together(asked: Sequence[Asking]) -> Asking | None:
+    """All of them, one after the other."""
+    if len(asked) < 2:
+        return asked[0] if asked else None
+    groups = [asking.group for asking in asked if asking.group is not None]
+
+    def step() -> None:
+        for asking in asked:
+            asking.step()
+
+    def group() -> None:
+        for ask in groups:
+            ask()
+
+    return Asking(step, group if len(groups) == len(asked) else None)
+
+
 def _begin(factor: Factor, part: dict[int, Range]) -> Access:
     """Where the steps `part` of a factor begin."""
     return factor.access.moved(*((lower, factor.access.strides[d]) for d, (lower, _) in part.items()))
@@ -136,6 +160,34 @@ class NextPanel:
         source = _begin(factor, part)
         source = replace(source, offset=source.offset + self._steps * factor.panel)
         return self._evenly(source, lines, part)
+
+    def around(self, panel: str, turned: Sequence[int], part: dict[int, Range]) -> list[Asking]:
+        """The same for what the epilogue reads of the columns from `panel` on, where the block's rows are one loop or
+        walked as one (`turned`). Where a sum has few steps, memory has no time to spare for asking ahead."""
+        if self._rows.pieces is not None or self._tiling.sums < _MANY_SUMS or self._steps > _MOST_STEPS:
+            return []
+        reads = {a for a in self._product.nest.inputs[2:] if a is not None and _is_far(a)}
+        asked = []
+        for access in sorted(reads, key=lambda a: a.buffer.name):
+            lines = self._lines_of_rows(access, turned)
+            if lines is not None and prod(self._tiles) * self._steps >= _SLOWLY * lines.count:
+                source = access.at(self._tiling.lane_dim, panel)
+                for dim in self._rows.shared:
+                    source = source.at(dim, self._rows.ranges[dim][0])
+                asked.append(self._evenly(replace(source, strides=(0,) * len(access.strides)), lines, part))
+        return asked
+
+    def _lines_of_rows(self, access: Access, turned: Sequence[int]) -> Lines | None:
+        """The lines of a panel's columns in the block's rows, in the order in which tiles come to them, about."""
+        shared, chunks, width = self._rows.shared, self._rows.chunks, self._tiling.width
+        strides, lane = access.strides, access.strides[self._tiling.lane_dim]
+        if lane == 1 and len(shared) == 1 and strides[shared[0]] >= LINE:
+            across = ceil(width / LINE)
+            return Lines(across * chunks[shared[0]], across, strides[shared[0]], LINE)
+        if turned and list(turned) == list(shared) and strides[shared[-1]] == 1 and lane >= LINE:
+            along = ceil(prod(chunks[d] for d in shared) / LINE)
+            return Lines(along * width, along, lane, LINE)
+        return None
 
     def _at_any_step(self, source: Access) -> Access:
         """The access that does not move with the reduction loops."""
