@@ -45,6 +45,8 @@ class KernelWriter:
         if level.is_x86 and self.attribute("kind") in ("elementwise", "reduction", "copy"):
             alone = (value for value in results if len(list(value.uses)) == 1)  # no op of the kernel reads it again
             self.writer.past_cache = frozenset(self.views[value].buffer.name for value in alone)
+        if self.may_run_in_place:
+            self.writer.read_on = frozenset(self.views[value].buffer.name for value in results)
 
     def _add_buffer(self, value: SSAValue) -> None:
         if not isinstance(value.type, TensorType):

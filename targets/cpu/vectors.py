@@ -183,11 +183,27 @@ class Vectors:
             size = self.lanes * ITEM_BYTES[storage]
             past = f" {{alignment = {size} : i64, nontemporal = true}}" if access.buffer.name in self.streamed else ""
             self.writer.line(f"vector.store {value}, {access.buffer.name}[{base}]{past} : {kind}, {vector}")
+        elif self.count is not None and access.buffer.name in self.writer.read_on:
+            self._store_parts(value, access, self.count)
         else:
             self.writer.line(
                 f"vector.maskedstore {access.buffer.name}[{base}], {self.mask}, {value} : "
                 f"{kind}, {self.type('i1')}, {vector}"
             )
+
+    def _store_parts(self, value: str, access: Access, count: int) -> None:
+        """Stores the first `count` lanes as vectors of powers of two."""
+        storage, start = access.buffer.storage, 0
+        while start < count:
+            size = 1 << ((count - start).bit_length() - 1)
+            part, vector = vector_type(size, storage), self.type(storage)
+            lanes = self.writer.pure(
+                f"vector.extract_strided_slice {value} {{offsets = [{start}], sizes = [{size}], strides = [1]}} : "
+                f"{vector} to {part}"
+            )
+            base = self.writer.linear(access.offset + start, access.terms)
+            self.writer.line(f"vector.store {lanes}, {access.buffer.name}[{base}] : {access.buffer.type}, {part}")
+            start += size
 
     def shuffle(self, first: str, second: str, lanes: Sequence[int], element: str) -> str:
         """The lanes `lanes` of the two vectors end to end."""

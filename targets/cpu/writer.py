@@ -16,10 +16,13 @@ class Writer:
         functions: the text of private functions that are called, by name.
         at_end: lines that end the body.
         past_cache: the names of buffers that may be stored past the cache (`streaming.py`).
+        read_on: those that may be read behind what was stored just before. Tails are stored there in parts without
+            masks: a load from where lanes were masked off would wait until the store has reached the cache.
     """
 
     def __init__(self) -> None:
         self.past_cache: frozenset[str] = frozenset()
+        self.read_on: frozenset[str] = frozenset()
         self._lines: list[str] = []
         self._available: list[dict[str, str]] = [{}]
         self._names = 0
