@@ -192,3 +192,32 @@ linalg.yield %sum, %word : i32, i32""".replace("LAST", str(len(shape) - 1))
     found = compile_text(text, LEVELS[level])(x)
     np.testing.assert_array_equal(found[0], x + number // 32 * 8 + number % 8)
     np.testing.assert_array_equal(found[1], number // 8 % 4)
+
+
+def in_place(row: int, element: str) -> str:
+    """x where c, else what the row has: x may be replaced."""
+    inputs = [Operand("%x", (7, row), element, "d0, d1"), Operand("%c", (7, row), "i1", "d0, d1"),
+              Operand("%y", (7,), element, "d0")]  # fmt: skip
+    body = f"%s = arith.select %i1, %i0, %i2 : {element}\nlinalg.yield %s : {element}"
+    text = elementwise(inputs, (7, row), body, (element,))
+    return text.replace('"elementwise"', '"elementwise", cellc.in_place = [[0 : i64, 0 : i64]]')
+
+
+@pytest.mark.parametrize("element", list(DTYPES))
+@pytest.mark.parametrize("row", [2, 3, 5, 7, 8, 10, 13, 15, 17, 21, 31, 47])
+@pytest.mark.parametrize("level", [level for level in LEVELS if level in ("v2", "v3", native_level().name)])
+def test_rows_replaced_one_after_the_other(row: int, element: str, level: str) -> None:
+    rng = np.random.default_rng(row)
+    x, y = (rng.integers(0, 2, shape).astype(DTYPES[element]) for shape in ((7, row), (7,)))
+    choose = rng.integers(0, 2, (7, row)).astype(bool)
+    expected = np.where(choose, x, y[:, None])
+    result = compile_text(in_place(row, element), LEVELS[level])(x, choose, y, in_place=True)[0]
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_tails_that_are_read_behind_are_not_masked() -> None:
+    """A load behind a masked store waits for it; without a result in place the mask is one instruction."""
+    replaced = in_place(10, "f32")
+    apart = replaced.replace(", cellc.in_place = [[0 : i64, 0 : i64]]", "")
+    lines = [[line.strip() for line in assembly(text, LEVELS["v4"]).splitlines()] for text in (replaced, apart)]
+    assert [count(r"^vmovups\s+%zmm\d+, .*\{%k\d\}", each) > 0 for each in lines] == [False, True]
