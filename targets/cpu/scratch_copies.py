@@ -74,7 +74,11 @@ def pieces_of(product: Product, tiling: Tiling, steps: int) -> int | None:
     nest = product.nest
     if tiling.dot_dim is not None:
         return None
-    if len(nest.reduced) > 1 and all(factor.access.strides[tiling.lane_dim] for factor in product.factors):
+    if (
+        steps > KC // 2
+        and len(nest.reduced) > 1
+        and all(factor.access.strides[tiling.lane_dim] for factor in product.factors)
+    ):
         return _pieces_in_l1(product, tiling)
     if steps <= KC_LIMIT:
         return None

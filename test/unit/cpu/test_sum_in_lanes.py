@@ -2,10 +2,18 @@
 
 import numpy as np
 import pytest
+from xdsl.dialects.linalg.ops import GenericOp
 
 import cellc
 from cellc import nn, ops
+from cellc.targets.cpu.blocking import choose_blocking
+from cellc.targets.cpu.kernel import KernelWriter
+from cellc.targets.cpu.level import LEVELS
+from cellc.targets.cpu.product import product_of
+from cellc.targets.cpu.tiling import choose_tiling
 from support.convolution_kernels import windows
+from support.cpu_kernels import Operand, filled, generic, kernel, parse_kernel
+from support.matmul_kernels import MULTIPLY_ADD
 
 
 class WeightGradient(nn.Cell):
@@ -90,3 +98,28 @@ def test_what_is_replaced_is_replaced_once(width: int) -> None:
         result = net(cellc.Tensor(x)).asnumpy()
     product = np.einsum("ncijrs,kcrs->nkij", windows(x.astype(np.float64), 5, 5, 1), weight.astype(np.float64))
     np.testing.assert_allclose(result, 0.25 + 1.5 * product, rtol=0, atol=1e-4)
+
+
+def pieces(
+    image: tuple[int, ...], window: str, other: tuple[int, ...], where: str, sums: tuple[int, ...]
+) -> int | None:
+    """The pieces of a sum over the last two of six loops, lanes along the fourth."""
+    inputs = [Operand("%x", image, "f32", window), Operand("%w", other, "f32", where)]
+    output = Operand("%f", sums, "f32", "d0, d1, d2, d3")
+    product = generic("%y", "pppprr", inputs, [output], MULTIPLY_ADD.format(t="f32"))
+    ops = [filled("%f", sums, "f32", "0.0"), product]
+    text = kernel("contraction", [("%x", image, "f32"), ("%w", other, "f32")], ops, [("%y", sums, "f32")])
+    writer = KernelWriter(parse_kernel(text), LEVELS["v4"])
+    found = product_of(writer, [op for op in writer.ops if isinstance(op, GenericOp)])
+    assert found is not None
+    tiling = choose_tiling(found, LEVELS["v4"])
+    assert tiling is not None
+    return choose_blocking(found, tiling).pieces
+
+
+def test_pieces_of_images_stay_in_the_first_level_cache() -> None:
+    """Rows of images are read again for each tap; the nine steps of a depthwise convolution in one piece."""
+    gradient = pieces((32, 32, 32), "d4, d5 + d1, d3 + d2", (32, 6, 28, 28), "d4, d0, d5, d3", (6, 5, 5, 28))
+    assert gradient is not None
+    assert gradient <= 4
+    assert pieces((2, 30, 30, 48), "d0, d1 + d4, d2 + d5, d3", (3, 3, 48), "d4, d5, d3", (2, 28, 28, 48)) is None
