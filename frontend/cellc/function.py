@@ -13,7 +13,7 @@ from cellc.graph import Graph
 from cellc.passes.garbage import collection_paused
 from cellc.passes.stage_times import stage
 from cellc.running import inside
-from cellc.structure import LEAF, flatten, leaf_names, unflatten
+from cellc.structure import flatten, leaf_names, rebuilding, unflatten
 from cellc.tensor_base import TensorBase
 from cellc.trace import Trace, current, recording
 
@@ -42,12 +42,12 @@ class Traced:
 class _Entry:
     """A compiled program and the conditions under which it may be used."""
 
-    __slots__ = ("compiled", "epoch", "reads", "structure", "types")
+    __slots__ = ("compiled", "epoch", "reads", "result_of", "types")
 
     def __init__(self, traced: Traced, types: tuple[TensorType, ...]) -> None:
-        self.types = types
+        self.types = list(types)
         self.compiled = Compiled(traced.graph, traced.results)
-        self.structure = traced.structure
+        self.result_of = rebuilding(traced.structure)
         self.reads = traced.reads
         self.epoch = context.epoch
 
@@ -62,8 +62,7 @@ class _Entry:
 
     def run(self, tensors: Sequence[TensorBase]) -> Any:
         """The function's result."""
-        results = self.compiled.run(tensors)
-        return results[0] if self.structure is LEAF else unflatten(self.structure, iter(results))
+        return self.result_of(self.compiled.run(tensors))
 
 
 class Function:
@@ -91,7 +90,8 @@ class Function:
         self._latest: Signature | None = None
         self._recent: _Entry | None = None  # what the last call ran, when it was called with bare tensors only
 
-    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The function's result."""
         __tracebackhide__ = True
         recent = self._recent
         if recent is not None and not kwargs and recent.is_current() and _types(args) == recent.types:
@@ -161,10 +161,10 @@ class Function:
         return Traced(graph, returned, len(outputs), recompile.Reads(trace.reads))
 
 
-def _types(args: Sequence[Any]) -> tuple[TensorType, ...] | None:
+def _types(args: Sequence[Any]) -> list[TensorType] | None:
     """The arguments' types, or None when one is not a tensor."""
     try:
-        return tuple([arg._type for arg in args])
+        return [arg._type for arg in args]
     except AttributeError:
         return None
 
