@@ -20,7 +20,8 @@ from cellc.trace import Trace, current, recording
 KEPT_PROGRAMS = 8
 """Programs kept for one kind of arguments, for attributes that go back and forth between a few values."""
 
-Signature = tuple[tuple[TensorType, ...], Any]
+Signature = tuple[tuple[TensorType, ...], Any, tuple[Any, ...]]
+"""The tensors' types, the structure of the arguments, and what else tells two structures apart."""
 
 
 class Traced:
@@ -97,18 +98,15 @@ class Function:
         if recent is not None and not kwargs and recent.is_current() and _types(args) == recent.types:
             return recent.run(args)
         tensors: list[TensorBase] = []
-        structure = flatten((args, kwargs) if kwargs else args, tensors)
-        signature = (tuple([tensor._type for tensor in tensors]), structure)
+        signature = _signature(args, kwargs, tensors)
         entry = self._find(signature) or self._compile(signature, args, kwargs)
-        self._recent = entry if len(tensors) == len(args) and _types(args) == entry.types else None
+        self._recent = entry if not kwargs and len(tensors) == len(args) == len(_types(args) or ()) else None
         return entry.run(tensors)
 
     def prepare(self, args: tuple[Any, ...]) -> None:
         """Compiles for such arguments, unless that is done."""
         __tracebackhide__ = True
-        tensors: list[TensorBase] = []
-        structure = flatten(args, tensors)
-        signature = (tuple([tensor._type for tensor in tensors]), structure)
+        signature = _signature(args, {}, [])
         if self._find(signature) is None:
             self._compile(signature, args, {})
 
@@ -117,7 +115,10 @@ class Function:
             entries = self._entries.get(signature, ())
         except TypeError:
             raise _not_a_constant(signature[1]) from None
-        return next((entry for entry in entries if entry.is_current()), None)
+        for entry in entries:
+            if entry.is_current():
+                return entry
+        return None
 
     def _compile(self, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Entry:
         __tracebackhide__ = True
@@ -159,6 +160,13 @@ class Function:
             _check_result(returned)
             graph = trace.finish([trace.value_of(output) for output in outputs])
         return Traced(graph, returned, len(outputs), recompile.Reads(trace.reads))
+
+
+def _signature(args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[TensorBase]) -> Signature:
+    """What programs are kept by; appends the arguments' tensors to `tensors`."""
+    kinds: list[Any] = [len(args) if kwargs else None]
+    structure = flatten((args, kwargs) if kwargs else args, tensors, kinds)
+    return tuple([tensor._type for tensor in tensors]), structure, tuple(kinds)
 
 
 def _types(args: Sequence[Any]) -> list[TensorType] | None:
