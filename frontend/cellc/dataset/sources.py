@@ -12,7 +12,7 @@ import numpy as np
 from cellc.dataset._columns import names_of
 from cellc.dataset._rows import Gather, Pass, Row, taken
 from cellc.dataset.dataset import Dataset
-from cellc.dataset.samplers import numbers_of, sampler_of
+from cellc.dataset.samplers import numbers_of, sampler_of, shard_of
 from cellc.dtype import DType
 from cellc.errors import bad_argument
 from cellc.ops import _validate
@@ -80,8 +80,7 @@ class Source(Dataset):
         if self._shuffles:
             # The same on every shard, or two would give the same row.
             order = np.random.default_rng([time.seed, time.epoch]).permutation(length)
-        first = np.arange(self.get_dataset_size()) * self._shards + self._shard
-        return iter(order[first % length].tolist())
+        return iter(shard_of(order, self._shards, self._shard, self.get_dataset_size()).tolist())
 
 
 class NumpySlicesDataset(Source):
