@@ -229,7 +229,8 @@ class GeneratorDataset(Source):
             message = f"For 'GeneratorDataset', a row has {len(values)} values for the columns {self._columns}."
             raise ValueError(message)
         types = self._types or [None] * len(values)
-        return tuple(np.asarray(value, dtype) for value, dtype in zip(values, types, strict=True))
+        # Copies: who gets a row, and functions that change it in place, must not change what the user holds.
+        return tuple(np.array(value, dtype) for value, dtype in zip(values, types, strict=True))
 
 
 def _numpy_type(value: Any, owner: str) -> np.dtype:

@@ -337,6 +337,20 @@ def test_functions_that_change_their_argument_change_no_source(workers):
     assert (source == 1).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_of_a_generator_are_copies(dtype):
+    held = [np.ones(2, dtype) for _ in range(3)]
+    data = ds.GeneratorDataset(held, ["x"], [cellc.float32], shuffle=False)
+    kept = data.map(lambda x: held[0], "x")
+    changing = data.map(lambda x: x.__imul__(2), "x")
+    for rows in (data, kept, changing, changing.batch(2)):
+        for (x,) in rows.create_tuple_iterator(num_epochs=1, output_numpy=True):
+            x += 5
+        for (x,) in rows.create_tuple_iterator(num_epochs=1):
+            assert x.asnumpy().max() == (2 if rows not in (data, kept) else 1)
+    assert all((array == 1).all() for array in held)
+
+
 def test_threads_of_a_map_take_rows_one_by_one():
     assert numbers(3).map(np.negative, num_parallel_workers=2).gather() is None
     assert numbers(3).map(transforms.TypeCast(cellc.int8), num_parallel_workers=2).gather() is not None
