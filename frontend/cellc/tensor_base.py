@@ -135,10 +135,10 @@ class TensorBase:
 
     @classmethod
     def from_numpy(cls, array: np.ndarray) -> Any:
-        """A tensor that shares the array's memory where that is aligned and in C order, else a copy."""
+        """A tensor that shares the array's memory, where that is aligned, in C order and native bytes, else a copy."""
         if not isinstance(array, np.ndarray):
             raise TypeError(f"from_numpy takes a numpy.ndarray, got {type(array).__name__}")
-        if not array.flags.c_contiguous or address_of(array) % ALIGNMENT:
+        if not array.flags.c_contiguous or not array.dtype.isnative or address_of(array) % ALIGNMENT:
             return cls(array)
         return cls._wrap(array, TensorType(array.shape, dtype_of(array.dtype).code))
 

@@ -52,6 +52,20 @@ def test_generators():
     assert values(ds.GeneratorDataset(lambda: itertools.count(), ["x"], num_samples=3)) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("code", [">f4", ">f8", ">i2", ">u2"])
+@pytest.mark.parametrize("source", [ds.NumpySlicesDataset, ds.GeneratorDataset])
+def test_columns_of_the_other_byte_order(source, code):
+    data = np.arange(12).reshape(6, 2).astype(code)
+    rows = source(data, column_names=["x"], shuffle=False)
+    for batches in (
+        rows.batch(3),
+        rows.map(lambda x: x, "x").batch(3),
+        rows.map(transforms.TypeCast(cellc.int32)).batch(3),
+    ):
+        assert [batch.asnumpy().tolist() for (batch,) in batches] == [data[:3].tolist(), data[3:].tolist()]
+    assert [row.asnumpy().tolist() for (row,) in rows] == data.tolist()
+
+
 def test_sources_shuffle_by_default_and_anew_each_time():
     cellc.set_seed(3)
     rows = numbers(50, shuffle=None)
