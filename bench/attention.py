@@ -26,10 +26,10 @@ from cellc.function import Function
 from cellc.lowering import lower_for_cpu
 from cellc.passes.pipelines import PIPELINES
 from cellc.runtime import Module
+from cellc.storage import address_of, aligned_copy
 from cellc.targets.cpu.jit import load
 from cellc.targets.cpu.peak import measure_peak
 from cellc.targets.cpu.workers import compile_kernels
-from cellc.tensor_base import address_of, aligned_copy
 
 THREADS = ("CELLC_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 FUSED = PIPELINES["cpu"]

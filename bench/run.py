@@ -12,7 +12,7 @@ def main() -> None:
     peers.add_options(parser)
     options = parser.parse_args()
     startup.show(startup.measure())
-    print(f"{'smallest compiled call':42s} {overhead.measure():8.1f} us", flush=True)
+    overhead.show()
     peers.run(options)
 
 

@@ -127,10 +127,8 @@ class Module:
         self.binding_count: int = library.cellc_module_binding_count(handle)
         """How many pointers ``run`` takes."""
         self.threads: int = library.cellc_runtime_thread_count(runtime)
-        # Ready-made arguments and no argtypes: converting them would be most of a call's cost.
-        self._run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)(
-            ("cellc_module_run", library)
-        )
+        # Ready-made arguments and no argtypes: converting them would be half of a call's cost.
+        self._run = library.cellc_module_run
         self._arguments = (handle, ctypes.c_size_t(self.binding_count))
 
     def pointer_array(self) -> ctypes.Array[ctypes.c_void_p]:
@@ -142,8 +140,8 @@ class Module:
 
         Raises :class:`RuntimeCallError`. The GIL is free meanwhile; runs of one module wait for each other.
         """
-        status = self._run(self._arguments[0], pointers, self._arguments[1])
-        if status:
+        handle, count = self._arguments
+        if status := self._run(handle, pointers, count):
             _check(status)
 
     def profile(self, pointers: ctypes.Array[ctypes.c_void_p]) -> list[int]:

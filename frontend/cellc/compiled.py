@@ -10,12 +10,13 @@ from cellc import compile as compiler
 from cellc.dtype import dtype_of
 from cellc.fill_ahead import filled_ahead
 from cellc.graph import Graph
-from cellc.parameter import UpdateLock
+from cellc.parameter import UpdateLock, written
 from cellc.passes.stage_times import stage
 from cellc.preparation import Followed, PreparedValues
 from cellc.running import state
+from cellc.storage import FreshArrays, address_of
 from cellc.tensor import Tensor
-from cellc.tensor_base import TensorBase, address_of, aligned_empty
+from cellc.tensor_base import TensorBase
 
 
 class Compiled:
@@ -31,19 +32,22 @@ class Compiled:
             self._executable = compiler.executable(graph)
         slots = self._executable.slots
         self._pointers = (ctypes.c_void_p * len(slots))()
-        self._inputs = [slots["input", i] for i, value in enumerate(graph.inputs) if value.kind == "input"]
+        inputs = [slots["input", i] for i, value in enumerate(graph.inputs) if value.kind == "input"]
+        self._inputs = list(enumerate(inputs))
         self._bound = [
             (slots["input", i], value.source, value.type)
             for i, value in enumerate(graph.inputs)
             if value.kind != "input"
         ]
         self._outputs = [
-            (slots["output", i], value.type, dtype_of(value.type.dtype).numpy)
+            (slots["output", i], FreshArrays(value.type.shape, dtype_of(value.type.dtype).numpy), value.type)
             for i, value in enumerate(graph.outputs[:results])
         ]
         self._updated: list[Any] = [value.source for value in graph.inputs if value.updated_by is not None]
         self._prepared = self._prepared_values(graph)
         self._lock = UpdateLock()
+        self._held = self._lock.held
+        self._run = self._executable.run
         for value in graph.inputs:
             if value.updated_by is not None:
                 value.source.updated_under(self._lock)
@@ -77,24 +81,24 @@ class Compiled:
     def run(self, tensors: Sequence[TensorBase]) -> list[Tensor]:
         """Runs the program on input tensors of the compiled types; returns new tensors."""
         eager = state.eager
-        if eager is not None and (eager.has_assignments or (self._updated and eager.nodes)):
+        if eager is not None and (eager.assignments or (self._updated and eager.nodes)):
             eager.flush()  # recorded before this call, and may share parameters with it
         pointers = self._pointers
-        # An input may be a parameter that the program overwrites, so it gets a copy.
-        arrays = [tensor.asnumpy() if tensor.is_parameter else tensor._elements() for tensor in tensors]
+        # What is held in `places` stays where it is until the program has run.
+        places = [tensor._located() for tensor in tensors]
         results = []
-        with self._lock.held:
-            for slot, array in zip(self._inputs, arrays, strict=True):
-                pointers[slot] = address_of(array)
-            for slot, type, dtype in self._outputs:
-                array = aligned_empty(type.shape, dtype)
-                pointers[slot] = address_of(array)
-                results.append(Tensor._wrap(array, type))
+        with self._held:
+            for i, slot in self._inputs:
+                pointers[slot] = places[i][1]
+            for slot, arrays, type in self._outputs:
+                place = arrays.make()
+                pointers[slot] = place[1]
+                results.append(Tensor._placed(place, type))
             if self._prepared is not None:
                 self._prepared.update()
             try:
-                self._executable.run(pointers)
+                self._run(pointers)
             finally:
-                for parameter in self._updated:
-                    parameter._written()
+                if self._updated:
+                    written(self._updated)
         return results

@@ -7,9 +7,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from cellc import running
-from cellc import trace as tracing
 from cellc.function import Function
+from cellc.running import recorded
 
 
 class CompiledFunction:
@@ -23,9 +22,9 @@ class CompiledFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if running.tracing() or tracing.current().kept:
+        if recorded():
             return self.__wrapped__(*args, **kwargs)
-        return self._function(args, kwargs)
+        return self._function.run(args, kwargs)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)

@@ -79,7 +79,7 @@ by_code = _BY_CODE.__getitem__
 
 
 def dtype_of(value: Any) -> DType:
-    """The `DType` that a DType, a code, a NumPy dtype or a Python type stands for.
+    """The `DType` that a DType, a code, a NumPy dtype (of either byte order) or a Python type stands for.
 
     Raises:
         TypeError: cellc has no such element type.
@@ -91,7 +91,7 @@ def dtype_of(value: Any) -> DType:
     if isinstance(value, type) and value in _BY_PYTHON:
         return _BY_PYTHON[value]
     try:
-        return _BY_NUMPY[np.dtype(value)]
+        return _BY_NUMPY[np.dtype(value).newbyteorder("=")]
     except (KeyError, TypeError):
         supported = ", ".join(dtype.name for dtype in ALL)
         raise TypeError(f"no tensor holds elements of type {value!r}; supported: {supported}") from None

@@ -34,7 +34,6 @@ class EagerTrace(Trace):
     def __init__(self) -> None:
         super().__init__("eager operations")
         self._live: list[weakref.ref[TensorBase]] = []
-        self._differentiations = 0
 
     def track(self, tensor: TensorBase) -> None:
         """Remembers a tensor whose value this graph will make."""
@@ -66,30 +65,25 @@ class EagerTrace(Trace):
         if len(self.nodes) >= _LONGEST and not self.kept:
             self.flush()
 
-    @property
-    def kept(self) -> bool:
-        """Whether a function is being differentiated, so that its operations must stay in this graph to the end."""
-        return self._differentiations > 0
-
     @contextmanager
     def keeping(self) -> Iterator[None]:
         """Inside the block no operation leaves the graph, whatever values are asked for."""
-        self._differentiations += 1
+        outer, self.kept = self.kept, True
         try:
             yield
         finally:
-            self._differentiations -= 1
+            self.kept = outer
 
     def peek(self, value: Value) -> np.ndarray:
         """The elements of a pending value. Nothing is assigned, and the graph stays."""
         from cellc.compile import run_once
 
         graph = Graph(self.inputs, self.nodes, [value]).without_dead_nodes()
-        assigned, self._assigned = self._assigned, {}  # the program reads what parameters were before
+        assigned, self.assignments = self.assignments, {}  # the program reads what parameters were before
         try:
             return run_once(_without_unused_inputs(graph), 1)[0]
         finally:
-            self._assigned = assigned
+            self.assignments = assigned
 
     def present(self, parameter: Parameter) -> np.ndarray:
         """The value that a parameter has after what is pending."""
@@ -97,7 +91,7 @@ class EagerTrace(Trace):
 
     def flush(self) -> None:
         """Runs the pending graph and gives each tensor that is still held its elements."""
-        if self.kept or (not self.nodes and not self._assigned):
+        if self.kept or (not self.nodes and not self.assignments):
             return
         from cellc.compile import run_once
 

@@ -10,7 +10,7 @@ import numpy as np
 from cellc.cpu_backend import Artifact, build_artifact
 from cellc.graph import Graph
 from cellc.preparation import PreparedValues
-from cellc.tensor_base import address_of, aligned_copy
+from cellc.storage import address_of, aligned_copy
 
 if TYPE_CHECKING:
     from cellc.runtime import Program

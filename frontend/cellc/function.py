@@ -13,14 +13,15 @@ from cellc.graph import Graph
 from cellc.passes.garbage import collection_paused
 from cellc.passes.stage_times import stage
 from cellc.running import inside
-from cellc.structure import LEAF, flatten, leaf_names, unflatten
+from cellc.structure import flatten, leaf_names, rebuilding, unflatten
 from cellc.tensor_base import TensorBase
 from cellc.trace import Trace, current, recording
 
 KEPT_PROGRAMS = 8
 """Programs kept for one kind of arguments, for attributes that go back and forth between a few values."""
 
-Signature = tuple[tuple[TensorType, ...], Any]
+Signature = tuple[tuple[TensorType, ...], Any, tuple[Any, ...]]
+"""The tensors' types, the structure of the arguments, and what else tells two structures apart."""
 
 
 class Traced:
@@ -42,12 +43,12 @@ class Traced:
 class _Entry:
     """A compiled program and the conditions under which it may be used."""
 
-    __slots__ = ("compiled", "epoch", "reads", "structure", "types")
+    __slots__ = ("compiled", "epoch", "reads", "result_of", "types")
 
     def __init__(self, traced: Traced, types: tuple[TensorType, ...]) -> None:
-        self.types = types
+        self.types = list(types)
         self.compiled = Compiled(traced.graph, traced.results)
-        self.structure = traced.structure
+        self.result_of = rebuilding(traced.structure)
         self.reads = traced.reads
         self.epoch = context.epoch
 
@@ -62,8 +63,7 @@ class _Entry:
 
     def run(self, tensors: Sequence[TensorBase]) -> Any:
         """The function's result."""
-        results = self.compiled.run(tensors)
-        return results[0] if self.structure is LEAF else unflatten(self.structure, iter(results))
+        return self.result_of(self.compiled.run(tensors))
 
 
 class Function:
@@ -91,24 +91,22 @@ class Function:
         self._latest: Signature | None = None
         self._recent: _Entry | None = None  # what the last call ran, when it was called with bare tensors only
 
-    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The function's result."""
         __tracebackhide__ = True
         recent = self._recent
         if recent is not None and not kwargs and recent.is_current() and _types(args) == recent.types:
             return recent.run(args)
         tensors: list[TensorBase] = []
-        structure = flatten((args, kwargs) if kwargs else args, tensors)
-        signature = (tuple([tensor._type for tensor in tensors]), structure)
+        signature = _signature(args, kwargs, tensors)
         entry = self._find(signature) or self._compile(signature, args, kwargs)
-        self._recent = entry if len(tensors) == len(args) and _types(args) == entry.types else None
+        self._recent = entry if not kwargs and len(tensors) == len(args) == len(_types(args) or ()) else None
         return entry.run(tensors)
 
     def prepare(self, args: tuple[Any, ...]) -> None:
         """Compiles for such arguments, unless that is done."""
         __tracebackhide__ = True
-        tensors: list[TensorBase] = []
-        structure = flatten(args, tensors)
-        signature = (tuple([tensor._type for tensor in tensors]), structure)
+        signature = _signature(args, {}, [])
         if self._find(signature) is None:
             self._compile(signature, args, {})
 
@@ -117,7 +115,10 @@ class Function:
             entries = self._entries.get(signature, ())
         except TypeError:
             raise _not_a_constant(signature[1]) from None
-        return next((entry for entry in entries if entry.is_current()), None)
+        for entry in entries:
+            if entry.is_current():
+                return entry
+        return None
 
     def _compile(self, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Entry:
         __tracebackhide__ = True
@@ -161,10 +162,17 @@ class Function:
         return Traced(graph, returned, len(outputs), recompile.Reads(trace.reads))
 
 
-def _types(args: Sequence[Any]) -> tuple[TensorType, ...] | None:
+def _signature(args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[TensorBase]) -> Signature:
+    """What programs are kept by; appends the arguments' tensors to `tensors`."""
+    kinds: list[Any] = [len(args) if kwargs else None]
+    structure = flatten((args, kwargs) if kwargs else args, tensors, kinds)
+    return tuple([tensor._type for tensor in tensors]), structure, tuple(kinds)
+
+
+def _types(args: Sequence[Any]) -> list[TensorType] | None:
     """The arguments' types, or None when one is not a tensor."""
     try:
-        return tuple([arg._type for arg in args])
+        return [arg._type for arg in args]
     except AttributeError:
         return None
 

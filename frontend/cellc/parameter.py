@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from weakref import ref
@@ -16,8 +16,9 @@ from cellc import dtype as dtypes
 from cellc import trace as tracing
 from cellc.dtype import DType
 from cellc.eager import EagerTrace
+from cellc.storage import address_of, aligned_copy
 from cellc.tensor import Tensor
-from cellc.tensor_base import TensorBase, aligned_copy
+from cellc.tensor_base import TensorBase
 
 _DEFAULT_NAME = "Parameter"
 _versions = itertools.count(1)
@@ -36,6 +37,14 @@ def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be a bool, got {value!r} of type {type(value).__name__}")
     return value
+
+
+def written(parameters: Sequence[Parameter]) -> None:
+    """Everything that writes elements calls this when it is done: what was computed of them is outdated."""
+    version = next(_versions)
+    for parameter in parameters:
+        parameter._version = version
+    newest.version = version
 
 
 class UpdateLock:
@@ -141,7 +150,7 @@ class Parameter(Tensor):
         narrows = isinstance(data, TensorBase) and dtypes.promote(self.dtype, data.dtype) is not self.dtype
         data = data if isinstance(data, TensorBase) else Tensor(data)
         self._check(data, narrows, slice_shape)
-        if running.tracing() or tracing.current().kept:
+        if running.recorded():
             tracing.assign(self, data.astype(self.dtype))
             return self
         self._finish_pending()
@@ -154,13 +163,8 @@ class Parameter(Tensor):
         else:
             with self._quiet():
                 np.copyto(self._array, elements, casting="unsafe")
-        self._written()
+        written([self])
         return self
-
-    def _written(self) -> None:
-        """Everything that writes the elements calls this when it is done: what was computed of them is outdated."""
-        self._version = next(_versions)
-        newest.version = self._version
 
     def _check(self, data: TensorBase, narrows: bool, slice_shape: bool) -> None:
         from cellc import errors
@@ -204,6 +208,12 @@ class Parameter(Tensor):
                 return eager.present(self)
             eager.flush()
         return super()._elements()
+
+    def _located(self) -> tuple[np.ndarray, int]:
+        """A copy and its address: the program that asks may overwrite the parameter."""
+        with self._quiet():
+            array = aligned_copy(self._elements(), self.dtype.numpy)
+        return array, address_of(array)
 
     def _asking(self, operation: str) -> np.ndarray:
         if running.tracing():

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cellc.dtype import dtype_of
-from cellc.tensor_base import address_of, aligned_empty
+from cellc.storage import address_of, aligned_empty
 
 if TYPE_CHECKING:
     from cellc.parameter import Parameter
@@ -75,7 +75,7 @@ class PreparedValues:
 class Followed:
     """Prepared values that follow their parameters: `update` makes them again once one has been written.
 
-    A writer gives the parameter a new version when it is done (`Parameter._written`), so a value that was read while
+    A writer gives the parameter a new version when it is done (`parameter.written`), so a value that was read while
     somebody wrote is made again at the next call.
     """
 

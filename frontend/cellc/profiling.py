@@ -18,8 +18,9 @@ from cellc.function import Function
 from cellc.graph import Graph
 from cellc.preparation import PreparedValues
 from cellc.profile_table import CommandProfile, Profile
+from cellc.storage import address_of, aligned_copy, aligned_empty
 from cellc.structure import flatten
-from cellc.tensor_base import TensorBase, address_of, aligned_copy, aligned_empty
+from cellc.tensor_base import TensorBase
 
 if TYPE_CHECKING:
     from cellc.lowering import LoweredForCpu

@@ -163,8 +163,7 @@ def _type(type: TensorType) -> str:
     return f"{type.dtype}[{','.join(map(str, type.shape))}]"
 
 
-def difference(old: tuple[tuple[TensorType, ...], Any], new: tuple[tuple[TensorType, ...], Any],
-               names: Sequence[str]) -> str:  # fmt: skip
+def difference(old: Sequence[Any], new: Sequence[Any], names: Sequence[str]) -> str:
     """How two signatures differ: `x was f32[32,1,28,28], is f32[5,1,28,28]`."""
     if len(old[0]) != len(new[0]):
         return f"it was called with {len(old[0])} tensor(s), now with {len(new[0])}"

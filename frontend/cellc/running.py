@@ -29,6 +29,12 @@ def tracing() -> bool:
     return bool(state.stack)
 
 
+def recorded() -> bool:
+    """Whether operations become part of a graph that others go on with: a compiled one, or one to differentiate."""
+    eager = state.eager
+    return bool(state.stack) or (eager is not None and eager.kept)
+
+
 @contextmanager
 def inside(name: str, kind: str) -> Iterator[None]:
     """Marks the block as running in a Cell: its name in its parent (or the root's), and its class.

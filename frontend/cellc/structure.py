@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import copysign
+from operator import itemgetter
 from typing import Any
 
 from cellc.tensor_base import TensorBase
@@ -28,21 +30,26 @@ class _ListKey(tuple):
     """A list as a hashable structure."""
 
 
-def flatten(value: Any, leaves: list[TensorBase]) -> Any:
+def flatten(value: Any, leaves: list[TensorBase], kinds: list[Any] | None = None) -> Any:
     """Appends the tensors of `value` to `leaves`; returns its structure, with Python values in place.
 
-    The structure is hashable where its Python values are.
+    The structure is hashable where its Python values are. `kinds`, if given, gets what tells apart values whose
+    structures are equal: 1, 1.0 and True, 0.0 and -0.0, a list and a tuple.
     """
     if isinstance(value, TensorBase):
         leaves.append(value)
         return LEAF
+    if kinds is not None:
+        kinds.append(type(value))
     if isinstance(value, list):
-        return _ListKey([flatten(item, leaves) for item in value])
+        return _ListKey([flatten(item, leaves, kinds) for item in value])
     if isinstance(value, tuple):
-        items = tuple([flatten(item, leaves) for item in value])
-        return _like(value, items)
+        items = tuple([flatten(item, leaves, kinds) for item in value])
+        return items if type(value) is tuple else _like(value, items)
     if isinstance(value, dict):
-        return _DictKey((key, flatten(item, leaves)) for key, item in value.items())
+        return _DictKey([(key, flatten(item, leaves, kinds)) for key, item in value.items()])
+    if kinds is not None and isinstance(value, float):
+        kinds.append(copysign(1.0, value))
     return value
 
 
@@ -63,6 +70,15 @@ def unflatten(structure: Any, leaves: Iterator[Any]) -> Any:
         items = tuple([unflatten(item, leaves) for item in structure])
         return _like(structure, items)
     return structure
+
+
+def rebuilding(structure: Any) -> Callable[[list[Any]], Any]:
+    """What makes the value of a list of leaves: `unflatten`, and quicker where there is one, or a tuple of some."""
+    if structure is LEAF:
+        return itemgetter(0)
+    if type(structure) is tuple and all(item is LEAF for item in structure):
+        return tuple
+    return lambda leaves: unflatten(structure, iter(leaves))
 
 
 def leaf_names(name: str, structure: Any) -> Iterator[str]:

@@ -10,7 +10,6 @@ A tensor is in one of four states:
 
 from __future__ import annotations
 
-import ctypes
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -19,38 +18,11 @@ import numpy as np
 from cellc import dtype as dtypes
 from cellc.dialects.nn.definition import TensorType
 from cellc.dtype import DType, by_code, dtype_of
+from cellc.storage import ALIGNMENT, address_of, aligned_copy, aligned_empty
 
 if TYPE_CHECKING:
     from cellc.graph import Value
     from cellc.trace import Trace
-
-ALIGNMENT = 64
-_Char = ctypes.c_char
-
-
-def aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An uninitialised C-ordered array whose data starts at a multiple of 64 bytes."""
-    size = dtype.itemsize
-    for extent in shape:
-        size *= extent
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    return np.ndarray(shape, dtype, raw, -address_of(raw) % ALIGNMENT)
-
-
-def address_of(array: np.ndarray) -> int:
-    """The address of the first element; several times quicker than `array.ctypes.data` where that is possible."""
-    try:
-        return ctypes.addressof(_Char.from_buffer(array))  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError):  # read-only or empty, or a dtype that buffers do not know (bfloat16)
-        return array.ctypes.data
-
-
-def aligned_copy(data: Any, dtype: np.dtype) -> np.ndarray:
-    """The elements of `data`, converted, in fresh aligned storage."""
-    data = np.asarray(data)
-    array = aligned_empty(data.shape, dtype)
-    np.copyto(array, data, casting="unsafe")
-    return array
 
 
 def _default_dtype(data: Any, array: np.ndarray) -> DType:
@@ -82,12 +54,13 @@ _REFLECTED = {
 class TensorBase:
     """Shape, dtype, elements and conversions; `cellc.Tensor` adds the operations."""
 
-    __slots__ = ("__weakref__", "_array", "_init", "_trace", "_type", "_value")
+    __slots__ = ("__weakref__", "_array", "_init", "_place", "_trace", "_type", "_value")
     __array_priority__ = 1000
     is_parameter = False
 
     _type: TensorType
     _array: np.ndarray | None
+    _place: tuple[np.ndarray, int] | None  # an array with its address; outdated where it is not `_array`
     _value: Value | None
     _trace: Trace | None
     _init: Any
@@ -101,7 +74,7 @@ class TensorBase:
         internal: bool = False,
         const_arg: bool = False,
     ) -> None:
-        self._value = self._trace = self._init = self._array = None
+        self._value = self._trace = self._init = self._array = self._place = None
         if init is not None:
             if input_data is not None or shape is None or dtype is None:
                 raise ValueError("a Tensor with init takes shape and dtype, and no input_data")
@@ -135,7 +108,7 @@ class TensorBase:
     @classmethod
     def _traced(cls, value: Value, trace: Trace) -> Any:
         tensor = cls.__new__(cls)
-        tensor._array = tensor._init = None
+        tensor._array = tensor._init = tensor._place = None
         tensor._value = value
         tensor._trace = trace
         tensor._type = value.type
@@ -145,17 +118,27 @@ class TensorBase:
     def _wrap(cls, array: np.ndarray, type: TensorType) -> Any:
         """A concrete tensor on `array`, which is aligned, in C order and owned by nobody else."""
         tensor = cls.__new__(cls)
-        tensor._value = tensor._trace = tensor._init = None
+        tensor._value = tensor._trace = tensor._init = tensor._place = None
         tensor._array = array
         tensor._type = type
         return tensor
 
     @classmethod
+    def _placed(cls, place: tuple[np.ndarray, int], type: TensorType) -> Any:
+        """As `_wrap`, of an array whose address is known."""
+        tensor = cls.__new__(cls)
+        tensor._value = tensor._trace = tensor._init = None
+        tensor._array = place[0]
+        tensor._place = place
+        tensor._type = type
+        return tensor
+
+    @classmethod
     def from_numpy(cls, array: np.ndarray) -> Any:
-        """A tensor that shares the array's memory where that is aligned and in C order, else a copy."""
+        """A tensor that shares the array's memory, where that is aligned, in C order and native bytes, else a copy."""
         if not isinstance(array, np.ndarray):
             raise TypeError(f"from_numpy takes a numpy.ndarray, got {type(array).__name__}")
-        if not array.flags.c_contiguous or address_of(array) % ALIGNMENT:
+        if not array.flags.c_contiguous or not array.dtype.isnative or address_of(array) % ALIGNMENT:
             return cls(array)
         return cls._wrap(array, TensorType(array.shape, dtype_of(array.dtype).code))
 
@@ -235,6 +218,14 @@ class TensorBase:
         self._materialize()
         assert self._array is not None
         return self._array
+
+    def _located(self) -> tuple[np.ndarray, int]:
+        """The storage and its address, which is found once; while the pair is held, the memory is there."""
+        place = self._place
+        if place is None or place[0] is not self._array:
+            array = self._elements()
+            place = self._place = array, address_of(array)
+        return place
 
     def asnumpy(self) -> np.ndarray:
         """A copy of the elements as a NumPy array."""

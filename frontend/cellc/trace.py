@@ -35,9 +35,12 @@ class Trace:
     Attributes:
         name: what is traced, for messages.
         eager: whether this is the graph of operations outside Cells.
+        kept: whether a function is being differentiated there, so that its operations must stay to the end.
+        assignments: the parameters that get new values, by identity.
     """
 
     eager = False
+    kept = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -53,7 +56,7 @@ class Trace:
         self._names: dict[str, int] = {}
         self._captured: dict[int, Input] = {}
         self._current: dict[int, Value] = {}
-        self._assigned: dict[int, Parameter] = {}
+        self.assignments: dict[int, Parameter] = {}
 
     def add_input(self, type: TensorType, name: str) -> Tensor:
         """A tensor that stands for an argument of the traced function."""
@@ -93,8 +96,6 @@ class Trace:
             yield
         finally:
             self.region = 0
-
-    kept = False
 
     def keeping(self) -> AbstractContextManager[None]:
         """A block in which operations stay in the graph; only the eager trace would let go of them."""
@@ -141,19 +142,14 @@ class Trace:
 
     def assigned(self, parameter: Parameter) -> bool:
         """Whether the graph holds a new value for `parameter`."""
-        return id(parameter) in self._assigned
-
-    @property
-    def has_assignments(self) -> bool:
-        """Whether the graph gives some parameter a new value."""
-        return bool(self._assigned)
+        return id(parameter) in self.assignments
 
     def assign(self, parameter: Parameter, tensor: Tensor) -> None:
         """Makes `tensor` the parameter's value from here on; the shapes and dtypes must be equal."""
         new = self.value_of(tensor)
         self.value_of(parameter)
         self._current[id(parameter)] = new
-        self._assigned[id(parameter)] = parameter
+        self.assignments[id(parameter)] = parameter
 
     def finish(self, results: Sequence[Value]) -> Graph:
         """The recorded graph: `results`, then the new value of every assigned parameter."""
@@ -162,7 +158,7 @@ class Trace:
 
             advance(self)
         outputs = list(results)
-        for key in self._assigned:
+        for key in self.assignments:
             self._captured[key].updated_by = len(outputs)
             outputs.append(self._current[key])
         return Graph(self.inputs, self.nodes, outputs).without_dead_nodes()

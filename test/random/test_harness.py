@@ -1,6 +1,7 @@
 """The generator, the oracle and the shrinker themselves: they cover the ops, notice errors and make them small."""
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -18,6 +19,12 @@ def _ops(network: Network) -> set[str]:
 def test_a_seed_is_a_network():
     assert generate(7).source() == generate(7).source()
     assert generate(7).source() != generate(8).source()
+
+
+def test_a_network_that_reduces_more_than_a_thousand_elements():
+    network = generate(2978)
+    assert network.source()
+    assert max(prod(step.shape) for step in network.steps) > 1024
 
 
 def test_shapes_are_those_the_generator_says():

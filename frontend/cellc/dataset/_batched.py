@@ -18,7 +18,7 @@ from cellc.dataset._parallel import in_order
 from cellc.dataset._rows import Gather, Pass, Row
 from cellc.dataset.dataset import Dataset
 from cellc.ops import _validate
-from cellc.tensor_base import ALIGNMENT
+from cellc.storage import ALIGNMENT
 
 _Item = TypeVar("_Item")
 _SECONDS = 0.5e-3

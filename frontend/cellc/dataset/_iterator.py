@@ -52,8 +52,8 @@ class TupleIterator:
         self._rows = _Channel(config.get_prefetch_size())
         self._stopped = self._rows.stopped
         seed = fresh_seed(config.get_seed())
-        given = _arrays if self._output_numpy else _kept if dataset.owns_rows() else _tensors
-        arguments = (_epochs(dataset, seed, first_epoch, num_epochs), limit, self._rows, given)
+        given = (_kept, _arrays) if dataset.owns_rows() else (_tensors, _copies)
+        arguments = (_epochs(dataset, seed, first_epoch, num_epochs), limit, self._rows, given[self._output_numpy])
         self._left = num_epochs
         self._thread = threading.Thread(target=_read, args=arguments, name="cellc-dataset", daemon=True)
         self._thread.start()
@@ -169,6 +169,10 @@ def _epochs(dataset: Any, seed: int, first: int, count: int) -> Iterator[Iterato
 
 def _arrays(row: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     return row
+
+
+def _copies(row: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    return tuple(value.copy() for value in row)
 
 
 def _tensors(row: tuple[np.ndarray, ...]) -> tuple[Any, ...]:

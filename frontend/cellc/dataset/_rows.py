@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cellc.errors import bad_argument
-from cellc.tensor_base import aligned_empty
+from cellc.storage import aligned_empty
 
 Row = tuple[np.ndarray, ...]
 Gather = Callable[[list[Any]], Row]

@@ -174,10 +174,15 @@ class DistributedSampler(Sampler):
 
     def order(self, length: int, random: np.random.Generator) -> Iterable[int]:
         order = random.permutation(length) if self._shuffles else np.arange(length)
-        return order[(np.arange(self.size(length)) * self._shards + self._shard) % length]
+        return shard_of(order, self._shards, self._shard, self.size(length))
 
     def size(self, length: int) -> int:
         return math.ceil(length / self._shards)
+
+
+def shard_of(order: np.ndarray, shards: int, shard: int, count: int) -> np.ndarray:
+    """The first `count` of every `shards`-th number, beginning with number `shard`; `order` begins again at its end."""
+    return order[(np.arange(count) * shards + shard) % len(order)]
 
 
 class Listed(Sampler):

@@ -12,7 +12,7 @@ import numpy as np
 from cellc.dataset._columns import names_of
 from cellc.dataset._rows import Gather, Pass, Row, taken
 from cellc.dataset.dataset import Dataset
-from cellc.dataset.samplers import numbers_of, sampler_of
+from cellc.dataset.samplers import numbers_of, sampler_of, shard_of
 from cellc.dtype import DType
 from cellc.errors import bad_argument
 from cellc.ops import _validate
@@ -80,8 +80,7 @@ class Source(Dataset):
         if self._shuffles:
             # The same on every shard, or two would give the same row.
             order = np.random.default_rng([time.seed, time.epoch]).permutation(length)
-        first = np.arange(self.get_dataset_size()) * self._shards + self._shard
-        return iter(order[first % length].tolist())
+        return iter(shard_of(order, self._shards, self._shard, self.get_dataset_size()).tolist())
 
 
 class NumpySlicesDataset(Source):
@@ -230,7 +229,8 @@ class GeneratorDataset(Source):
             message = f"For 'GeneratorDataset', a row has {len(values)} values for the columns {self._columns}."
             raise ValueError(message)
         types = self._types or [None] * len(values)
-        return tuple(np.asarray(value, dtype) for value, dtype in zip(values, types, strict=True))
+        # Copies: who gets a row, and functions that change it in place, must not change what the user holds.
+        return tuple(np.array(value, dtype) for value, dtype in zip(values, types, strict=True))
 
 
 def _numpy_type(value: Any, owner: str) -> np.dtype:

@@ -105,7 +105,7 @@ def _after_pre_hooks(cell: Cell, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _constructed(cell: Cell, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     __tracebackhide__ = True
-    differentiable = running.tracing() or tracing.current().kept
+    differentiable = running.recorded()
     if not differentiable or (cell.bprop is None and not cell._around.backward_hooks):
         return cell.construct(*args, **kwargs)
     return _Bounded(cell).run(args, kwargs)

@@ -79,9 +79,10 @@ class Cell(CellControl, CellSettings, AbsentMethods):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if running.tracing() or context.get_context("mode") == context.PYNATIVE_MODE:
+        if running.state.stack or context.get_context("mode") == context.PYNATIVE_MODE:
             return self._inline(args, kwargs)
-        return self._as_root()(args, kwargs)
+        # Other ways to an attribute look for `__getattr__` first.
+        return (self.__dict__["_function"] or self._as_root()).run(args, kwargs)
 
     def _as_root(self) -> Function:
         """The programs of this cell's own calls."""
@@ -335,7 +336,7 @@ class Cell(CellControl, CellSettings, AbsentMethods):
 
     def compile_and_run(self, *inputs: Any) -> Any:
         """The cell's result for the inputs, compiled in every mode."""
-        return self._as_root()(inputs, {})
+        return self._as_root().run(inputs, {})
 
     def run_construct(self, cast_inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """`construct` with its hooks, in the running trace."""

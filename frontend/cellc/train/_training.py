@@ -50,12 +50,12 @@ class Training:
         """The steps from the current one to `last`."""
         run, context = self._run, self._context
         manager.call("epoch_begin", context)
-        while run.cur_step_num < last:
+        while run["cur_step_num"] < last:  # by key, as all here: attributes take longer, and steps may be short
             inputs = inputs_of(next(batches), self._pairs)
-            run.cur_step_num += 1
-            run.train_dataset_element = inputs
+            run["cur_step_num"] += 1
+            run["train_dataset_element"] = inputs
             manager.call("step_begin", context)
-            run.net_outputs = self._step(*inputs)
+            run["net_outputs"] = self._step(*inputs)
             manager.call("step_end", context)
             if context.get_stop_requested():
                 break

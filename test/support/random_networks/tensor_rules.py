@@ -179,7 +179,7 @@ def reduce(g: Generator, x: Value) -> Value | None:
     if kind == "prod" and count > 12:
         return None
     operand = "ops.tanh({0}) + 1.2" if kind == "prod" else "{0}"
-    size = {"sum": x.size * count**0.5, "prod": 2.0**count}.get(kind, x.size)
+    size = x.size * count**0.5 if kind == "sum" else 2.0**count if kind == "prod" else x.size
     shape = tuple(1 if i in axes else e for i, e in enumerate(x.shape) if keep or i not in axes)
     return g.add(f"ops.reduce_{kind}({operand}, {axes}, {keep})", [x], shape, size=size, batched=0 not in axes)
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cellc import Parameter, Tensor, context, nn
+from cellc import Parameter, Tensor, context, jit, nn
 from support.reference import ReferenceBackend
 
 ONE = Tensor([1.0])
@@ -49,6 +49,47 @@ def test_what_construct_read_is_watched() -> None:
     net.set_train()
     assert net(ONE).item() == 9
     assert net(ONE, 2).item() == 9
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((2,), (2.0,)), ((1,), (True,)), ((0.0,), (-0.0,)), ((np.int32(2),), (np.float32(2),)), ((["a"],), (("a",),)),
+        (({"a": 1},), ((("a", 1),),)), (([2],), ([2.0],)), (((),), ({},)),
+    ],
+)  # fmt: skip
+def test_equal_arguments_that_are_not_the_same(first: tuple[Any], second: tuple[Any]) -> None:
+    seen = []
+
+    @jit
+    def function(x: Tensor, value: Any) -> Tensor:
+        seen.append(repr(value))
+        return x * len(seen)
+
+    assert [function(ONE, *value).item() for value in (first, second, first, second)] == [1, 2, 1, 2]
+    assert seen == [repr(*first), repr(*second)]
+
+
+def test_a_keyword_is_for_one_call() -> None:
+    @jit
+    def scaled(x: Tensor, scale: Any = 1.0) -> Tensor:
+        return x * scale
+
+    assert [scaled(ONE, scale=2.0).item(), scaled(ONE).item(), scaled(ONE, 3.0).item(), scaled(ONE).item()] == [
+        2,
+        1,
+        3,
+        1,
+    ]
+
+
+def test_keywords_are_no_dict() -> None:
+    @jit
+    def first(x: Any, second: Any = None, **more: Any) -> Tensor:
+        return x * len(more) if second is None else x[0] * 10
+
+    assert first(ONE, third=ONE).item() == 1
+    assert first((ONE,), {"third": ONE}).item() == 10
 
 
 def test_what_construct_did_not_read_is_not() -> None:

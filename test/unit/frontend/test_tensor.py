@@ -9,6 +9,7 @@ import pytest
 
 import cellc
 from cellc import Tensor
+from cellc.storage import aligned_copy
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 8 + 0.5
 
@@ -33,6 +34,16 @@ def test_data_is_copied_in_and_out() -> None:
     copy[1] = 9
     assert np.asarray(tensor).tolist() == [1, 1, 1]
     assert np.from_dlpack(tensor).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("code", [">f2", ">f4", ">f8", ">i2", ">i4", ">i8", "<f4"])
+def test_arrays_of_either_byte_order(code: str) -> None:
+    array = aligned_copy(np.arange(6).reshape(2, 3), np.dtype(code))
+    for tensor in (Tensor(array), Tensor.from_numpy(array), Tensor(array[:, 1:])):
+        assert tensor.dtype is cellc.dtype.dtype_of(code)
+        assert tensor.dtype.numpy.isnative
+        assert (tensor + 1).asnumpy().tolist() == (array[:, -tensor.shape[1] :] + 1).tolist()
+    assert Tensor([1, 2]).astype(code).asnumpy().tolist() == [1, 2]
 
 
 def test_from_numpy_shares_where_it_can() -> None:

@@ -52,6 +52,20 @@ def test_generators():
     assert values(ds.GeneratorDataset(lambda: itertools.count(), ["x"], num_samples=3)) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("code", [">f4", ">f8", ">i2", ">u2"])
+@pytest.mark.parametrize("source", [ds.NumpySlicesDataset, ds.GeneratorDataset])
+def test_columns_of_the_other_byte_order(source, code):
+    data = np.arange(12).reshape(6, 2).astype(code)
+    rows = source(data, column_names=["x"], shuffle=False)
+    for batches in (
+        rows.batch(3),
+        rows.map(lambda x: x, "x").batch(3),
+        rows.map(transforms.TypeCast(cellc.int32)).batch(3),
+    ):
+        assert [batch.asnumpy().tolist() for (batch,) in batches] == [data[:3].tolist(), data[3:].tolist()]
+    assert [row.asnumpy().tolist() for (row,) in rows] == data.tolist()
+
+
 def test_sources_shuffle_by_default_and_anew_each_time():
     cellc.set_seed(3)
     rows = numbers(50, shuffle=None)
@@ -335,6 +349,20 @@ def test_functions_that_change_their_argument_change_no_source(workers):
     for _ in range(2):
         assert [float(x.max()) for (x,) in data.create_tuple_iterator(output_numpy=True)] == [2, 2]
     assert (source == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_of_a_generator_are_copies(dtype):
+    held = [np.ones(2, dtype) for _ in range(3)]
+    data = ds.GeneratorDataset(held, ["x"], [cellc.float32], shuffle=False)
+    kept = data.map(lambda x: held[0], "x")
+    changing = data.map(lambda x: x.__imul__(2), "x")
+    for rows in (data, kept, changing, changing.batch(2)):
+        for (x,) in rows.create_tuple_iterator(num_epochs=1, output_numpy=True):
+            x += 5
+        for (x,) in rows.create_tuple_iterator(num_epochs=1):
+            assert x.asnumpy().max() == (2 if rows not in (data, kept) else 1)
+    assert all((array == 1).all() for array in held)
 
 
 def test_threads_of_a_map_take_rows_one_by_one():

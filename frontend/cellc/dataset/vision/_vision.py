@@ -13,7 +13,7 @@ from cellc.dataset.transforms._rowwise import RowWise
 from cellc.dataset.transforms._transforms import probability
 from cellc.errors import bad_argument
 from cellc.ops import _validate
-from cellc.tensor_base import aligned_empty
+from cellc.storage import aligned_empty
 
 
 class Inter(enum.Enum):
