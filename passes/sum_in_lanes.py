@@ -99,7 +99,7 @@ def _separate(op: GenericOp) -> None:
     separate = parts.build(op)
     insert_before(separate, op)
     body = Block(arg_types=[element, element])
-    add = arith.AddfOp(*body.args)
+    add = arith.AddfOp(body.args[0], body.args[1])
     body.add_ops([add, YieldOp(add.result)])
     set_location(add, op.location)
     identity = AffineMap.identity(outer + 1)

@@ -193,8 +193,8 @@ def _guarded(function: Callable[[Collective, int, int], None], what: Collective)
     return kernel
 
 
-def end_all() -> None:
-    """Ends the processes of the world. `mpirun` first gets time to pass on what this one has printed."""
+def end_all(status: int = 1) -> None:
+    """Ends the processes of the world, with an exit status; `mpirun` first gets time to pass on what is printed."""
     sys.stderr.flush()
     time.sleep(_PASS_ON)
-    _mpi().COMM_WORLD.Abort(1)
+    _mpi().COMM_WORLD.Abort(status)

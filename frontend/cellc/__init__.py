@@ -53,6 +53,7 @@ _NAMES = {
     "LossScaleManager": "cellc.train",
     "build_train_network": "cellc.train",
     "auto_mixed_precision": "cellc.train",
+    "amp": "cellc.train",
     "ParallelMode": "cellc.communication",
     "set_auto_parallel_context": "cellc.communication",
     "get_auto_parallel_context": "cellc.communication",

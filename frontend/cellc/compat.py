@@ -23,6 +23,7 @@ _ELSEWHERE = {
     "nn.optim": "nn",
     "nn.wrap": "nn",
     "nn.grad": "nn",
+    "amp": "train.amp",
     "common.seed": "common",
     "common.sparse_tensor": "",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -9,6 +10,11 @@ GRAPH_MODE = 0
 PYNATIVE_MODE = 1
 
 _TARGETS = ("CPU",)
+
+_OF_COMMUNICATION = (
+    "ParallelMode", "set_auto_parallel_context", "get_auto_parallel_context", "reset_auto_parallel_context",
+)  # fmt: skip
+"""Settings of several processes, which scripts for MindSpore look for here."""
 
 # Keys with an effect here.
 _settings: dict[str, Any] = {
@@ -35,6 +41,12 @@ _settings.update({
 
 epoch = 0
 """Grows with every change that may change a trace."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OF_COMMUNICATION:
+        return getattr(importlib.import_module("cellc.communication"), name)
+    raise AttributeError(f"module 'cellc.context' has no attribute {name!r}")
 
 
 def _check(key: str, value: Any) -> None:

@@ -63,7 +63,12 @@ def test_compat_in_a_program_of_ones_own(tmp_path):
         from mindspore.nn.layer.basic import Dense
         assert mindspore is cellc and mindspore.nn is cellc.nn and Dense is cellc.nn.Dense
         assert cellc.nn.__spec__.name == "cellc.nn" and cellc.__spec__.name == "cellc"
-        from mindspore import log
+        from mindspore import amp, log
+        from mindspore.amp import build_train_network
+        from mindspore.context import ParallelMode
+        mindspore.context.set_auto_parallel_context(parallel_mode=ParallelMode.DATA_PARALLEL, gradients_mean=True)
+        assert mindspore.get_auto_parallel_context("parallel_mode") == "data_parallel"
+        assert amp is cellc.train.amp and build_train_network is cellc.build_train_network
         log.warning("said")
         from mindspore.common.api import _cell_graph_executor
         assert _cell_graph_executor.compile(Dense(2, 3), cellc.ops.ones((1, 2))) == ("predict", True)

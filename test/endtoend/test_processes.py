@@ -141,6 +141,17 @@ def test_a_process_that_dies_ends_the_others(tmp_path, end):
         assert "KILL" in (done.stdout + done.stderr).upper()
 
 
+@pytest.mark.parametrize(("code", "status", "said"), [("5", 5, "cellc"), ("'no data'", 1, "no data\ncellc")])
+def test_a_process_that_exits_with_a_failure_ends_the_others(tmp_path, code, status, said):
+    done = run(tmp_path, 2, f"""
+        if rank == 1:
+            sys.exit({code})
+        ops.all_reduce(Tensor(1.0)).asnumpy()
+    """, tool=True, check=False)  # fmt: skip
+    assert done.returncode == status
+    assert f"{said}: process 1 has failed: the others are ended" in done.stderr
+
+
 def test_bad_input(tmp_path):
     run(tmp_path, 2, """
         def fails(error, said, use):

@@ -9,6 +9,7 @@ from cellc.communication.management import check_ranks as check_ranks
 from cellc.communication.management import checked_group as checked_group
 from cellc.communication.management import create_group as create_group
 from cellc.communication.management import destroy_group as destroy_group
+from cellc.communication.management import end_all_with_this as end_all_with_this
 from cellc.communication.management import get_group_size as get_group_size
 from cellc.communication.management import get_local_rank as get_local_rank
 from cellc.communication.management import get_local_rank_size as get_local_rank_size

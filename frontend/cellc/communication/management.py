@@ -30,7 +30,8 @@ class GlobalComm:
 def init(backend_name: str | None = None) -> None:
     """Joins the processes that `mpirun` started; a process alone is a group of one.
 
-    An exception that ends one process ends the others from then on. Where `CELLC_NUM_THREADS` is not set, the machine's
+    An exception that ends one process ends the others from then on, and so does, under `cellc run`, `sys.exit` with a
+    status that says that it failed. Where `CELLC_NUM_THREADS` is not set, the machine's
     cores are shared among its processes; so this must come before the first program runs.
 
     Args:
@@ -223,7 +224,12 @@ def _end_others_with_this(mpi: Any) -> None:
     def hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
         previous(kind, error, trace)
         if mpi.COMM_WORLD.size > 1 and not isinstance(error, SystemExit):
-            print(f"cellc: process {mpi.COMM_WORLD.rank} has failed: the others are ended", file=sys.stderr, flush=True)
-            collectives.end_all()
+            end_all_with_this(mpi.COMM_WORLD.rank, 1)
 
     sys.excepthook = hook
+
+
+def end_all_with_this(rank: int, status: int) -> None:
+    """Ends this process, of a rank, and the others of the world, and says so."""
+    print(f"cellc: process {rank} has failed: the others are ended", file=sys.stderr, flush=True)
+    collectives.end_all(status)

@@ -14,6 +14,7 @@ import numpy as np
 from cellc.dataset import config
 from cellc.dataset._by_row import stacked
 from cellc.dataset._columns import names_of, positions_of, replaced
+from cellc.dataset._padded import Padding
 from cellc.dataset._parallel import in_order
 from cellc.dataset._rows import Gather, Pass, Row
 from cellc.dataset.dataset import Dataset
@@ -43,7 +44,15 @@ class BatchInfo:
 
 class Batched(Dataset):
     def __init__(
-        self, rows: Dataset, size: int, drop: bool, workers: int | None, function: Any, inputs: Any, outputs: Any
+        self,
+        rows: Dataset,
+        size: int,
+        drop: bool,
+        workers: int | None,
+        function: Any,
+        inputs: Any,
+        outputs: Any,
+        pad_info: Any,
     ) -> None:
         self._size = _validate.positive_int("batch_size", size, "batch")
         self._drop = _validate.boolean("drop_remainder", drop, "batch")
@@ -53,6 +62,7 @@ class Batched(Dataset):
         self._taken = positions_of(rows, taken, "batch")
         self._given = taken if outputs is None else names_of("output_columns", outputs)
         super().__init__(replaced(rows._columns, self._taken, self._given), rows)
+        self._padding = None if pad_info is None else Padding(pad_info, self._columns)
 
     def get_dataset_size(self) -> int:
         count = self._inputs[0].get_dataset_size()
@@ -68,7 +78,8 @@ class Batched(Dataset):
         return itertools.chain.from_iterable(self.groups(time))
 
     def groups(self, time: Pass) -> Iterator[list[Row]]:
-        gather = None if self._function is not None else self._inputs[0].gather()
+        one_by_one = self._function is not None or self._padding is not None
+        gather = None if one_by_one else self._inputs[0].gather()
         return ([row] for row in self._one_by_one(time)) if gather is None else self._gathered(time, gather)
 
     def _gathered(self, time: Pass, gather: Gather) -> Iterator[list[Row]]:
@@ -120,7 +131,7 @@ class Batched(Dataset):
         return in_order(one, enumerate(self._groups(self._inputs[0].rows(time))), self._workers)
 
     def _stacked(self, columns: list[Any]) -> Row:
-        return tuple(_column(values, name) for values, name in zip(columns, self._columns, strict=True))
+        return tuple(_column(values, name, self._padding) for values, name in zip(columns, self._columns, strict=True))
 
     def _groups(self, items: Iterator[_Item]) -> Iterator[list[_Item]]:
         while group := list(itertools.islice(items, self._size)):
@@ -152,8 +163,10 @@ def _next_count(count: int, seconds: float, batch: Row) -> int:
     return max(1, min(2 * count, most))
 
 
-def _column(values: list[Any], name: str) -> np.ndarray:
+def _column(values: list[Any], name: str, padding: Padding | None) -> np.ndarray:
     arrays = [np.asarray(value) for value in values]
+    if padding is not None:
+        arrays = padding.padded(arrays, name)
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise ValueError(f"For 'batch', rows of one batch must have one shape, but column {name!r} has {shapes}.")

@@ -51,7 +51,7 @@ class TupleIterator:
         self._ready: Iterator[Any] = iter(())
         self._rows = _Channel(config.get_prefetch_size())
         self._stopped = self._rows.stopped
-        seed = fresh_seed(config.get_seed())
+        seed = config.get_seed()
         given = (_kept, _arrays) if dataset.owns_rows() else (_tensors, _copies)
         arguments = (_epochs(dataset, seed, first_epoch, num_epochs), limit, self._rows, given[self._output_numpy])
         self._left = num_epochs
@@ -161,10 +161,11 @@ def _read(
         channel.put(error, 1)
 
 
-def _epochs(dataset: Any, seed: int, first: int, count: int) -> Iterator[Iterator[list[Any]]]:
+def _epochs(dataset: Any, seed: int | None, first: int, count: int) -> Iterator[Iterator[list[Any]]]:
     """The rows of each time over the dataset, from time `first` on."""
     numbers = itertools.count(first) if count == -1 else range(first, first + count)
-    return (dataset.groups(Pass(seed, number)) for number in numbers)
+    own = fresh_seed(seed)
+    return (dataset.groups(Pass(own, number, seed or 0)) for number in numbers)
 
 
 def _arrays(row: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:

@@ -34,10 +34,15 @@ def _taken(array: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 class Pass(NamedTuple):
-    """One time over a dataset: the seed of all its random numbers, and which time it is."""
+    """One time over a dataset: the seed of all its random numbers, which time it is, and the seed of shards' orders.
+
+    The last is the same in all processes, or two of them would read the same rows: also where no seed is set, and
+    `seed` is one that nobody knows.
+    """
 
     seed: int
     epoch: int
+    shared_seed: int = 0
 
 
 class Rows(ABC):

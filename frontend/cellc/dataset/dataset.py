@@ -61,6 +61,9 @@ class Dataset(Rows):
         per_batch_map: Callable[..., Any] | None = None,
         input_columns: str | Sequence[str] | None = None,
         output_columns: str | Sequence[str] | None = None,
+        column_order: Sequence[str] | None = None,
+        pad_info: dict[str, Any] | None = None,
+        python_multiprocessing: bool = False,
     ) -> Dataset:
         """Stacks rows.
 
@@ -70,13 +73,17 @@ class Dataset(Rows):
             num_parallel_workers: how many threads `per_batch_map` uses.
             per_batch_map: called with a list of arrays for each of `input_columns` and a BatchInfo; returns the lists
                 that stand for them.
-            input_columns, output_columns: see `map`.
+            input_columns, output_columns, column_order, python_multiprocessing: see `map`.
+            pad_info: by column, (shape, value): rows are padded at their ends to the shape; where it, or a size in it,
+                is None, to the greatest of the batch. An empty dict pads all columns with 0.
 
         Raises:
-            TypeError, ValueError: an argument has another type or value; while reading, where shapes differ.
+            TypeError, ValueError: an argument has another type or value; while reading, where shapes differ, or a row
+                is greater than it is to be padded to.
         """
-        return _batched.Batched(self, batch_size, drop_remainder, num_parallel_workers, per_batch_map, input_columns,
-                        output_columns)  # fmt: skip
+        rows = _batched.Batched(self, batch_size, drop_remainder, num_parallel_workers, per_batch_map, input_columns,
+                                output_columns, pad_info)  # fmt: skip
+        return rows if column_order is None else rows.project(column_order)
 
     def repeat(self, count: int | None = None) -> Dataset:
         """The rows `count` times; without end for None or -1.

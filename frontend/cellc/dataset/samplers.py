@@ -24,6 +24,8 @@ class Sampler:
         TypeError, ValueError: `num_samples` is neither None nor an int of at least 1.
     """
 
+    is_shard = False  # whether other processes sample the rest, in the same order
+
     def __init__(self, num_samples: int | None = None) -> None:
         name = type(self).__name__
         self.num_samples = None if num_samples is None else _validate.positive_int("num_samples", num_samples, name)
@@ -154,13 +156,16 @@ class DistributedSampler(Sampler):
     Args:
         num_shards: how many shards.
         shard_id: which one.
-        shuffle: whether each time over the rows has another order, the same on every shard.
+        shuffle: whether each time over the rows has another order, the same on every shard if all processes set the
+            same seed, or none.
         num_samples: how many rows at most.
         offset: must be -1.
 
     Raises:
         TypeError, ValueError: an argument has another type or value.
     """
+
+    is_shard = True
 
     def __init__(
         self, num_shards: int, shard_id: int, shuffle: bool = True, num_samples: int | None = None, offset: int = -1

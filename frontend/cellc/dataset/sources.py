@@ -74,12 +74,14 @@ class Source(Dataset):
     def numbers(self, time: Pass) -> Iterator[int]:
         length = self._length()
         if self._sampler is not None:
-            random = np.random.default_rng([time.seed, time.epoch])
+            seed = time.shared_seed if self._sampler.is_shard else time.seed
+            random = np.random.default_rng([seed, time.epoch])
             return itertools.islice(numbers_of(self._sampler, length, random, type(self).__name__), self._samples)
         order = np.arange(length)
         if self._shuffles:
             # The same on every shard, or two would give the same row.
-            order = np.random.default_rng([time.seed, time.epoch]).permutation(length)
+            seed = time.shared_seed if self._shards > 1 else time.seed
+            order = np.random.default_rng([seed, time.epoch]).permutation(length)
         return iter(shard_of(order, self._shards, self._shard, self.get_dataset_size()).tolist())
 
 

@@ -76,6 +76,7 @@ class Optimizer(Cell):
             stored = stored_rate(rate, "learning_rate")
             settings = [Setting(parameter, stored, decay, False, rate) for parameter in listed]
         self.is_group_lr = any("lr" in group for group in listed) if self.is_group else False
+        self.is_group_params_ordered = self.is_group and any("order_params" in group for group in listed)
         self.dynamic_lr = is_dynamic(rate) or any(is_dynamic(setting.given_rate) for setting in settings)
         self._keep_settings(settings)
 

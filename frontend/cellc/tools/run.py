@@ -33,7 +33,21 @@ def run(options: argparse.Namespace) -> int:
     except Exception as error:
         _print(error, str(script))
         return 1
+    except SystemExit as error:
+        if error.code:
+            _end_others(error.code)
+        raise
     return 0
+
+
+def _end_others(code: int | str) -> None:
+    """Ends the other processes, where the script has joined some: they would wait for this one."""
+    from cellc import communication
+
+    if communication.world_size() > 1:
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+        communication.end_all_with_this(communication.get_rank(), code if isinstance(code, int) else 1)
 
 
 def _print(error: Exception, script: str) -> None:

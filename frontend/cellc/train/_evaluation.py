@@ -16,7 +16,7 @@ class Evaluation:
     """One call of `Model.eval`.
 
     Args:
-        network: a Cell of what a dataset gives.
+        network: a Cell of what a dataset gives, in inference mode.
         indexes: the positions of loss, output and label among its outputs; None gives metrics all outputs.
         metrics: Metrics by name.
     """
@@ -29,7 +29,6 @@ class Evaluation:
     def run(self, dataset: Any, callbacks: Any, run: InternalCallbackParam) -> dict[str, Any]:
         """The metrics over the dataset; `run` is what callbacks are told."""
         context = RunContext(run)
-        self._network.set_train(False)
         for metric in self._metrics.values():
             metric.clear()
         with CallbackManager(callbacks, "eval") as manager:

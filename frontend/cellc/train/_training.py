@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import Any
 
 from cellc.errors import bad_argument
-from cellc.nn import Cell
 from cellc.train._batches import again_and_again
 from cellc.train.callback import RunContext
 from cellc.train.callback._callback import CallbackManager, InternalCallbackParam
@@ -17,12 +16,12 @@ class Training:
     """The epochs of one call of `Model.train`.
 
     Args:
-        step: the compiled training step.
+        step: runs the compiled training step.
         run: what callbacks are told: the epochs and steps that are done, and all there are.
         pairs: whether the step takes (data, label).
     """
 
-    def __init__(self, step: Cell, run: InternalCallbackParam, pairs: bool) -> None:
+    def __init__(self, step: Callable[..., Any], run: InternalCallbackParam, pairs: bool) -> None:
         self._step = step
         self._run = run
         self._context = RunContext(run)

@@ -63,6 +63,7 @@ class Model:
         if self._metrics:
             self._eval_network = eval_network_of(self._network, self._loss_fn, eval_network, eval_indexes, amp_level)
             self._eval_indexes = [0, 1, 2] if eval_network is None else eval_indexes
+        self._for_training = False  # whether `train`, and not `eval` or `predict`, last set the mode of the cells
 
     @property
     def train_network(self) -> Cell:
@@ -164,19 +165,27 @@ class Model:
             parallel_mode=communication.get_auto_parallel_context("parallel_mode"),
             device_number=communication.world_size(),
         )  # fmt: skip
-        self._train_network.set_train()
+        self._set_train(self._train_network, True)
         if communication.get_auto_parallel_context("parameter_broadcast"):
             communication.broadcast_parameters(self._train_network.get_parameters())
-        training = Training(self._train_network, run, self._loss_fn is not None)
+        training = Training(self._step, run, self._loss_fn is not None)
         training.run(dataset, lambda number: self._evaluated(number, valid_dataset, valid_frequency))
+
+    def _step(self, *inputs: Any) -> Any:
+        """Runs the training step, in training mode also where a callback evaluated this or another model."""
+        if not (self._for_training and self._network.training):
+            self._set_train(self._train_network, True)
+        return self._train_network(*inputs)
+
+    def _set_train(self, network: Cell, mode: bool) -> None:
+        network.set_train(mode)
+        self._for_training = mode
 
     def _evaluated(self, epoch: int, dataset: Any, frequency: int | list[int]) -> dict[str, Any]:
         due = epoch in frequency if isinstance(frequency, list) else epoch % frequency == 0
         if dataset is None or not due:
             return {}
-        metrics = self.eval(dataset)
-        self._train_network.set_train()
-        return metrics
+        return self.eval(dataset)
 
     def eval(
         self,
@@ -202,6 +211,7 @@ class Model:
             valid_dataset=valid_dataset, cur_step_num=0, cur_epoch_num=1, epoch_num=1, net_outputs=None,
             list_callback=listed(callbacks), dataset_sink_mode=False,
         )  # fmt: skip
+        self._set_train(network, False)
         return Evaluation(network, self._eval_indexes, self._metrics).run(valid_dataset, callbacks, run)
 
     def _check_metrics(self, method: str) -> Cell:
@@ -211,7 +221,7 @@ class Model:
 
     def predict(self, *predict_data: Any) -> Any:
         """What the network returns for the data, in inference mode."""
-        self._network.set_train(False)
+        self._set_train(self._network, False)
         return self._network(*predict_data)
 
     def build(self, train_dataset: Any = None, valid_dataset: Any = None, sink_size: int = -1, epoch: int = 1) -> None:
@@ -221,9 +231,9 @@ class Model:
             ValueError: a dataset is empty, or the model has no metrics to evaluate.
         """
         if train_dataset is not None:
-            self._train_network.set_train()
+            self._set_train(self._train_network, True)
             self._train_network.compile(*inputs_of(next(iter(batches_of(train_dataset))), self._loss_fn is not None))
         if valid_dataset is not None:
             network = self._check_metrics("build")
-            network.set_train(False)
+            self._set_train(network, False)
             network.compile(*next(iter(batches_of(valid_dataset))))

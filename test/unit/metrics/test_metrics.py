@@ -267,7 +267,39 @@ BAD = [
     (lambda: nn.OcclusionSensitivity()(nn.Dense(2, 2), np.ones((1, 2), np.float32), 5), ValueError, "label 5"),
     (lambda: nn.OcclusionSensitivity(b_box=[0])(nn.Dense(2, 2), np.ones((1, 2)), 0), ValueError, "b_box"),
     (lambda: nn.get_metric_fn("other"), KeyError, "other"),
+    (lambda: nn.Top1CategoricalAccuracy()(SCORES, LABELS[:3]), ValueError, r"Top1.*\(3,\)"),
+    (lambda: nn.Recall()(SCORES, LABELS - 1), ValueError, "0 to 3, but got -1 to 2"),
+    (lambda: nn.Perplexity()(SCORES, LABELS * math.nan), ValueError, "0 to 3, but got nan"),
+    (lambda: nn.ConfusionMatrix(4)(SCORES, LABELS * math.nan), ValueError, "0 to 3, but got nan"),
+    (lambda: nn.ROC(4)(SCORES[:0], LABELS[:0]), ValueError, r"\(0, 4\)"),
+    (lambda: nn.Loss()(np.ones(0)), ValueError, "empty"),
+    (lambda: nn.BleuScore()([["a"]], [[]]), ValueError, "reference_corpus"),
+    (lambda: nn.Accuracy().set_indexes([0, 2])(SCORES, LABELS), ValueError, r"'indexes' \[0, 2\]"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("metric", "expected"), [
+    (nn.Accuracy(), sklearn.accuracy_score(LABELS, CHOSEN)),
+    (nn.Top1CategoricalAccuracy(), sklearn.accuracy_score(LABELS, CHOSEN)),
+    (nn.MAE(), np.abs(ONE_HOT - SCORES).sum() / 50),
+    (nn.MSE(), np.square(ONE_HOT - SCORES).sum() / 50),
+    (nn.Dice(), 2 * (ONE_HOT * SCORES).sum() / (50 + np.square(SCORES).sum() + 1e-5) / 50),
+], ids=lambda value: type(value).__name__)  # fmt: skip
+def test_scalars_are_plain_floats(metric, expected):
+    found = metric(SCORES, ONE_HOT)
+    assert type(found) is float
+    np.testing.assert_allclose(found, expected)
+
+
+def test_small_dtypes_do_not_overflow():
+    ones = np.ones((20, 20), np.uint8)
+    np.testing.assert_allclose(nn.Dice()(ones, ones.astype(bool)), 800 / (800 + 1e-5) / 20)
+    assert nn.MAE()(3 * ones, 2 * ones) == nn.MAE()(2 * ones, 3 * ones) == 20
+    assert nn.MSE()(np.full((1, 300), 300, np.float16), np.zeros((1, 300), np.float16)) == 300 * 300**2
+    assert nn.Loss()(np.full(3, 60000, np.float16)) == 60000
+    np.testing.assert_allclose(nn.Perplexity()(np.zeros((1, 2), np.float16), np.array([0])), 1e10)
+    true = np.array([0, 1, 1, 0, 1])
+    np.testing.assert_array_equal(nn.ROC(pos_label=1)(true.astype(np.uint8), true)[1], [0, 1, 1])
 
 
 @pytest.mark.parametrize(("use", "error", "named"), BAD)

@@ -80,8 +80,9 @@ def test_sources_shuffle_by_default_and_anew_each_time():
     assert [int(row[0]) for row in rows.create_tuple_iterator(num_epochs=1)] != first
 
 
-def test_shards_share_the_rows():
-    cellc.set_seed(1)
+@pytest.mark.parametrize("seed", [1, None])
+def test_shards_share_the_rows(seed, monkeypatch):
+    monkeypatch.setattr(cellc.seed, "_seed", seed)
     parts = [values(numbers(10, shuffle=True, num_shards=3, shard_id=shard)) for shard in range(3)]
     assert [len(part) for part in parts] == [4, 4, 4]
     assert set(itertools.chain.from_iterable(parts)) == set(range(10))
@@ -406,6 +407,34 @@ def values_of(rows):
     return (int(row[0]) for row in rows.create_tuple_iterator())
 
 
+def ragged():
+    """Rows [0], [0, 1], [0, 1, 2] and their lengths."""
+    return ds.GeneratorDataset(lambda: ((np.arange(size), size) for size in (1, 2, 3)), ["x", "n"])
+
+
+@pytest.mark.parametrize(("pad_info", "expected"), [
+    ({"x": ([3], -1)}, [[[0, -1, -1], [0, 1, -1]], [[0, 1, 2]]]),
+    ({"x": ([None], 7.0), "n": (None, 0)}, [[[0, 7], [0, 1]], [[0, 1, 2]]]),
+    ({"x": (None, 7)}, [[[0, 7], [0, 1]], [[0, 1, 2]]]),
+    ({}, [[[0, 0], [0, 1]], [[0, 1, 2]]]),
+])  # fmt: skip
+def test_batch_pads_rows(pad_info, expected):
+    rows = ragged().batch(2, pad_info=pad_info)
+    assert values(rows) == expected
+    assert [row["n"].tolist() for row in rows.create_dict_iterator(1, output_numpy=True)] == [[1, 2], [3]]
+
+
+def test_order_of_the_columns_of_batches():
+    def extended(x, info):
+        return x, [value + info.get_batch_num() for value in x]
+
+    rows = numbers(4).batch(2, False, 2, extended, ["x"], ["p", "q"], ["q", "p"])
+    assert rows.get_col_names() == ["q", "p"]
+    assert rows.get_batch_size() == 2
+    found = [[column.tolist() for column in row] for row in rows.create_tuple_iterator(None, 1, output_numpy=True)]
+    assert found == [[[0, 1], [0, 1]], [[3, 4], [2, 3]]]
+
+
 def test_columns_and_dicts_of_an_iterator():
     rows = ds.NumpySlicesDataset(([1, 2], [3, 4]), ["a", "b"], shuffle=False)
     assert [int(row[0]) for row in rows.create_tuple_iterator(columns=["b"], num_epochs=1)] == [3, 4]
@@ -664,6 +693,11 @@ def test_settings():
 
 
 BAD = [
+    (lambda: values(ragged().batch(2, pad_info={"x": ([1], 0)})), ValueError, r"\(1,\) of column 'x' .* up to \(2,\)"),
+    (lambda: values(ragged().batch(2, pad_info={"x": ([2, 2], 0)})), ValueError, r"one rank .* \(2, 2\)"),
+    (lambda: ragged().batch(2, pad_info={"y": ([2], 0)}), ValueError, "'y'"),
+    (lambda: ragged().batch(2, pad_info={"x": [2]}), TypeError, "pad_info"),
+    (lambda: ragged().batch(2, column_order=["y"]), ValueError, "'y'"),
     (lambda: ds.NumpySlicesDataset(([1], [1, 2])), ValueError, "length"),
     (lambda: ds.NumpySlicesDataset([1], ["a", "b"]), ValueError, "column_names"),
     (lambda: ds.NumpySlicesDataset([1], num_shards=2), ValueError, "shard_id"),

@@ -75,6 +75,28 @@ def test_training_is_that_of_the_bare_step():
         np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.parametrize("evaluate", [
+    lambda made: made.eval(data()),
+    lambda made: made.predict(Tensor(data().batches[0][0])),
+    lambda made: Model(made.predict_network, nn.MSELoss(), metrics={"mae"}).eval(data()),
+], ids=["eval", "predict", "eval of another model"])  # fmt: skip
+def test_training_goes_on_as_training_where_a_callback_evaluates(evaluate):
+    class Evaluating(cellc.Callback):
+        def epoch_end(self, run_context):
+            evaluate(made)
+
+        def step_end(self, run_context):
+            if run_context.original_args().cur_step_num == 2:
+                evaluate(made)
+
+    made = model(metrics={"mae"})
+    made.train(3, data(), callbacks=Evaluating())
+    plain = model(metrics={"mae"})
+    plain.train(3, data())
+    for found, wanted in zip(weights(made.train_network), weights(plain.train_network), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_order_of_events():
     recorder = Recorder()
     model().train(2, data(2), callbacks=recorder)

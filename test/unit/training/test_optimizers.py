@@ -153,6 +153,8 @@ def test_groups_have_their_rates_and_decays_and_keep_the_order_of_gradients():
         ),
     )
     assert [p.name for p in optimizer.parameters] == ["weight", "bias", "gamma"]
+    assert optimizer.is_group_lr
+    assert optimizer.is_group_params_ordered
     assert float(optimizer.get_lr_parameter(optimizer.parameters[2]).asnumpy()) == 0.25
 
 

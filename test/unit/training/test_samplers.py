@@ -32,6 +32,14 @@ def given(rows):
     return found
 
 
+@pytest.mark.parametrize("seed", [1, None])
+def test_shards_are_disjoint_in_a_shuffled_order(seed, monkeypatch):
+    monkeypatch.setattr(cellc.seed, "_seed", seed)
+    parts = [given(rows_of(ds.DistributedSampler(4, shard))) for shard in range(4)]
+    assert sorted(at for part in parts for at in part) == list(range(8))
+    assert parts != [[shard, shard + 4] for shard in range(4)]
+
+
 CASES = [
     (lambda: ds.SequentialSampler(), [0, 1, 2, 3, 4, 5, 6, 7]),
     (lambda: ds.SequentialSampler(5), [5, 6, 7]),

@@ -60,6 +60,8 @@ class BleuScore(Metric):
                 f"and {len(references)} lists of references."
             )
             raise bad_argument(ValueError, message)
+        if not all(references):
+            raise bad_argument(ValueError, "For 'BleuScore.update', 'reference_corpus' must not hold empty lists.")
         for candidate, group in zip(candidates, references, strict=True):
             self._add(candidate, group)
         self._is_update = True

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cellc.errors import bad_argument
-from cellc.nn.metrics.metric import Metric, as_labels, rearrange_inputs
+from cellc.nn.metrics.metric import Metric, as_labels, extent, rearrange_inputs
 from cellc.ops import _validate
 
 _EPS = sys.float_info.min
@@ -96,7 +96,7 @@ class Accuracy(ClassMetric):
             correct = (y_pred.argmax(axis=1) == y).reshape(-1)
         else:
             correct = (y_pred == y).all(axis=1).reshape(-1)
-        self._correct_num += correct.sum()
+        self._correct_num += int(correct.sum())
         self._total_num += correct.size
 
     def eval(self) -> float:
@@ -158,7 +158,7 @@ class _Rate(ClassMetric):
         if average and self._type == "multilabel":
             return self._rates_sum / (self._rates_num + _EPS)
         rates = self._true_positives / (self._positives + _EPS)
-        return rates.mean() if average else rates
+        return float(rates.mean()) if average else rates
 
 
 class Precision(_Rate):
@@ -245,7 +245,7 @@ class Fbeta(ClassMetric):
         weight = self.beta**2
         positives = weight * self._actual_positives + self._positives + _EPS
         measures = (1.0 + weight) * self._true_positives / positives
-        return measures.mean() if average else measures
+        return float(measures.mean()) if average else measures
 
 
 class F1(Fbeta):
@@ -264,7 +264,7 @@ def one_hot_pair(y_pred: np.ndarray, y: np.ndarray, owner: str) -> tuple[np.ndar
     count = y_pred.shape[1]
     labels = y.reshape(-1)
     if labels.size and not 0 <= labels.min() <= labels.max() < count:
-        message = f"For '{owner}.update', labels must be classes 0 to {count - 1}, but got {labels.max()}."
+        message = f"For '{owner}.update', labels must be classes 0 to {count - 1}, but got {extent(labels)}."
         raise bad_argument(ValueError, message)
     classes = np.eye(count)
     return classes[y_pred.argmax(axis=1).reshape(-1)], classes[labels.astype(np.int64)]

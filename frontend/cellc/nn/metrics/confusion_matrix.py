@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cellc.errors import bad_argument
-from cellc.nn.metrics.metric import Metric, rearrange_inputs
+from cellc.nn.metrics.metric import Metric, extent, rearrange_inputs
 from cellc.ops import _validate
 
 
@@ -54,15 +54,15 @@ class ConfusionMatrix(Metric):
         if y_pred.shape != y.shape:
             message = f"For 'ConfusionMatrix.update', predictions {y_pred.shape} do not fit labels {y.shape}."
             raise bad_argument(ValueError, message)
-        rows, columns = y.reshape(-1).astype(np.int64), y_pred.reshape(-1).astype(np.int64)
+        rows, columns = y.reshape(-1), y_pred.reshape(-1)
         for values in (rows, columns):
             if values.size and not 0 <= values.min() <= values.max() < self.num_classes:
                 message = (
                     f"For 'ConfusionMatrix.update', classes must be 0 to {self.num_classes - 1}, "
-                    f"but got {values.min()} to {values.max()}."
+                    f"but got {extent(values)}."
                 )
                 raise bad_argument(ValueError, message)
-        np.add.at(self.confusion_matrix, (rows, columns), 1)
+        np.add.at(self.confusion_matrix, (rows.astype(np.int64), columns.astype(np.int64)), 1)
         self._is_update = True
 
     def eval(self) -> np.ndarray:

@@ -17,7 +17,7 @@ class _ErrorMean(Metric):
         self.clear()
 
     def clear(self) -> None:
-        self._error_sum: Any = 0
+        self._error_sum = 0.0
         self._samples_num = 0
 
     def _error(self, difference: np.ndarray) -> np.ndarray:
@@ -34,10 +34,11 @@ class _ErrorMean(Metric):
         if y.size != y_pred.size:
             message = f"For '{type(self).__name__}.update', shapes {y_pred.shape} and {y.shape} do not fit together."
             raise bad_argument(ValueError, message)
-        self._error_sum = self._error_sum + self._error(y.reshape(y_pred.shape) - y_pred).sum()
+        difference = y.reshape(y_pred.shape).astype(np.float64) - y_pred.astype(np.float64)
+        self._error_sum += float(self._error(difference).sum())
         self._samples_num += y.shape[0] if y.ndim else 1
 
-    def eval(self) -> Any:
+    def eval(self) -> float:
         """The mean over the samples.
 
         Raises:
@@ -83,7 +84,7 @@ class Loss(Metric):
         self.clear()
 
     def clear(self) -> None:
-        self._sum_loss: Any = 0
+        self._sum_loss = 0.0
         self._total_num = 0
 
     @rearrange_inputs
@@ -96,10 +97,12 @@ class Loss(Metric):
         (loss,) = self._arrays(inputs, "loss")
         if loss.ndim > 1:
             raise bad_argument(ValueError, f"For 'Loss.update', 'loss' must have rank 0 or 1, but got {loss.ndim}.")
-        self._sum_loss = self._sum_loss + loss.mean()
+        if not loss.size:
+            raise bad_argument(ValueError, "For 'Loss.update', 'loss' must not be empty.")
+        self._sum_loss += float(loss.mean(dtype=np.float64))
         self._total_num += 1
 
-    def eval(self) -> Any:
+    def eval(self) -> float:
         """The mean loss.
 
         Raises:

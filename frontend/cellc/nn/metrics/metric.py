@@ -23,8 +23,12 @@ def rearrange_inputs(func: _Update) -> _Update:
 
     @functools.wraps(func)
     def rearranged(self: Any, *inputs: Any) -> Any:
-        chosen = inputs if not self.indexes else tuple(inputs[at] for at in self.indexes)
-        return func(self, *chosen)
+        if not self.indexes:
+            return func(self, *inputs)
+        if not all(-len(inputs) <= at < len(inputs) for at in self.indexes):
+            message = f"For '{type(self).__name__}', 'indexes' {self.indexes} do not fit {len(inputs)} inputs."
+            raise bad_argument(ValueError, message)
+        return func(self, *(inputs[at] for at in self.indexes))
 
     return rearranged  # pyright: ignore[reportReturnType]
 
@@ -104,6 +108,12 @@ class Metric(ABC):
     def _check_updated(self, updated: bool) -> None:
         if not updated:
             raise bad_argument(RuntimeError, f"For '{type(self).__name__}', 'update' must be called before 'eval'.")
+
+
+def extent(values: np.ndarray) -> str:
+    """The least and the greatest of some values, for messages."""
+    least, greatest = values.min(), values.max()
+    return f"{least}" if least == greatest else f"{least} to {greatest}"
 
 
 def is_one_hot(data: np.ndarray) -> bool:

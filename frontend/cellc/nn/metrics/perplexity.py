@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cellc.errors import bad_argument
-from cellc.nn.metrics.metric import Metric, rearrange_inputs
+from cellc.nn.metrics.metric import Metric, extent, rearrange_inputs
 from cellc.ops import _validate
 
 _LEAST = 1e-10
@@ -56,13 +56,14 @@ class Perplexity(Metric):
                 f"but got labels {labels.shape}."
             )
             raise bad_argument(RuntimeError, message)
-        flat = labels.reshape(-1).astype(np.int64)
+        flat = labels.reshape(-1)
         counted = np.ones(flat.shape, bool) if self.ignore_label is None else flat != self.ignore_label
         used = flat[counted]
         if used.size and not 0 <= used.min() <= used.max() < rows.shape[1]:
-            message = f"For 'Perplexity.update', labels must be classes 0 to {rows.shape[1] - 1}, but got {used.max()}."
-            raise bad_argument(ValueError, message)
-        self._sum_metric -= float(np.log(np.maximum(_LEAST, rows[counted, used])).sum())
+            wanted = f"labels must be classes 0 to {rows.shape[1] - 1}"
+            raise bad_argument(ValueError, f"For 'Perplexity.update', {wanted}, but got {extent(used)}.")
+        chosen = rows[counted, used.astype(np.int64)].astype(np.float64)
+        self._sum_metric -= float(np.log(np.maximum(_LEAST, chosen)).sum())
         self._num_inst += used.size
 
     def eval(self) -> float:

@@ -46,6 +46,9 @@ class ROC(Metric):
             ValueError: shapes, `class_num` and `pos_label` do not fit together, or there are not two inputs.
         """
         scores, labels = self._arrays(inputs, "predicted value", "true value")
+        if not scores.size:
+            raise self._error(f"scores must not be empty, but have shape {scores.shape}")
+        scores = scores.astype(np.float64)  # so that they have negatives, which order them
         if scores.shape == labels.shape:
             if self.class_num not in (None, 1):
                 raise self._error(f"scores of the labels' shape need 'class_num' 1, but it is {self.class_num}")
@@ -89,7 +92,7 @@ class ROC(Metric):
         return bad_argument(ValueError, f"For 'ROC.{method}', {problem}.")
 
 
-def auc(x: np.ndarray, y: np.ndarray, reorder: bool = False) -> Any:
+def auc(x: np.ndarray, y: np.ndarray, reorder: bool = False) -> float:
     """The area under the curve of points (x, y) by the trapezoidal rule.
 
     Args:
@@ -115,10 +118,10 @@ def auc(x: np.ndarray, y: np.ndarray, reorder: bool = False) -> Any:
     x, y = x.reshape(-1), y.reshape(-1)
     if reorder:
         order = np.lexsort((y, x))
-        return np.trapezoid(y[order], x[order])
+        return float(np.trapezoid(y[order], x[order]))
     steps = np.diff(x)
     if (steps >= 0).all():
-        return np.trapezoid(y, x)
+        return float(np.trapezoid(y, x))
     if (steps <= 0).all():
-        return -np.trapezoid(y, x)
+        return -float(np.trapezoid(y, x))
     raise bad_argument(ValueError, f"For 'auc', 'x' must be increasing or decreasing unless 'reorder', but got {x}.")

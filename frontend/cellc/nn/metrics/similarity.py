@@ -102,7 +102,7 @@ class Dice(Metric):
         if y_pred.shape != y.shape:
             message = f"For 'Dice.update', shapes must be equal, but got {y_pred.shape} and {y.shape}."
             raise bad_argument(ValueError, message)
-        predicted, true = y_pred.reshape(-1), y.reshape(-1)
+        predicted, true = y_pred.reshape(-1).astype(np.float64), y.reshape(-1).astype(np.float64)
         union = np.dot(predicted, predicted) + np.dot(true, true)
         self._dice_coeff_sum += 2 * float(np.dot(predicted, true)) / float(union + self.smooth)
         self._samples_num += y.shape[0]

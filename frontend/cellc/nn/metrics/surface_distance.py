@@ -6,6 +6,7 @@ pixel of S(B). SciPy computes both (the extra `metrics`).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class MeanSurfaceDistance(SurfaceMetric):
         self.symmetric = _validate.boolean("symmetric", symmetric, type(self).__name__)
         super().__init__(distance_metric)
 
-    def eval(self) -> Any:
+    def eval(self) -> float:
         """The distance in pixels, infinite where a region is empty.
 
         Raises:
@@ -99,10 +100,10 @@ class MeanSurfaceDistance(SurfaceMetric):
         there = self._mean(self._distances(self._y_pred_edges, self._y_edges))
         if not self.symmetric or np.isinf(there):
             return there
-        return np.mean((there, self._mean(self._distances(self._y_edges, self._y_pred_edges))))
+        return (there + self._mean(self._distances(self._y_edges, self._y_pred_edges))) / 2
 
-    def _mean(self, distances: np.ndarray) -> Any:
-        return distances.mean() if distances.size else np.inf
+    def _mean(self, distances: np.ndarray) -> float:
+        return float(distances.mean()) if distances.size else np.inf
 
 
 class RootMeanSquareDistance(MeanSurfaceDistance):
@@ -118,17 +119,17 @@ class RootMeanSquareDistance(MeanSurfaceDistance):
         TypeError, ValueError: an argument has another type or value.
     """
 
-    def _mean(self, distances: np.ndarray) -> Any:
-        return np.square(distances).mean() if distances.size else np.inf
+    def _mean(self, distances: np.ndarray) -> float:
+        return float(np.square(distances).mean()) if distances.size else np.inf
 
-    def eval(self) -> Any:
+    def eval(self) -> float:
         """The distance, infinite where a region is empty.
 
         Raises:
             RuntimeError: there was no image.
         """
         found = super().eval()
-        return np.sqrt(found) if self.symmetric else found
+        return math.sqrt(found) if self.symmetric else found
 
 
 class HausdorffDistance(SurfaceMetric):
@@ -171,7 +172,7 @@ class HausdorffDistance(SurfaceMetric):
             predicted, true = np.squeeze(predicted[box]), np.squeeze(true[box])
         super()._keep_edges(predicted, true)
 
-    def eval(self) -> Any:
+    def eval(self) -> float:
         """The distance in pixels, infinite where a region is empty.
 
         Raises:
@@ -183,10 +184,10 @@ class HausdorffDistance(SurfaceMetric):
             return there
         return max(there, self._greatest(self._distances(self._y_edges, self._y_pred_edges)))
 
-    def _greatest(self, distances: np.ndarray) -> Any:
+    def _greatest(self, distances: np.ndarray) -> float:
         if not distances.size:
             return np.inf
-        return np.percentile(distances, self.percentile) if self.percentile else distances.max()
+        return float(np.percentile(distances, self.percentile) if self.percentile else distances.max())
 
 
 def _region(labels: np.ndarray, label: float) -> np.ndarray:

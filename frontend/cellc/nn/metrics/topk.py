@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cellc.errors import bad_argument
 from cellc.nn.metrics.metric import Metric, as_labels, rearrange_inputs
 from cellc.ops import _validate
 
@@ -36,11 +37,18 @@ class TopKCategoricalAccuracy(Metric):
 
     @rearrange_inputs
     def update(self, *inputs: Any) -> None:
-        """Takes predictions (N, C) and labels: class numbers (N,) or one-hot (N, C)."""
+        """Takes predictions (N, C) and labels: class numbers (N,) or one-hot (N, C).
+
+        Raises:
+            ValueError: the shapes are others, or there are not two inputs.
+        """
         y_pred, y = self._arrays(inputs, "predicted value", "true value")
         labels = as_labels(y_pred, y).reshape(-1, 1)
-        greatest = np.argsort(-y_pred, axis=1)[:, : self.k]
-        self._correct_num += (greatest == labels).sum()
+        if y_pred.ndim != 2 or len(labels) != len(y_pred):
+            message = f"predictions (N, C) and labels (N,) are taken, but got {y_pred.shape} and {y.shape}."
+            raise bad_argument(ValueError, f"For '{type(self).__name__}.update', {message}")
+        greatest = np.argsort(-y_pred.astype(np.float64), axis=1)[:, : self.k]
+        self._correct_num += int((greatest == labels).sum())
         self._samples_num += labels.shape[0]
 
     def eval(self) -> float:

@@ -1,0 +1,68 @@
+"""Padding of the rows of a batch to one shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cellc.dataset._columns import no_column
+from cellc.errors import bad_argument
+
+
+class Padding:
+    """What `batch` is told in `pad_info`: for some columns the shape of a row, and the value that fills it up.
+
+    Args:
+        info: (shape, value) by column, where the shape or one of its sizes is None for the greatest of the batch; an
+            empty dict is that with 0 for all columns.
+        columns: the columns that there are.
+
+    Raises:
+        TypeError: `info` is something else.
+        ValueError: there is no such column.
+    """
+
+    def __init__(self, info: Any, columns: list[str]) -> None:
+        if not isinstance(info, dict) or not all(_is_setting(setting) for setting in info.values()):
+            message = f"For 'batch', 'pad_info' must be a dict of (shape or None, number) by column, but got {info!r}."
+            raise bad_argument(TypeError, message)
+        for name in info:
+            if name not in columns:
+                no_column(name, columns, "batch")
+        self._settings = info or dict.fromkeys(columns, (None, 0))
+
+    def padded(self, values: list[np.ndarray], name: str) -> list[np.ndarray]:
+        """The rows of a column, of one shape where it is one of those to pad.
+
+        Raises:
+            ValueError: rows have other ranks, or a row is greater than the shape.
+        """
+        if name not in self._settings:
+            return values
+        shape, fill = self._settings[name]
+        if len({value.ndim for value in values}) > 1 or (shape is not None and len(shape) != values[0].ndim):
+            found = sorted({value.shape for value in values})
+            wanted = f"must have one rank to be padded to {'one shape' if shape is None else tuple(shape)}"
+            raise ValueError(f"For 'batch', rows of column {name!r} {wanted}, but have shapes {found}.")
+        greatest = np.max([value.shape for value in values], axis=0, initial=0)
+        sizes = [most if size is None else size for most, size in zip(greatest, shape or greatest, strict=True)]
+        if any(most > size for most, size in zip(greatest, sizes, strict=True)):
+            message = f"For 'batch', 'pad_info' {tuple(sizes)} of column {name!r} is less than a row's size"
+            raise ValueError(f"{message}: up to {tuple(int(most) for most in greatest)}.")
+        return [_filled(value, sizes, fill) for value in values]
+
+
+def _is_setting(setting: Any) -> bool:
+    if not isinstance(setting, tuple) or len(setting) != 2:
+        return False
+    shape, fill = setting
+    sizes = shape is None or (isinstance(shape, list | tuple) and all(s is None or isinstance(s, int) for s in shape))
+    return sizes and isinstance(fill, int | float)
+
+
+def _filled(value: np.ndarray, sizes: list[int], fill: float) -> np.ndarray:
+    if not sizes:
+        return value
+    widths = [(0, size - have) for size, have in zip(sizes, value.shape, strict=True)]
+    return np.pad(value, widths, constant_values=fill)
