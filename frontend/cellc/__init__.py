@@ -11,10 +11,10 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_MODULES = (
+_MODULES = {name: f"cellc.{name}" for name in (
     "common", "communication", "compat", "context", "dataset", "dialects", "dtype", "initializer", "log", "nn", "ops",
     "passes", "runtime", "targets", "tools", "trace", "train",
-)  # fmt: skip
+)} | {"amp": "cellc.train.amp"}  # fmt: skip
 
 _DTYPES = (
     "bool_", "int8", "int16", "int32", "int64", "uint8", "float16", "bfloat16", "float32", "float64", "half", "single",
@@ -53,7 +53,6 @@ _NAMES = {
     "LossScaleManager": "cellc.train",
     "build_train_network": "cellc.train",
     "auto_mixed_precision": "cellc.train",
-    "amp": "cellc.train",
     "ParallelMode": "cellc.communication",
     "set_auto_parallel_context": "cellc.communication",
     "get_auto_parallel_context": "cellc.communication",
@@ -69,7 +68,7 @@ def __getattr__(name: str) -> Any:
     if name in _NAMES:
         value = getattr(importlib.import_module(_NAMES[name]), name)
     elif name in _MODULES:
-        value = importlib.import_module(f"cellc.{name}")
+        value = importlib.import_module(_MODULES[name])
     else:
         raise AttributeError(f"module 'cellc' has no attribute {name!r}")
     globals()[name] = value
