@@ -152,6 +152,8 @@ class BodyWriter:
             return self._index(op)
         if isinstance(op, tensor.ExtractOp):
             return self._extract(op)
+        if self._lane_loop is not None and self._casts_lane_loop(op):
+            return self.vectors.lane_numbers(self._lane_loop[1], type_text(op.results[0].type))
         if op.name == "math.erf" and all(_adds_one(use.operation) for use in op.results[0].uses):
             return ""  # what adds 1 to it is written as one function
         if erf := _adds_one(op):
@@ -230,6 +232,11 @@ class BodyWriter:
         if self._index_of is None:
             raise UnsupportedKernelError("linalg.index in a body that is written without loop indices")
         return self._index_of(op.dim.value.data)
+
+    def _casts_lane_loop(self, op: Operation) -> bool:
+        """Whether the op gives the index of the loop that lanes run along as integers."""
+        assert self._lane_loop is not None
+        return isinstance(op, arith.IndexCastOp) and self._loop_of(op.input) == self._lane_loop[0]
 
     def _extract(self, op: tensor.ExtractOp) -> str:
         if self._reads_row(op):
