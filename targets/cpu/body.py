@@ -91,14 +91,25 @@ class BodyWriter:
         self._scalars = scalars
         self._values: dict[SSAValue, str] = {}
 
-    def write(self, block: Block, arguments: Sequence[str], known: Mapping[SSAValue, str] = {}) -> list[str]:
-        """Writes the ops of `block` that are not known yet and returns the yielded vectors."""
+    def write(
+        self,
+        block: Block,
+        arguments: Sequence[str],
+        known: Mapping[SSAValue, str] = {},
+        values: Sequence[SSAValue] | None = None,
+    ) -> list[str]:
+        """Writes the ops of `block` that are not known yet and returns the yielded vectors.
+
+        With `values`, those are returned, and what uses the last argument alone, an accumulator, is left out.
+        """
         self._values.update(zip(block.args, arguments, strict=True))
         self._values.update(known)
         self._known = known
         for op in block.ops:
             if isinstance(op, linalg.YieldOp):
-                return [self._operand(v) for v in op.operands]
+                return [self._operand(v) for v in (values or op.operands)]
+            if values is not None and block.args[-1] in op.operands:
+                continue
             if op.results[0] not in self._values and not self._is_lane_number(op):
                 self._values[op.results[0]] = self._write_op(op)
         raise UnsupportedKernelError("a body without linalg.yield")

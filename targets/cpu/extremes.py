@@ -1,0 +1,58 @@
+"""Maxima and minima of many terms: in the loop comparisons alone, and NaN is looked for beside them.
+
+Where either operand is NaN `arith.maximumf` is, which takes three instructions on x86. A comparison that keeps what it
+has where the term is NaN takes one, and one more finds a NaN among two terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cellc.targets.cpu.combiner import Combiner
+from cellc.targets.cpu.vectors import Vectors
+
+_PREDICATES = {"arith.maximumf": "ogt", "arith.minimumf": "olt"}
+
+
+class Extremes:
+    """Writes the parts of the maximum or minimum that `combiner` is, of vectors.
+
+    Beside its accumulators a loop carries what was seen: the combiner's neutral value, or NaN in a lane of which some
+    term was NaN, of any accumulator.
+    """
+
+    def __init__(self, vectors: Vectors, combiner: Combiner) -> None:
+        self._vectors, self._combiner = vectors, combiner
+        self._kind, self._mask = vectors.type(combiner.element), vectors.type("i1")
+
+    @staticmethod
+    def suit(combiner: Combiner) -> bool:
+        """Whether the combiner is an op that gives NaN where either operand is."""
+        return combiner.name in _PREDICATES
+
+    def pick(self, accumulator: str, term: str) -> str:
+        """The larger (smaller) of each two lanes; the accumulator where the term is NaN."""
+        predicate = _PREDICATES[self._combiner.name]
+        better = self._pure(f"arith.cmpf {predicate}, {term}, {accumulator} : {self._kind}")
+        return self._pure(f"arith.select {better}, {term}, {accumulator} : {self._mask}, {self._kind}")
+
+    def look(self, terms: Sequence[str], seen: str) -> str:
+        """What was seen when these terms were, too: one comparison for two of them."""
+        pairs = zip(terms[::2], [*terms[1::2], terms[-1]], strict=False)
+        ordered = [self._pure(f"arith.cmpf ord, {first}, {second} : {self._kind}") for first, second in pairs]
+        total = ordered[0]
+        for each in ordered[1:]:
+            total = self._pure(f"arith.andi {total}, {each} : {self._mask}")
+        return self._pure(f"arith.select {total}, {seen}, {self._nan()} : {self._mask}, {self._kind}")
+
+    def with_seen(self, result: str, seen: str) -> str:
+        """The result in all lanes; NaN in all if one was seen in any."""
+        unordered = self._pure(f"arith.cmpf uno, {seen}, {seen} : {self._kind}")
+        some = self._pure(f"vector.reduction <or>, {unordered} : {self._mask} into i1")
+        return self._pure(f"arith.select {some}, {self._nan()}, {result} : {self._kind}")
+
+    def _nan(self) -> str:
+        return self._vectors.constant(float("nan"), self._combiner.element)
+
+    def _pure(self, text: str) -> str:
+        return self._vectors.writer.pure(text)
