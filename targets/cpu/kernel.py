@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, StringAttr, TensorType
+from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntegerAttr, StringAttr, TensorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp, InsertSliceOp
 from xdsl.ir import Operation, SSAValue
@@ -73,6 +73,14 @@ class KernelWriter:
         """The tensors that the kernel returns."""
         last = self._kernel.body.block.last_op
         return last.operands if last is not None else ()
+
+    @property
+    def shared_results(self) -> list[SSAValue]:
+        """Those that may lie where an argument does."""
+        pairs = self._kernel.attributes.get("cellc.in_place", ArrayAttr(()))
+        assert isinstance(pairs, ArrayAttr)
+        numbers = [pair.data[0] for pair in pairs if isinstance(pair, ArrayAttr)]
+        return [self.results[number.value.data] for number in numbers if isinstance(number, IntegerAttr)]
 
     def lanes(self, nest: Nest) -> int:
         """Vector lanes that suit the widest type in a nest."""

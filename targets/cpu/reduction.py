@@ -55,6 +55,11 @@ class ReductionWriter:
         self._pairwise = across and rounds and len(self._nest.reduced) == 1
         self._lane_dim = None if self._along_reduction is not None else nest_writer.vector_loop_dim()
 
+    @property
+    def along(self) -> int | None:
+        """The reduction loop that lanes run along, or None."""
+        return self._along_reduction
+
     def _choose(self) -> int | None:
         """The reduction loop to put lanes on, or None."""
         if self._combiner is None or not self._nest.reduced:
