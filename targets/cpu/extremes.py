@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cellc.targets.cpu.combiner import Combiner
-from cellc.targets.cpu.vectors import Vectors
+from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 
 _PREDICATES = {"arith.maximumf": "ogt", "arith.minimumf": "olt"}
 
@@ -17,12 +17,13 @@ _PREDICATES = {"arith.maximumf": "ogt", "arith.minimumf": "olt"}
 class Extremes:
     """Writes the parts of the maximum or minimum that `combiner` is, of vectors.
 
-    Beside its accumulators a loop carries what was seen: the combiner's neutral value, or NaN in a lane of which some
-    term was NaN, of any accumulator.
+    Beside its accumulators a loop carries what was seen, as integers: 0, or -1 in a lane of which some term was NaN, of
+    any accumulator.
     """
 
     def __init__(self, vectors: Vectors, combiner: Combiner) -> None:
         self._vectors, self._combiner = vectors, combiner
+        self._integer = f"i{8 * ITEM_BYTES[combiner.element]}"
         self._kind, self._mask = vectors.type(combiner.element), vectors.type("i1")
 
     @staticmethod
@@ -36,23 +37,31 @@ class Extremes:
         better = self._pure(f"arith.cmpf {predicate}, {term}, {accumulator} : {self._kind}")
         return self._pure(f"arith.select {better}, {term}, {accumulator} : {self._mask}, {self._kind}")
 
+    def unseen(self) -> str:
+        """What was seen before the first term."""
+        return self._vectors.constant(0, self._integer)
+
+    @property
+    def seen_type(self) -> str:
+        """The type of what was seen."""
+        return self._vectors.type(self._integer)
+
     def look(self, terms: Sequence[str], seen: str) -> str:
         """What was seen when these terms were, too: one comparison for two of them."""
         pairs = zip(terms[::2], [*terms[1::2], terms[-1]], strict=False)
-        ordered = [self._pure(f"arith.cmpf ord, {first}, {second} : {self._kind}") for first, second in pairs]
-        total = ordered[0]
-        for each in ordered[1:]:
-            total = self._pure(f"arith.andi {total}, {each} : {self._mask}")
-        return self._pure(f"arith.select {total}, {seen}, {self._nan()} : {self._mask}, {self._kind}")
+        found = [self._pure(f"arith.cmpf uno, {first}, {second} : {self._kind}") for first, second in pairs]
+        total = found[0]
+        for each in found[1:]:
+            total = self._pure(f"arith.ori {total}, {each} : {self._mask}")
+        lanes = self._pure(f"arith.extsi {total} : {self._mask} to {self.seen_type}")
+        return self._pure(f"arith.ori {seen}, {lanes} : {self.seen_type}")
 
     def with_seen(self, result: str, seen: str) -> str:
         """The result in all lanes; NaN in all if one was seen in any."""
-        unordered = self._pure(f"arith.cmpf uno, {seen}, {seen} : {self._kind}")
-        some = self._pure(f"vector.reduction <or>, {unordered} : {self._mask} into i1")
-        return self._pure(f"arith.select {some}, {self._nan()}, {result} : {self._kind}")
-
-    def _nan(self) -> str:
-        return self._vectors.constant(float("nan"), self._combiner.element)
+        lanes = self._pure(f"arith.cmpi ne, {seen}, {self.unseen()} : {self.seen_type}")
+        some = self._pure(f"vector.reduction <or>, {lanes} : {self._mask} into i1")
+        nan = self._vectors.constant(float("nan"), self._combiner.element)
+        return self._pure(f"arith.select {some}, {nan}, {result} : {self._kind}")
 
     def _pure(self, text: str) -> str:
         return self._vectors.writer.pure(text)

@@ -25,16 +25,19 @@ class AlongWriter:
         self._combiner = combiner
         self._dim = dim
         self._extremes = Extremes(self._vectors, combiner) if Extremes.suit(combiner) else None
+        self._types = [self._vectors.type(combiner.element)] * PARTIALS
+        if self._extremes is not None:
+            self._types.append(self._extremes.seen_type)
 
     def write(self, initial: Callable[[], str]) -> None:
         """Writes the reduction at the current position, from the value that `initial` writes."""
-        combiner, count = self._combiner, PARTIALS + (self._extremes is not None)
-        start = self._vectors.constant(combiner.neutral, combiner.element)
+        start = [self._vectors.constant(self._combiner.neutral, self._combiner.element)] * PARTIALS
+        if self._extremes is not None:
+            start.append(self._extremes.unseen())
         outer = [d for d in self._nest.reduced if d != self._dim]
         if not outer:
             self._nest_writer.compute_before([self._dim])
-        types = [self._vectors.type(combiner.element)] * count
-        partials = self._nest_writer.carried_loops(outer, [start] * count, types, self._row)
+        partials = self._nest_writer.carried_loops(outer, start, self._types, self._row)
         total = self._combine(initial(), self._joined(partials))
         self._nest_writer.masked(1, lambda: self._nest_writer.store([total], None))
 
@@ -71,10 +74,8 @@ class AlongWriter:
         unrolled, full = extent - extent % step, extent - extent % lanes
         carried = list(carried)
         if unrolled:
-            types = [self._vectors.type(self._nest.element_type)] * len(carried)
-
             def steps(start: str, end: str, values: list[str]) -> list[str]:
-                return writer.loop((start, end, step), lambda i, c: self._steps(i, c, PARTIALS), values, types)
+                return writer.loop((start, end, step), lambda i, c: self._steps(i, c, PARTIALS), values, self._types)
 
             carried = self._combiner.in_pieces(self._vectors, unrolled, step, carried, steps)
         count = (full - unrolled) // lanes

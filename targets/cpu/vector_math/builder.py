@@ -264,8 +264,8 @@ class Builder:
         if self.has_avx512:
             return self._scalef(x, exponent)
         both = self.bits(shifted)
-        half, rest = both.logical_shift(1), (both + 1).logical_shift(1)
-        return x * self.from_bits(half << self.mantissa) * self.from_bits(rest << self.mantissa)
+        half = both.logical_shift(1)
+        return x * self.from_bits(half << self.mantissa) * self.from_bits((both - half) << self.mantissa)
 
     @property
     def has_avx512(self) -> bool:

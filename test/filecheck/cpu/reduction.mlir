@@ -103,7 +103,7 @@ func.func private @exponentials(%x: tensor<8x128xf32>) -> tensor<8x128xf32>
 // CHECK-LABEL: func.func @largest(
 // CHECK: scf.for
 // CHECK-COUNT-4: arith.cmpf ogt
-// CHECK-COUNT-2: arith.cmpf ord
+// CHECK-COUNT-2: arith.cmpf uno
 // CHECK-NOT: arith.maximumf
 // CHECK: scf.yield
 func.func private @largest(%x: tensor<8x128xf32>) -> tensor<8xf32>
