@@ -56,12 +56,32 @@ class Extremes:
         lanes = self._pure(f"arith.extsi {total} : {self._mask} to {self.seen_type}")
         return self._pure(f"arith.ori {seen}, {lanes} : {self.seen_type}")
 
+    def of_few(self, terms: Sequence[str]) -> str:
+        """That of some terms, lane by lane; NaN in lanes where one is."""
+        best = terms[0]
+        for term in terms[1:]:
+            best = self.pick(best, term)
+        numbers = self._all_numbers(terms)
+        return self._pure(f"arith.select {numbers}, {best}, {self._nan()} : {self._mask}, {self._kind}")
+
+    def _all_numbers(self, terms: Sequence[str]) -> str:
+        """In which lanes no term is NaN: a chain, as AVX-512 compares under a mask at no cost."""
+        pairs = zip(terms[::2], [*terms[1::2], terms[-1]], strict=False)
+        total = None
+        for first, second in pairs:
+            both = self._pure(f"arith.cmpf ord, {first}, {second} : {self._kind}")
+            total = both if total is None else self._pure(f"arith.andi {total}, {both} : {self._mask}")
+        assert total is not None
+        return total
+
+    def _nan(self) -> str:
+        return self._vectors.constant(float("nan"), self._combiner.element)
+
     def with_seen(self, result: str, seen: str) -> str:
         """The result in all lanes; NaN in all if one was seen in any."""
         lanes = self._pure(f"arith.cmpi ne, {seen}, {self.unseen()} : {self.seen_type}")
         some = self._pure(f"vector.reduction <or>, {lanes} : {self._mask} into i1")
-        nan = self._vectors.constant(float("nan"), self._combiner.element)
-        return self._pure(f"arith.select {some}, {nan}, {result} : {self._kind}")
+        return self._pure(f"arith.select {some}, {self._nan()}, {result} : {self._kind}")
 
     def _pure(self, text: str) -> str:
         return self._vectors.writer.pure(text)

@@ -74,6 +74,7 @@ class AlongWriter:
         unrolled, full = extent - extent % step, extent - extent % lanes
         carried = list(carried)
         if unrolled:
+
             def steps(start: str, end: str, values: list[str]) -> list[str]:
                 return writer.loop((start, end, step), lambda i, c: self._steps(i, c, PARTIALS), values, self._types)
 
