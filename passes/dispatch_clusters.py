@@ -202,7 +202,7 @@ class Clusters:
         return found
 
     def _leads_to(self, chain: Cluster, behind: set[Cluster], op: GenericOp) -> bool:
-        """Whether a later op than this one reads clusters of `behind` and what small ops make of the chain's results."""
+        """Whether some later op reads clusters of `behind` and what small ops make of the chain's results."""
         pending, seen = list(chain.results), {op}
         while pending:
             for user in {use.operation for use in pending.pop().uses} - seen:
