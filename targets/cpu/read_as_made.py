@@ -45,10 +45,9 @@ class ReadAsMade:
         """Writes both, if lanes run along the same contiguous loop; says whether they do. `initial` is the reader's."""
         made, reader = self._made, self.reader
         reduction = ReductionWriter(reader, initial)
-        loops = _only_loop(made), _only_loop(reader)
-        if loops[0] is None or loops[1] is None or reduction.along != loops[1] or not self._alike(*loops):
+        source, target = _only_loop(made), _only_loop(reader)
+        if source is None or target is None or reduction.along != target or not self._alike(source, target):
             return False
-        source, target = loops
         made.vectors = reader.vectors
         for writer, places in zip((made, reader), ahead, strict=True):
             writer.fetched_ahead.update(places)
