@@ -203,7 +203,8 @@ class Clusters:
 
     def _leads_to(self, chain: Cluster, behind: set[Cluster], op: GenericOp) -> bool:
         """Whether some later op reads clusters of `behind` and what small ops make of the chain's results."""
-        pending, seen = list(chain.results), {op}
+        pending = list(chain.results)
+        seen: set[Operation] = {op}
         while pending:
             for user in {use.operation for use in pending.pop().uses} - seen:
                 seen.add(user)
