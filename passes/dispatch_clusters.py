@@ -167,7 +167,7 @@ class Clusters:
     def _join_chains(self, chains: list[Cluster], op: GenericOp) -> bool:
         """Joins every chain the op reads that shares outer loops with it; merges them."""
         joined: Cluster | None = None
-        for chain in chains:
+        for chain in self._not_waited_for(chains, op):
             if not self._allows(chain, op) or (joined is not None and not self._independent(joined, chain)):
                 continue
             if joined is None and chain.kind == "elementwise" and is_all_parallel(op):
@@ -183,6 +183,38 @@ class Clusters:
         if joined is not None:
             self._enter(op, joined)
         return joined is not None
+
+    def _not_waited_for(self, chains: list[Cluster], op: GenericOp) -> list[Cluster]:
+        """The chains without those that others cannot wait for once they have the op.
+
+        A loss's mean over a batch is such: it waits for the losses, and what it is divided by, which comes from labels
+        alone, is also in the gradient, which belongs to the rows of the losses.
+        """
+        if len(chains) < 2:
+            return chains
+        found = []
+        for chain in chains:
+            behind: set[Cluster] = set()
+            for other in chains:
+                behind |= {c for c in other.ancestors if c.kind == "reduction" and c.outer} - chain.ancestors - {chain}
+            if chain.outer or not behind or not self._leads_to(chain, behind, op):
+                found.append(chain)
+        return found
+
+    def _leads_to(self, chain: Cluster, behind: set[Cluster], op: GenericOp) -> bool:
+        """Whether some later op reads clusters of `behind` and what small ops make of the chain's results."""
+        pending = list(chain.results)
+        seen: set[Operation] = {op}
+        while pending:
+            for user in {use.operation for use in pending.pop().uses} - seen:
+                seen.add(user)
+                if user in self.of_op:
+                    continue
+                if any(cluster in behind for cluster in self.producers(user)):
+                    return True
+                if isinstance(user, Reshape) or (isinstance(user, GenericOp) and iterations(user) <= SMALL):
+                    pending.extend(user.results)
+        return False
 
     def _join_sibling(self, op: GenericOp) -> bool:
         """A reduction joins a chain that reads one of its inputs in the same order."""

@@ -91,14 +91,25 @@ class BodyWriter:
         self._scalars = scalars
         self._values: dict[SSAValue, str] = {}
 
-    def write(self, block: Block, arguments: Sequence[str], known: Mapping[SSAValue, str] = {}) -> list[str]:
-        """Writes the ops of `block` that are not known yet and returns the yielded vectors."""
+    def write(
+        self,
+        block: Block,
+        arguments: Sequence[str],
+        known: Mapping[SSAValue, str] = {},
+        values: Sequence[SSAValue] | None = None,
+    ) -> list[str]:
+        """Writes the ops of `block` that are not known yet and returns the yielded vectors.
+
+        With `values`, those are returned, and what uses the last argument alone, an accumulator, is left out.
+        """
         self._values.update(zip(block.args, arguments, strict=True))
         self._values.update(known)
         self._known = known
         for op in block.ops:
             if isinstance(op, linalg.YieldOp):
-                return [self._operand(v) for v in op.operands]
+                return [self._operand(v) for v in (values or op.operands)]
+            if values is not None and block.args[-1] in op.operands:
+                continue
             if op.results[0] not in self._values and not self._is_lane_number(op):
                 self._values[op.results[0]] = self._write_op(op)
         raise UnsupportedKernelError("a body without linalg.yield")
@@ -152,6 +163,8 @@ class BodyWriter:
             return self._index(op)
         if isinstance(op, tensor.ExtractOp):
             return self._extract(op)
+        if self._lane_loop is not None and self._casts_lane_loop(op):
+            return self.vectors.lane_numbers(self._lane_loop[1], type_text(op.results[0].type))
         if op.name == "math.erf" and all(_adds_one(use.operation) for use in op.results[0].uses):
             return ""  # what adds 1 to it is written as one function
         if erf := _adds_one(op):
@@ -230,6 +243,11 @@ class BodyWriter:
         if self._index_of is None:
             raise UnsupportedKernelError("linalg.index in a body that is written without loop indices")
         return self._index_of(op.dim.value.data)
+
+    def _casts_lane_loop(self, op: Operation) -> bool:
+        """Whether the op gives the index of the loop that lanes run along as integers."""
+        assert self._lane_loop is not None
+        return isinstance(op, arith.IndexCastOp) and self._loop_of(op.input) == self._lane_loop[0]
 
     def _extract(self, op: tensor.ExtractOp) -> str:
         if self._reads_row(op):

@@ -1,6 +1,6 @@
 """Reduction kernels: a single reduction, or a chain of nests that share their outer loops."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil, prod
 
 from xdsl.dialects.linalg import ops as linalg
@@ -13,12 +13,14 @@ from cellc.targets.cpu.body import widest_item
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.fetch_ahead import pieces_ahead, rows_ahead
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
+from cellc.targets.cpu.kept_in_results import kept_in_results
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.padded_reads import PaddedRead, padded_reads
 from cellc.targets.cpu.padded_results import border_nests
 from cellc.targets.cpu.pairs import contiguous_over, open_nest
+from cellc.targets.cpu.read_as_made import ReadAsMade, may_read_as_made
 from cellc.targets.cpu.reduction import Initial, ReductionWriter, windows
 from cellc.targets.cpu.short_rows import TurnedRows, flat_ops, read_or_made, short_rows, turned_rows, write_flat
 from cellc.targets.target import UnsupportedKernelError
@@ -76,6 +78,7 @@ class ChainWriter:
         self._extents = loop_extents(generics[0])[:outer]
         self._scratch: dict[tuple[int, int, int], Buffer] = {}
         self._placed = (*kernel.results, *(op.source for op in kernel.pads), *placed)
+        self._kept: dict[SSAValue, SSAValue] = {}
         self._chunk = 1
         self._pads = pads
         self._rows = min(_ROWS, max(1, _ELEMENTS // self._longest())) if outer and not pads else 1
@@ -148,6 +151,8 @@ class ChainWriter:
             self._flat = flat_ops(self._kernel, self._generics, self._outer, short)
             turned = read_or_made(short, [op for op in self._generics if op not in self._flat])
             self._turned = turned_rows(self._kernel, turned, self._outer, self._chunk)
+        if self._chunk == 1 and not self._pads:
+            self._kept = kept_in_results(self._kernel, self._generics, self._placed)
         inner = sum(prod(loop_extents(op)[self._outer :]) for op in self._generics)
         extents = self._extents
         if self._outer:
@@ -209,12 +214,29 @@ class ChainWriter:
     def _some_rows(self, fixed: Mapping[int, str], lower: str, count: int) -> None:
         """Each op for `count` rows from `lower` on, one after the other, before the next op."""
         rows = [{**fixed, self._outer - 1: self._writer.linear(row, [(lower, 1)])} for row in range(count)]
-        for op in self._generics:
-            ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
+        for op, reader in self._in_one_loop():
             for number, row in enumerate(rows):
                 self._place(None, number)
                 self._fill_borders(op, row)
-                write_nest(self._kernel, op, self._kernel.nest_of(op), row, ahead)
+                if reader is None or not self._read_as_made(op, reader, row):
+                    for each in (op,) if reader is None else (op, reader):
+                        write_nest(self._kernel, each, self._kernel.nest_of(each), row, self._ahead(each))
+
+    def _ahead(self, op: linalg.GenericOp) -> dict[str, int]:
+        return rows_ahead(self._kernel, self._generics, op, self._outer)
+
+    def _in_one_loop(self) -> Iterator[tuple[linalg.GenericOp, linalg.GenericOp | None]]:
+        """The ops, each with the next one if that reduces what it makes."""
+        ops = list(self._generics)
+        while ops:
+            op = ops.pop(0)
+            pair = bool(ops) and op not in self._borders and may_read_as_made(op, ops[0])
+            yield op, ops.pop(0) if pair else None
+
+    def _read_as_made(self, op: linalg.GenericOp, reader: linalg.GenericOp, fixed: Mapping[int, str]) -> bool:
+        """Writes both in one loop, if their lanes run along it."""
+        both = ReadAsMade(self._kernel, op, reader, fixed)
+        return both.write((self._ahead(op), self._ahead(reader)), initial_of(self._kernel, reader, both.reader))
 
     def _all(self, fixed: Mapping[int, str], lower: str | None, count: int) -> None:
         """All ops with the loops in `fixed` at given indices, and the last outer loop at `count` from `lower` on."""
@@ -226,22 +248,28 @@ class ChainWriter:
             rows.place(self._kernel, lower)
             if rows.value not in self._kernel.results:
                 rows.read(self._kernel, fixed, lower, count)
-        for op in self._generics:
-            if op in self._flat and lower is not None:
-                write_flat(self._kernel, op, self._turned, fixed, self._outer - 1, (lower, count))
-                continue
-            nest, ahead = self._kernel.nest_of(op), {}
-            if lower is not None:
-                nest = restrict(nest, self._outer - 1, lower, count)
-            else:
-                ahead = rows_ahead(self._kernel, self._generics, op, self._outer)
-            self._fill_borders(op, fixed, lower, count)
-            if lower is None and op not in self._borders and is_all_parallel(op):
-                ahead = ahead | pieces_ahead(nest, fixed)
-            write_nest(self._kernel, op, nest, fixed, ahead, across=bool(self._turned))
+        for op, reader in self._in_one_loop():
+            if reader is None or lower is not None or not self._read_as_made(op, reader, fixed):
+                for each in (op,) if reader is None else (op, reader):
+                    self._one(each, fixed, lower, count)
         for rows in self._turned:
             if lower is not None and rows.value in self._kernel.results:
                 rows.write(self._kernel, fixed, lower, count)
+
+    def _one(self, op: linalg.GenericOp, fixed: Mapping[int, str], lower: str | None, count: int) -> None:
+        """One op for what `_all` does."""
+        if op in self._flat and lower is not None:
+            write_flat(self._kernel, op, self._turned, fixed, self._outer - 1, (lower, count))
+            return
+        nest, ahead = self._kernel.nest_of(op), {}
+        if lower is not None:
+            nest = restrict(nest, self._outer - 1, lower, count)
+        else:
+            ahead = self._ahead(op)
+        self._fill_borders(op, fixed, lower, count)
+        if lower is None and op not in self._borders and is_all_parallel(op):
+            ahead = ahead | pieces_ahead(nest, fixed)
+        write_nest(self._kernel, op, nest, fixed, ahead, across=bool(self._turned))
 
     def _fill_borders(self, op: Operation, fixed: Mapping[int, str], lower: str | None = None, count: int = 1) -> None:
         """Fills the borders of what the op is about to write, for the same indices of the shared loops."""
@@ -259,6 +287,9 @@ class ChainWriter:
         for number, op in enumerate(self._generics):
             for value in op.results:
                 if value in self._placed or value.first_use is None:
+                    continue
+                if value in self._kept:
+                    self._kernel.views[value] = self._kernel.views[self._kept[value]]
                     continue
                 inner = shape_of(value)[self._outer :]
                 strides = [0] * self._outer + [self._chunk * s for s in row_major(inner)]

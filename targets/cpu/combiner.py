@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from cellc.targets.cpu.body import EITHER_ZERO
 from cellc.targets.cpu.nest import Nest
@@ -56,6 +56,13 @@ class Combiner:
         if op.name not in (*_NEUTRAL, "arith.maxsi", "arith.minsi"):
             return None
         return Combiner(op.name, nest.element_type)
+
+    def term(self, nest: Nest) -> SSAValue:
+        """What the body combines with the accumulator."""
+        assert isinstance(nest.body.last_op, linalg.YieldOp)
+        op, accumulator = nest.body.last_op.operands[0].owner, nest.body.args[-1]
+        assert isinstance(op, Operation)
+        return next(value for value in op.operands if value is not accumulator)
 
     @property
     def rounds(self) -> bool:

@@ -180,7 +180,7 @@ class ProductWriter:
         Its results are stored twice, so they must not replace what is read for them.
         """
         stored = self._packer is not None or self._resident is not None or self._vector.panel is not None
-        return not stored and not self._blocking.turned and not self._kernel.may_run_in_place
+        return not stored and not self._blocking.turned and not self._kernel.shared_results
 
     def _panel(self, ranges: dict[int, Range]) -> None:
         """The current panel for all rows of the block."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, StringAttr, TensorType
+from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntegerAttr, StringAttr, TensorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp, InsertSliceOp
 from xdsl.ir import Operation, SSAValue
@@ -45,8 +45,7 @@ class KernelWriter:
         if level.is_x86 and self.attribute("kind") in ("elementwise", "reduction", "copy"):
             alone = (value for value in results if len(list(value.uses)) == 1)  # no op of the kernel reads it again
             self.writer.past_cache = frozenset(self.views[value].buffer.name for value in alone)
-        if self.may_run_in_place:
-            self.writer.read_on = frozenset(self.views[value].buffer.name for value in results)
+        self.writer.read_on = frozenset(self.views[value].buffer.name for value in self.shared_results)
 
     def _add_buffer(self, value: SSAValue) -> None:
         if not isinstance(value.type, TensorType):
@@ -77,9 +76,12 @@ class KernelWriter:
         return last.operands if last is not None else ()
 
     @property
-    def may_run_in_place(self) -> bool:
-        """Whether a result may lie where an argument is."""
-        return bool(self._kernel.attributes.get("cellc.in_place"))
+    def shared_results(self) -> list[SSAValue]:
+        """Those that may lie where an argument does."""
+        pairs = self._kernel.attributes.get("cellc.in_place", ArrayAttr(()))
+        assert isinstance(pairs, ArrayAttr)
+        numbers = [pair.data[0] for pair in pairs if isinstance(pair, ArrayAttr)]
+        return [self.results[number.value.data] for number in numbers if isinstance(number, IntegerAttr)]
 
     def lanes(self, nest: Nest) -> int:
         """Vector lanes that suit the widest type in a nest."""

@@ -21,6 +21,7 @@ class NestWriter:
     """Writes one nest; `position[d]` is the SSA index of loop d once it is known, `steps` those that are not 1.
 
     Attributes:
+        made: writes the vector at the current position of a buffer that is filled in the loops that read it.
         lanes_along_one_loop: whether the lanes of a vector are iterations of one loop.
     """
 
@@ -34,6 +35,7 @@ class NestWriter:
         self.steps: dict[int, int] = {}
         self._known: dict[SSAValue, str] = {}
         self.fetched_ahead: dict[str, int] = {}
+        self.made: dict[str, Callable[[], str]] = {}
         self._numbers: LaneNumbers | None = None
 
     def whole(self, dim: int) -> Range:
@@ -136,6 +138,8 @@ class NestWriter:
 
     def load(self, access: Access, dim: int | None) -> str:
         """Elements of an operand, lanes along loop `dim`."""
+        if access.buffer.name in self.made:
+            return self.made[access.buffer.name]()
         located = self.located(access)
         ahead = self.fetched_ahead.get(access.buffer.name)
         if ahead is not None:
@@ -143,14 +147,14 @@ class NestWriter:
             self.vectors.fetch(located, ahead, TO_L1 if near else TO_L2)
         return self.vectors.load(located, self.stride(access, dim))
 
-    def body(self, dim: int | None, arguments: Sequence[str]) -> list[str]:
-        """Writes the body with lanes along loop `dim`."""
+    def body(self, dim: int | None, arguments: Sequence[str], values: Sequence[SSAValue] | None = None) -> list[str]:
+        """Writes the body with lanes along loop `dim`; returns what it yields, or the values in it that are given."""
         nest = self.nest
         lanes = None if dim is None else self.lane_loop_at(dim)
         writer = BodyWriter(
             self.vectors, lambda d: self.loop_index(d, dim), nest.captured, nest.scalars, lanes, self._numbers
         )
-        return writer.write(nest.body, arguments, self._known)
+        return writer.write(nest.body, arguments, self._known, values)
 
     def compute_before(self, dims: Sequence[int]) -> None:
         """Loads and computes here what does not change along the loops `dims`, which follow; lanes run along the last.

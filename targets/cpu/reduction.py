@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from cellc.targets.cpu.combiner import Combiner
+from cellc.targets.cpu.extremes import Extremes
 from cellc.targets.cpu.grid import Grid, make_grid
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.reduction_along import PARTIALS, AlongWriter
@@ -54,6 +55,11 @@ class ReductionWriter:
         rounds = self._combiner is not None and self._combiner.rounds
         self._pairwise = across and rounds and len(self._nest.reduced) == 1
         self._lane_dim = None if self._along_reduction is not None else nest_writer.vector_loop_dim()
+
+    @property
+    def along(self) -> int | None:
+        """The reduction loop that lanes run along, or None."""
+        return self._along_reduction
 
     def _choose(self) -> int | None:
         """The reduction loop to put lanes on, or None."""
@@ -156,6 +162,9 @@ class ReductionWriter:
         if self._pairwise and self._combiner is not None:
             store([self._combiner.combine(self._vectors, initial[0], self._as_along(self._combiner, step))])
             return
+        if self._short(group) and self._combiner is not None and Extremes.suit(self._combiner):
+            store(self._extremes(self._combiner, dim, group, initial))
+            return
         if self._short(group):
             store(self._unrolled(self._nest.reduced, initial, step))
             return
@@ -171,6 +180,22 @@ class ReductionWriter:
             return self._combiner.in_pieces(self._vectors, extent, 1, carried, steps)
 
         store(self._nest_writer.carried_loops(outer, initial, types, row))
+
+    def _extremes(self, combiner: Combiner, dim: int | None, group: int, initial: list[str]) -> list[str]:
+        """Maxima (minima) of few terms, of `group` vectors of results."""
+        extremes, found = Extremes(self._vectors, combiner), list[list[str]]()
+
+        def term(_: int) -> list[str]:
+            arguments = self._nest_writer.arguments(dim, [""])
+            return self._nest_writer.body(dim, arguments, [combiner.term(self._nest)])
+
+        def step(_: list[str]) -> list[str]:
+            found.append(self._each(dim, group, term))
+            return []
+
+        self._unrolled(self._nest.reduced, [], step)
+        results = [extremes.of_few(terms) for terms in zip(*found, strict=True)]
+        return [combiner.combine(self._vectors, *pair) for pair in zip(initial, results, strict=True)]
 
     def _as_along(self, combiner: Combiner, step: Callable[[list[str]], list[str]]) -> str:
         """All terms, joined as `_along` joins them: lane i of vectors, then lanes whose numbers differ in a bit."""

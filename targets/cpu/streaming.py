@@ -7,7 +7,7 @@ decides, which is known when a kernel is written; where results lie is not, so t
 
 from __future__ import annotations
 
-from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.access import Access, Buffer
 from cellc.targets.cpu.nest_writer import NestWriter
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
@@ -27,7 +27,9 @@ def streamed_results(nest_writer: NestWriter, dim: int, least: int) -> list[Acce
 
     Vectors have `least` bytes at least.
     """
-    found = [a for a in nest_writer.nest.outputs if a.buffer.name in nest_writer.writer.past_cache and _is_large(a)]
+    found = [
+        a for a in nest_writer.nest.outputs if a.buffer.name in nest_writer.writer.past_cache and is_large(a.buffer)
+    ]
     return [a for a in found if _vector(nest_writer, a) >= least and _in_step(nest_writer, a, dim)]
 
 
@@ -36,8 +38,9 @@ def _vector(nest_writer: NestWriter, access: Access) -> int:
     return nest_writer.vectors.lanes * ITEM_BYTES[access.buffer.storage]
 
 
-def _is_large(access: Access) -> bool:
-    return access.buffer.size * ITEM_BYTES[access.buffer.storage] >= _BYTES
+def is_large(buffer: Buffer) -> bool:
+    """Whether a result is stored past the cache where it may be."""
+    return buffer.size * ITEM_BYTES[buffer.storage] >= _BYTES
 
 
 def _in_step(nest_writer: NestWriter, access: Access, dim: int) -> bool:

@@ -86,6 +86,12 @@ class Vectors:
         """The current mask; all lanes where there is none."""
         return self.mask or self.constant(True, "i1")
 
+    def lane_numbers(self, start: str, element: str) -> str:
+        """The index start + lane as integers of a type, which may be narrow: a vector of them is one register."""
+        kind, pure = self.type(element), self.writer.pure
+        first = self.broadcast(pure(f"arith.index_cast {start} : index to {element}"), element)
+        return pure(f"arith.addi {first}, {pure(f'arith.constant dense<{list(range(self.lanes))}> : {kind}')} : {kind}")
+
     def lane_indices(self, start: str, stride: int = 1) -> str:
         """start + stride * lane, as index values."""
         kind = self.type("index")

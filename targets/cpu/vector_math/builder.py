@@ -261,25 +261,36 @@ class Builder:
 
         Without an instruction for it in two steps: the low bits of `shifted` are the exponent and twice the bias.
         """
-        if self._has_avx512 and self.registers == 1:
+        if self.has_avx512:
             return self._scalef(x, exponent)
         both = self.bits(shifted)
-        half, rest = both.logical_shift(1), (both + 1).logical_shift(1)
-        return x * self.from_bits(half << self.mantissa) * self.from_bits(rest << self.mantissa)
+        half = both.logical_shift(1)
+        return x * self.from_bits(half << self.mantissa) * self.from_bits((both - half) << self.mantissa)
 
     @property
-    def _has_avx512(self) -> bool:
-        """Only the level with AVX-512 has registers of 64 bytes."""
-        return self.lanes * (4 if self.dtype == "f32" else 8) == 64 * self.registers
+    def has_avx512(self) -> bool:
+        """Whether vectors are whole registers of 64 bytes, which only the level with AVX-512 has."""
+        return self.registers == 1 and self.lanes * (4 if self.dtype == "f32" else 8) == 64
+
+    def bounded(self, x: Value, bound: float) -> Value:
+        """x with a magnitude of at most `bound`, which NaN has, too: one instruction of AVX-512."""
+        smaller_magnitude = self.raw("arith.constant 2 : i32", "i32")
+        return self._avx512("range", [x, self.constant(bound), smaller_magnitude], x)
 
     def _scalef(self, x: Value, exponent: Value) -> Value:
-        name, mask, kind = ("ps", "i16", self.type("f32")) if self.dtype == "f32" else ("pd", "i8", self.type("f64"))
+        return self._avx512("scalef", [x, exponent], x)
+
+    def _avx512(self, name: str, operands: Sequence[Value], like: Value) -> Value:
+        """A masked instruction in all lanes, rounding as usual."""
+        suffix, mask = ("ps", "i16") if self.dtype == "f32" else ("pd", "i8")
         all_lanes = self.raw(f"arith.constant -1 : {mask}", mask)
         current_rounding = self.raw("arith.constant 4 : i32", "i32")
-        operands = ", ".join(v.name for v in (x, exponent, x, all_lanes, current_rounding))
-        types = f"({kind}, {kind}, {kind}, {mask}, i32) -> {kind}"
-        intrinsic = f"llvm.x86.avx512.mask.scalef.{name}.512"
-        return self.raw(f'llvm.call_intrinsic "{intrinsic}"({operands}) : {types}', self.dtype)
+        given = [*operands, like, all_lanes, current_rounding]
+        vector = self.type(self.dtype)
+        types = ", ".join(vector if value.element == self.dtype else value.element for value in given)
+        names = ", ".join(value.name for value in given)
+        intrinsic = f"llvm.x86.avx512.mask.{name}.{suffix}.512"
+        return self.raw(f'llvm.call_intrinsic "{intrinsic}"({names}) : ({types}) -> {vector}', self.dtype)
 
     def function(self, arguments: int, results: Sequence[Value], dtype: str | None = None) -> str:
         """The text of a private function of arguments `%x0`, `%x1`..., and of what it uses.

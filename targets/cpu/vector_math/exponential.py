@@ -17,6 +17,8 @@ LN2 = Decimal("0.693147180559945309417232121458176568075500134360255254120680009
 # 0: a product that underflows takes some processors a hundred cycles, and softmax of a mask has many.
 _LOWEST = {"f32": -176.0, "f64": -1418.0}
 _HIGHEST = {"f32": 89.0, "f64": 710.0}
+# A little more than ln 2 / 2.
+_LARGEST_REMAINDER = 0.375
 _MINUS_ONE = {"f32": -18.0, "f64": -38.0}
 _EXP = {"f32": c.EXP_F32, "f64": c.EXPM1_F64}
 _EXPM1 = {"f32": c.EXPM1_F32, "f64": c.EXPM1_F64}
@@ -45,12 +47,19 @@ def _remainder(b: Builder, x: Value, n: Value) -> Value:
 
 
 def exp(b: Builder, x: Value, low: Value | None = None) -> Value:
-    """exp(x), or exp(x + low) where low is a rounding error of x."""
-    x = b.clamp(x, _LOWEST[b.dtype], _HIGHEST[b.dtype])
+    """exp(x), or exp(x + low) where low is a rounding error of x.
+
+    Where x is too large for n to be its multiple of ln 2, any r will do: n alone makes the result 0 or infinite. The
+    instruction that scales by it does so for infinite n, too; otherwise x is clamped before.
+    """
+    if not b.has_avx512:
+        x = b.clamp(x, _LOWEST[b.dtype], _HIGHEST[b.dtype])
     n, shifted = b.round_exponent(x, 1 / math.log(2))
     r = _remainder(b, x, n)
     if low is not None:
         r = r + low
+    if b.has_avx512:
+        r = b.bounded(r, _LARGEST_REMAINDER)
     return b.scale(b.polynomial(r, (1.0, 1.0, *_EXP[b.dtype])), n, shifted)
 
 

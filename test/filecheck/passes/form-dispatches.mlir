@@ -197,3 +197,65 @@ func.func @main(%x: tensor<4xf32>) -> tensor<2xf32> {
   %r = linalg_ext.collective_wait %p : tensor<4xf32> -> tensor<2xf32>
   func.return %r : tensor<2xf32>
 }
+
+// -----
+
+// The quotient of two sums belongs to what makes the rows' sum; what only labels make stays apart, so that rows that are
+// multiplied by it are done where they are made.
+// CHECK: func.func private @kernel_0{{.*}}(%{{.*}}: tensor<64xf32>) -> (tensor<f32>, tensor<f32>)
+// CHECK: func.func private @kernel_1{{.*}}(%{{.*}}: tensor<64x512xf32>, %{{.*}}: tensor<f32>) -> (tensor<64xf32>, tensor<64x512xf32>)
+// CHECK-SAME: cellc.outer = 1
+// CHECK: func.func private @kernel_2{{.*}}(%{{.*}}: tensor<64xf32>, %{{.*}}: tensor<f32>) -> tensor<f32>
+// CHECK-NOT: func.func private
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+#all = affine_map<(d0, d1) -> ()>
+#line = affine_map<(d0) -> (d0)>
+#total = affine_map<(d0) -> ()>
+#one = affine_map<() -> ()>
+func.func @main(%x: tensor<64x512xf32>, %labels: tensor<64xf32>) -> (tensor<f32>, tensor<64x512xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %rows = tensor.empty() : tensor<64xf32>
+  %fill = linalg.fill ins(%zero : f32) outs(%rows : tensor<64xf32>) -> tensor<64xf32>
+  %none = tensor.empty() : tensor<f32>
+  %start = linalg.fill ins(%zero : f32) outs(%none : tensor<f32>) -> tensor<f32>
+  %e = tensor.empty() : tensor<64x512xf32>
+  %sum = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<64x512xf32>) outs(%fill : tensor<64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %o, %a : f32
+    linalg.yield %s : f32
+  } -> tensor<64xf32>
+  %losses = linalg.generic {indexing_maps = [#line, #total], iterator_types = ["reduction"]}
+      ins(%sum : tensor<64xf32>) outs(%start : tensor<f32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %o, %a : f32
+    linalg.yield %s : f32
+  } -> tensor<f32>
+  %count = linalg.generic {indexing_maps = [#line, #total], iterator_types = ["reduction"]}
+      ins(%labels : tensor<64xf32>) outs(%start : tensor<f32>) {
+  ^bb0(%a: f32, %o: f32):
+    %s = arith.addf %o, %a : f32
+    linalg.yield %s : f32
+  } -> tensor<f32>
+  %mean = linalg.generic {indexing_maps = [#one, #one, #one], iterator_types = []}
+      ins(%losses, %count : tensor<f32>, tensor<f32>) outs(%none : tensor<f32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %q = arith.divf %a, %b : f32
+    linalg.yield %q : f32
+  } -> tensor<f32>
+  %share = linalg.generic {indexing_maps = [#one, #one], iterator_types = []}
+      ins(%count : tensor<f32>) outs(%none : tensor<f32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.rsqrt %a : f32
+    linalg.yield %r : f32
+  } -> tensor<f32>
+  %result = linalg.generic {indexing_maps = [#id, #row, #all, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %sum, %share : tensor<64x512xf32>, tensor<64xf32>, tensor<f32>) outs(%e : tensor<64x512xf32>) {
+  ^bb0(%a: f32, %s: f32, %c: f32, %o: f32):
+    %d = arith.subf %a, %s : f32
+    %p = arith.mulf %d, %c : f32
+    linalg.yield %p : f32
+  } -> tensor<64x512xf32>
+  func.return %mean, %result : tensor<f32>, tensor<64x512xf32>
+}

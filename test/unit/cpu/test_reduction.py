@@ -47,6 +47,21 @@ def test_other_reductions(op: str, initial: str, reference: object) -> None:
     np.testing.assert_allclose(result, reference(x, axis=1), rtol=1e-5)
 
 
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 64, 100, 150])
+@pytest.mark.parametrize(("op", "initial", "reference"), [
+    ("arith.maximumf", "0xFF800000", np.max), ("arith.minimumf", "0x7F800000", np.min),
+])  # fmt: skip
+def test_nan_anywhere_is_the_extreme(op: str, initial: str, reference: object, count: int, level: str) -> None:
+    """Row i has it as element i; the last rows have none, one of them nothing but the initial value."""
+    x = np.random.default_rng(0).standard_normal((count + 2, count)).astype(np.float32)
+    x[range(count), range(count)] = np.nan
+    x[-1] = -np.inf if reference is np.max else np.inf
+    body = f"%s = {op} %o0, %i0 : f32\nlinalg.yield %s : f32"
+    result = compile_text(reduction(x.shape, "pr", body, initial), LEVELS[level])(x)[0]
+    np.testing.assert_array_equal(result, reference(x, axis=1))
+
+
 def test_a_sum_that_does_not_start_at_zero() -> None:
     x = np.ones((3, 50), np.float32)
     np.testing.assert_array_equal(compile_text(reduction((3, 50), "pr", ADD, "5.0"))(x)[0], 55)
@@ -95,6 +110,41 @@ def centred(shape: tuple[int, int], axis: int) -> str:
 def test_chains_with_lanes_inside_and_outside(shape: tuple[int, int], axis: int) -> None:
     x = np.random.default_rng(0).integers(-9, 9, shape).astype(np.float32)
     np.testing.assert_array_equal(compile_text(centred(shape, axis))(x)[0], 2 * (x - x.sum(axis, keepdims=True)))
+
+
+def exponentials(shape: tuple[int, int], indexing: str, results: tuple[str, ...]) -> str:
+    """exp(x), its sum over each row, and their quotients, stored at `indexing`."""
+    rows, stored = shape[0], shape if indexing == "d0, d1" else shape[::-1]
+    total = Operand("%s", (rows,), "f32", "d0")
+    ops = [
+        empty("%e", shape, "f32"),
+        generic("%v", "pp", [Operand("%x", shape, "f32", "d0, d1")], [Operand("%e", shape, "f32", "d0, d1")],
+                "%y = math.exp %i0 : f32\nlinalg.yield %y : f32"),
+        filled("%f", (rows,), "f32", "0.0"),
+        generic("%s", "pr", [Operand("%v", shape, "f32", "d0, d1")], [Operand("%f", (rows,), "f32", "d0")], ADD),
+        empty("%e2", stored, "f32"),
+        generic("%r", "pp", [Operand("%v", shape, "f32", "d0, d1"), total], [Operand("%e2", stored, "f32", indexing)],
+                "%y = arith.divf %i0, %i1 : f32\nlinalg.yield %y : f32"),
+    ]  # fmt: skip
+    types = {"%v": shape, "%s": (rows,), "%r": stored}
+    return kernel("reduction", [("%x", shape, "f32")], ops, [(name, types[name], "f32") for name in results], 1)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("shape", [(5, 70), (9, 201), (3, 1000), (2, 5000)])
+def test_a_sum_of_what_is_made_in_the_same_loop(shape: tuple[int, int], level: str) -> None:
+    """It has the bits of a sum that reads memory, whether what is made is kept, or becomes the result in its place."""
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    kept = compile_text(exponentials(shape, "d0, d1", ("%v", "%s", "%r")), LEVELS[level])
+    made, total, quotients = kept(x)
+    np.testing.assert_allclose(made, np.exp(x.astype(np.float64)), rtol=2e-7)
+    np.testing.assert_array_equal(total, compile_text(reduction(shape, "pr"), LEVELS[level])(made)[0])
+    np.testing.assert_array_equal(quotients, made / total[:, None])
+    alone = compile_text(exponentials(shape, "d0, d1", ("%r",)), LEVELS[level])
+    np.testing.assert_array_equal(alone(x)[0], quotients)
+    assert alone.code.scratch_bytes < 4 * shape[1]
+    turned = compile_text(exponentials(shape, "d1, d0", ("%r",)), LEVELS[level])
+    np.testing.assert_array_equal(turned(x)[0], quotients.T)
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
