@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cellc.dialects.host.ops import byte_size
+from cellc.dialects.host import byte_size
 from cellc.passes.arena import Slot, lower_bound, pack
 from cellc.passes.host_values import HostFunction, Storage
 

@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, SSAValue
 
-from cellc.dialects.host.ops import BufferOp, LaunchOp, ProgramOp
+from cellc.dialects.host import BufferOp, LaunchOp, ProgramOp
 from cellc.passes.user_lines import user_line
 from cellc.runtime.program import Buffer, Command, Copy, Kernel, Launch, Program, pack_constants
 

@@ -19,7 +19,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from cellc.dialects.host.ops import byte_size
+from cellc.dialects.host import byte_size
 from cellc.passes.generic_rewrites import erase, insert_before
 from cellc.passes.linalg_analysis import Reshape, main_function, values_read
 from cellc.passes.rewriting import fused_location

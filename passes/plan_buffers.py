@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import IntegerType, LocationAttr, MemRefType, ModuleO
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from cellc.dialects.host.ops import BufferOp, CopyOp, LaunchOp, ProgramOp, byte_size
+from cellc.dialects.host import BufferOp, CopyOp, LaunchOp, ProgramOp, byte_size
 from cellc.passes.arena import Slot
 from cellc.passes.assign_memory import Assignment, assign_memory
 from cellc.passes.host_values import HostFunction, Storage

@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import LocationAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
-from cellc.dialects.host.ops import BufferOp, CopyOp, LaunchOp, ProgramOp
+from cellc.dialects.host import BufferOp, CopyOp, LaunchOp, ProgramOp
 from cellc.passes.host_values import HostFunction, Storage
 
 Range = tuple[str, int, int]
@@ -58,7 +58,7 @@ def verify_plan(host: HostFunction, program: ProgramOp) -> None:
         if isinstance(command, LaunchOp):
             _check_launch(host, launches, command, memory)
             launches += 1
-        else:
+        elif isinstance(command, CopyOp):
             _run_copy(command, memory)
     if launches != len(host.calls):
         raise PlanError(f"{launches} launches for {len(host.calls)} calls")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from xdsl.ir import Dialect
 
-from cellc.dialects.host.ops import BufferOp, CopyOp, LaunchOp, ProgramOp
+from cellc.dialects.host.commands import CopyOp, LaunchOp
+from cellc.dialects.host.program import BufferOp, ProgramOp
+from cellc.dialects.host.types import byte_size
 
 Host = Dialect("host", [ProgramOp, BufferOp, LaunchOp, CopyOp])
 
-__all__ = ["BufferOp", "CopyOp", "Host", "LaunchOp", "ProgramOp"]
+__all__ = ["BufferOp", "CopyOp", "Host", "LaunchOp", "ProgramOp", "byte_size"]

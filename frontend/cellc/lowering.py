@@ -16,7 +16,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.passes import ModulePass
 
 from cellc.build_ir import build_module
-from cellc.dialects.host.ops import ProgramOp
+from cellc.dialects.host import ProgramOp
 from cellc.errors import CompileError
 from cellc.graph import Graph
 from cellc.passes.context import make_context

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from xdsl.dialects.func import FuncOp
 
-from cellc.dialects.host.ops import ProgramOp
+from cellc.dialects.host import ProgramOp
 from cellc.dialects.nn import TensorType, definition_of
 from cellc.dialects.nn.arrays import dtype_name
 from cellc.passes.context import make_context

@@ -7,7 +7,7 @@ import pytest
 
 from cellc import Tensor
 from cellc.build_ir import build_module
-from cellc.dialects.host.ops import ProgramOp
+from cellc.dialects.host import ProgramOp
 from cellc.function import Function
 from cellc.passes.context import make_context
 from cellc.passes.pipelines import PIPELINES, run_pipeline

@@ -1,4 +1,4 @@
-"""Operations of the `host` dialect.
+"""The program and its buffers.
 
 ```mlir
 host.program @main attributes {arena = 128} {
@@ -14,50 +14,23 @@ host.program @main attributes {arena = 128} {
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import prod
 
-from xdsl.dialects import func
-from xdsl.dialects.builtin import (
-    DenseIntOrFPElementsAttr,
-    FixedBitwidthType,
-    IntegerAttr,
-    IntegerType,
-    MemRefType,
-    ModuleOp,
-    StringAttr,
-    SymbolRefAttr,
-    TensorType,
-    i1,
-    i64,
-)
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.irdl import (
-    IRDLOperation,
-    irdl_op_definition,
-    operand_def,
-    opt_prop_def,
-    prop_def,
-    region_def,
-    result_def,
-    traits_def,
-    var_operand_def,
-)
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerAttr, MemRefType, StringAttr, i64
+from xdsl.ir import Attribute, Block, Operation, Region
+from xdsl.irdl import IRDLOperation, irdl_op_definition, opt_prop_def, prop_def, region_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import HasParent, IsolatedFromAbove, NoTerminator, SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 
+from cellc.dialects.host.types import byte_size, same_type
+
 KINDS = ("input", "output", "parameter", "constant", "arena")
 ALIGNMENT = 64
 
 
-def byte_size(type_: Attribute) -> int:
-    """Bytes of the elements of a static memref or tensor type; an i1 takes one."""
-    assert isinstance(type_, MemRefType | TensorType)
-    element = type_.element_type
-    assert isinstance(element, FixedBitwidthType)
-    size = 1 if element == i1 else element.size
-    return prod(type_.get_shape()) * size
+class Command(IRDLOperation):
+    """Base of what a program does with its buffers, one after another."""
 
 
 @irdl_op_definition
@@ -94,9 +67,9 @@ class ProgramOp(IRDLOperation):
         return (op for op in self.body.block.ops if isinstance(op, BufferOp))
 
     @property
-    def commands(self) -> Iterable[LaunchOp | CopyOp]:
+    def commands(self) -> Iterable[Command]:
         """The commands, in order."""
-        return (op for op in self.body.block.ops if isinstance(op, LaunchOp | CopyOp))
+        return (op for op in self.body.block.ops if isinstance(op, Command))
 
     @classmethod
     def parse(cls, parser: Parser) -> ProgramOp:
@@ -121,7 +94,7 @@ class ProgramOp(IRDLOperation):
     def verify_(self) -> None:
         seen: set[tuple[str, int]] = set()
         for op in self.body.block.ops:
-            if not isinstance(op, BufferOp | LaunchOp | CopyOp):  # 1
+            if not isinstance(op, BufferOp | Command):  # 1
                 raise VerifyException(f"{op.name} is not a host op")
             if not isinstance(op, BufferOp):
                 continue
@@ -211,7 +184,7 @@ class BufferOp(IRDLOperation):
             raise VerifyException(f"offset {self.offset.value.data} is not a multiple of {ALIGNMENT}")
         if (kind == "constant") != (self.value is not None):  # 3
             raise VerifyException("exactly buffers of kind constant have a value")
-        if self.value is not None and not _same_type(self.value.type, self.result.type):  # 3
+        if self.value is not None and not same_type(self.value.type, self.result.type):  # 3
             raise VerifyException(f"a value of type {self.value.type} in a buffer of type {self.result.type}")
         if kind in ("input", "output") and self.index is None:  # 4
             raise VerifyException(f"a buffer of kind {kind} has no index")
@@ -219,135 +192,6 @@ class BufferOp(IRDLOperation):
             raise VerifyException(f"a buffer of kind {kind} has no name")
         if not self.result.type.has_static_shape() or self.result.type.layout.name != "none":  # 5
             raise VerifyException(f"{self.result.type} is not a static, contiguous memref")
-
-
-@irdl_op_definition
-class LaunchOp(IRDLOperation):
-    """Runs all blocks of a kernel: `host.launch @kernel_0(%x, %y)`, inputs first, then outputs.
-
-    A buffer may have another shape than the kernel's argument: reshapes cost nothing.
-
-    Constraints:
-      1. the kernel is a function of the module;
-      2. there are as many buffers as the kernel has arguments and results;
-      3. each buffer has the element type (signedness aside) and the size of what it is passed for;
-      4. an output is a buffer that may be written: not of kind input or constant.
-    """
-
-    name = "host.launch"
-
-    kernel = prop_def(SymbolRefAttr)
-    buffers = var_operand_def(MemRefType)
-
-    traits = traits_def(HasParent(ProgramOp))
-
-    def __init__(self, kernel: str, buffers: Sequence[SSAValue]) -> None:
-        super().__init__(operands=[buffers], properties={"kernel": SymbolRefAttr(kernel)})
-
-    @classmethod
-    def parse(cls, parser: Parser) -> LaunchOp:
-        kernel = parser.parse_symbol_name()
-        buffers = parser.parse_comma_separated_list(parser.Delimiter.PAREN, lambda: _parse_buffer(parser))
-        return cls(kernel.data, buffers)
-
-    def print(self, printer: Printer) -> None:
-        printer.print_string(" ")
-        printer.print_attribute(self.kernel)
-        with printer.in_parens():
-            printer.print_list(self.buffers, printer.print_ssa_value)
-
-    def verify_(self) -> None:
-        kernel = self.callee()
-        if kernel is None:
-            raise VerifyException(f"there is no kernel {self.kernel}")  # 1
-        inputs = list(kernel.function_type.inputs)
-        expected = inputs + list(kernel.function_type.outputs)
-        if len(expected) != len(self.buffers):  # 2
-            raise VerifyException(f"{len(self.buffers)} buffers for a kernel of {len(expected)} arguments and results")
-        for position, (buffer, type_) in enumerate(zip(self.buffers, expected, strict=True)):
-            if not _fits(buffer.type, type_):  # 3
-                raise VerifyException(f"buffer {position} of type {buffer.type} is passed for {type_}")
-            owner = buffer.owner
-            if position >= len(inputs) and isinstance(owner, BufferOp) and owner.kind.data in ("input", "constant"):
-                raise VerifyException(f"writes buffer {position} of kind {owner.kind.data}")  # 4
-
-    def callee(self) -> func.FuncOp | None:
-        """The kernel's function in the enclosing module."""
-        parent: Operation | None = self.parent_op()
-        while parent is not None and not isinstance(parent, ModuleOp):
-            parent = parent.parent_op()
-        if parent is None:
-            return None
-        return _functions(parent).get(self.kernel.root_reference.data)
-
-
-@irdl_op_definition
-class CopyOp(IRDLOperation):
-    """Copies all bytes of a buffer: `host.copy %t to %w`.
-
-    Constraints:
-      1. both buffers have the same element type and size;
-      2. the target may be written: it is not of kind input or constant.
-    """
-
-    name = "host.copy"
-
-    source = operand_def(MemRefType)
-    target = operand_def(MemRefType)
-
-    traits = traits_def(HasParent(ProgramOp))
-
-    def __init__(self, source: SSAValue, target: SSAValue) -> None:
-        super().__init__(operands=[source, target])
-
-    @classmethod
-    def parse(cls, parser: Parser) -> CopyOp:
-        source = _parse_buffer(parser)
-        parser.parse_keyword("to")
-        return cls(source, _parse_buffer(parser))
-
-    def print(self, printer: Printer) -> None:
-        printer.print_string(" ")
-        printer.print_ssa_value(self.source)
-        printer.print_string(" to ")
-        printer.print_ssa_value(self.target)
-
-    def verify_(self) -> None:
-        if not _fits(self.source.type, self.target.type):  # 1
-            raise VerifyException(f"copies {self.source.type} to {self.target.type}")
-        owner = self.target.owner
-        if isinstance(owner, BufferOp) and owner.kind.data in ("input", "constant"):  # 2
-            raise VerifyException(f"writes a buffer of kind {owner.kind.data}")
-
-
-def _parse_buffer(parser: Parser) -> SSAValue:
-    """A buffer without its type: its definition comes first."""
-    operand = parser.parse_unresolved_operand()
-    values = parser.ssa_values.get(operand.operand_name, ())
-    if operand.index >= len(values):
-        parser.raise_error(f"%{operand.operand_name} is not defined", operand.span)
-    return values[operand.index]
-
-
-def _functions(module: ModuleOp) -> dict[str, func.FuncOp]:
-    return {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
-
-
-def _same_type(one: Attribute, two: Attribute) -> bool:
-    assert isinstance(one, TensorType | MemRefType)
-    assert isinstance(two, TensorType | MemRefType)
-    return one.element_type == two.element_type and one.get_shape() == two.get_shape()
-
-
-def _fits(one: Attribute, two: Attribute) -> bool:
-    assert isinstance(one, TensorType | MemRefType)
-    assert isinstance(two, TensorType | MemRefType)
-    return _signless(one.element_type) == _signless(two.element_type) and byte_size(one) == byte_size(two)
-
-
-def _signless(element: Attribute) -> Attribute:
-    """A buffer of u8 is ui8 to the caller and i8 to kernels."""
-    return IntegerType(element.width.data) if isinstance(element, IntegerType) else element
 
 
 def _print_dictionary(printer: Printer, attributes: Mapping[str, Attribute]) -> None:
