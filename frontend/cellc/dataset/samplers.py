@@ -15,7 +15,7 @@ from cellc.ops import _validate
 
 
 class Sampler:
-    """Base of samplers. A user's own defines `__iter__`, which gives the numbers of rows.
+    """Base of samplers. A user's own defines `__iter__`, which gives the numbers of rows; there are `dataset_size`.
 
     Args:
         num_samples: how many rows at most; None for all.
@@ -24,6 +24,7 @@ class Sampler:
         TypeError, ValueError: `num_samples` is neither None nor an int of at least 1.
     """
 
+    dataset_size: int
     is_shard = False  # whether other processes sample the rest, in the same order
 
     def __init__(self, num_samples: int | None = None) -> None:
@@ -35,10 +36,12 @@ class Sampler:
 
     def order(self, length: int, random: np.random.Generator) -> Iterable[Any]:
         """The numbers of rows, of a source that has `length`, for one time over it."""
+        self.dataset_size = length
         return self
 
     def size(self, length: int) -> int:
         """How many numbers `order` gives, `num_samples` aside."""
+        self.dataset_size = length
         return sum(1 for _ in self)
 
 

@@ -41,7 +41,7 @@ class Evaluation:
                 manager.call("step_end", context)
                 self._update(run.net_outputs)
             manager.call("epoch_end", context)
-            run.metrics = {name: metric.eval() for name, metric in self._metrics.items()}
+            run.metrics = run.eval_results = {name: metric.eval() for name, metric in self._metrics.items()}
             manager.call("end", context)
         return run.metrics
 

@@ -39,7 +39,7 @@ class Training:
             for number in range(first + 1, run.epoch_num + 1):
                 run.cur_epoch_num = number
                 self._epoch(manager, batches, number * run.batch_num)
-                run.metrics = evaluated(number)
+                run.metrics = run.eval_results = evaluated(number)
                 manager.call("epoch_end", context)
                 if context.get_stop_requested():
                     break

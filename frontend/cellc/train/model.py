@@ -161,7 +161,8 @@ class Model:
             optimizer=self._optimizer or getattr(self._train_network, "optimizer", None), epoch_num=epoch,
             batch_num=steps, mode="train", train_dataset=dataset, cur_epoch_num=done // steps,
             cur_step_num=done, list_callback=found, dataset_sink_mode=False, metrics={},
-            net_outputs=None, train_dataset_element=None,
+            eval_results={}, valid_dataset=valid_dataset, net_outputs=None, train_dataset_element=None,
+            last_save_ckpt_step=None, latest_ckpt_file=None,
             parallel_mode=communication.get_auto_parallel_context("parallel_mode"),
             device_number=communication.world_size(),
         )  # fmt: skip

@@ -97,6 +97,21 @@ def test_training_goes_on_as_training_where_a_callback_evaluates(evaluate):
         np.testing.assert_array_equal(found, wanted)
 
 
+def test_callbacks_are_told_of_checkpoints_and_evaluations(tmp_path):
+    told = []
+
+    class Listening(cellc.Callback):
+        def epoch_end(self, run_context):
+            run = run_context.original_args()
+            told.append((run.last_save_ckpt_step, run.latest_ckpt_file, sorted(run.eval_results), run.valid_dataset))
+
+    saving = train.ModelCheckpoint("net", str(tmp_path), train.CheckpointConfig(save_checkpoint_steps=6))
+    valid = data()
+    model(metrics={"mae"}).fit(2, data(), valid, valid_frequency=2, callbacks=[saving, Listening()])
+    path = str(tmp_path / "net-2_2.ckpt")
+    assert told == [(None, None, [], valid), (6, path, ["mae"], valid)]
+
+
 def test_order_of_events():
     recorder = Recorder()
     model().train(2, data(2), callbacks=recorder)

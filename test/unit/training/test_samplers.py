@@ -22,6 +22,13 @@ class Evens(ds.Sampler):
         yield from range(0, 8, 2)
 
 
+class Backwards(ds.Sampler):
+    """One that knows how many rows there are."""
+
+    def __iter__(self):
+        yield from range(self.dataset_size - 1, -1, -1)
+
+
 def rows_of(sampler, **others):
     return ds.GeneratorDataset(Twos(), ["x"], sampler=sampler, **others)
 
@@ -52,6 +59,7 @@ CASES = [
     (lambda: ds.WeightedRandomSampler([0, 0, 1, 0], 5), [2] * 5),
     (lambda: Evens(), [0, 2, 4, 6]),
     (lambda: Evens(num_samples=3), [0, 2, 4]),
+    (lambda: Backwards(), [7, 6, 5, 4, 3, 2, 1, 0]),
     (lambda: [6, 1], [6, 1]),
 ]
 

@@ -14,8 +14,10 @@ class InternalCallbackParam(dict[str, Any]):
 
     In training: `network`, `train_network`, `loss_fn`, `optimizer`, `epoch_num`, `batch_num`, `mode` ("train"),
     `train_dataset`, `cur_epoch_num`, `cur_step_num` (counted from 1 through all epochs), `train_dataset_element`,
-    `net_outputs`, `list_callback`. In evaluation: `network`, `eval_network`, `batch_num`, `mode` ("eval"),
-    `valid_dataset`, `cur_step_num`, `net_outputs`, `list_callback` and, at the end, `metrics`.
+    `net_outputs`, `list_callback`, `last_save_ckpt_step` and `latest_ckpt_file` of a ModelCheckpoint, and in
+    `Model.fit` `valid_dataset` and, after it was evaluated, `metrics`. In evaluation: `network`, `eval_network`,
+    `batch_num`, `mode` ("eval"), `valid_dataset`, `cur_step_num`, `net_outputs`, `list_callback` and, at the end,
+    `metrics`. `eval_results` is MindSpore's name for `metrics`.
     """
 
     def __getattr__(self, name: str) -> Any:

@@ -153,6 +153,7 @@ class ModelCheckpoint(Callback):
         save_checkpoint(network, str(path), self._config.integrated_save, self._config.async_save, appended,
                         self._config.enc_key, self._config.enc_mode)  # fmt: skip
         self._last_step, self._last_time, self._latest = run.cur_step_num, time.monotonic(), str(path)
+        run.last_save_ckpt_step, run.latest_ckpt_file = self._last_step, self._latest
         if not ending:
             self._kept = [(when, kept) for when, kept in self._kept if kept != path]
             self._kept.append((self._last_time, path))
