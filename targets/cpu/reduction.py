@@ -8,7 +8,7 @@ their order depends on the shape alone.
 from collections.abc import Callable, Sequence
 from math import prod
 
-from cellc.targets.cpu.combiner import Combiner
+from cellc.targets.cpu.combiner import Combiner, combine_all, in_pieces
 from cellc.targets.cpu.grid import Grid, make_grid
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.reduction_along import PARTIALS, AlongWriter
@@ -49,15 +49,15 @@ class ReductionWriter:
         self._nest = nest_writer.nest
         self._vectors = nest_writer.vectors
         self._initial = initial
-        self._combiner = Combiner.of(self._nest)
+        self._combiners = Combiner.all_of(self._nest)
         self._along_reduction = None if across else self._choose()
-        rounds = self._combiner is not None and self._combiner.rounds
+        rounds = any(each.rounds for each in self._combiners)
         self._pairwise = across and rounds and len(self._nest.reduced) == 1
         self._lane_dim = None if self._along_reduction is not None else nest_writer.vector_loop_dim()
 
     def _choose(self) -> int | None:
         """The reduction loop to put lanes on, or None."""
-        if self._combiner is None or not self._nest.reduced:
+        if not self._combiners or not self._nest.reduced:
             return None
 
         def contiguous(dim: int) -> int:
@@ -88,9 +88,8 @@ class ReductionWriter:
         dim = self._lane_dim
         outer = [d for d in self._nest_writer.open_parallel if d != dim]
         if self._along_reduction is not None:
-            assert self._combiner is not None
-            along = AlongWriter(self._nest_writer, self._combiner, self._along_reduction)
-            self._nest_writer.loops(outer, ranges, lambda: along.write(lambda: self._initial(None)[0]))
+            along = AlongWriter(self._nest_writer, self._combiners, self._along_reduction)
+            self._nest_writer.loops(outer, ranges, lambda: along.write(lambda: self._initial(None)))
             return
         self._nest_writer.loops(outer, ranges, lambda: self._lanes(dim, ranges.get(dim) if dim is not None else None))
 
@@ -153,8 +152,8 @@ class ReductionWriter:
         if not self._nest.reduced:
             store(step(initial))
             return
-        if self._pairwise and self._combiner is not None:
-            store([self._combiner.combine(self._vectors, initial[0], self._as_along(self._combiner, step))])
+        if self._pairwise:
+            store(combine_all(self._combiners, self._vectors, initial, self._as_along(step)))
             return
         if self._short(group):
             store(self._unrolled(self._nest.reduced, initial, step))
@@ -166,32 +165,32 @@ class ReductionWriter:
             def steps(start: str, end: str, values: list[str]) -> list[str]:
                 return self._nest_writer.carried_loop(last, (start, end), values, types, step)
 
-            if self._combiner is None:
+            if not self._combiners:
                 return steps(*self._nest_writer.whole(last), carried)
-            return self._combiner.in_pieces(self._vectors, extent, 1, carried, steps)
+            return in_pieces(self._combiners * group, self._vectors, extent, 1, carried, steps)
 
         store(self._nest_writer.carried_loops(outer, initial, types, row))
 
-    def _as_along(self, combiner: Combiner, step: Callable[[list[str]], list[str]]) -> str:
+    def _as_along(self, step: Callable[[list[str]], list[str]]) -> list[str]:
         """All terms, joined as `_along` joins them: lane i of vectors, then lanes whose numbers differ in a bit."""
-        (dim,), lanes = self._nest.reduced, self._vectors.lanes
-        extent, start = self._nest.extents[dim], self._vectors.constant(combiner.first, combiner.element)
+        (dim,), lanes, combiners = self._nest.reduced, self._vectors.lanes, self._combiners
+        extent, first = self._nest.extents[dim], [self._vectors.constant(each.first, each.element) for each in combiners]
         assert extent <= PARTIALS * lanes
 
-        def both(first: str | None, second: str | None) -> str | None:
-            return combiner.combine(self._vectors, first, second) if first and second else first or second
+        def both(one: list[str] | None, two: list[str] | None) -> list[str] | None:
+            return combine_all(combiners, self._vectors, one, two) if one and two else one or two
 
-        def term(index: int) -> str | None:
+        def term(index: int) -> list[str] | None:
             if index >= extent:
                 return None
             self._nest_writer.position[dim] = self._nest_writer.writer.index(index)
-            return step([start])[0]
+            return step(first)
 
-        def lane(i: int) -> str | None:
+        def lane(i: int) -> list[str] | None:
             parts = [term(i + part * lanes) for part in range(PARTIALS)]
             return both(both(parts[0], parts[1]), both(parts[2], parts[3]))
 
-        def total(i: int, distance: int) -> str | None:
+        def total(i: int, distance: int) -> list[str] | None:
             if distance == lanes:
                 return lane(i)
             return both(total(i, 2 * distance), total(i + distance, 2 * distance))
