@@ -57,7 +57,11 @@ class MergeSumsPass(ModulePass):
 
 def _keep_in_place(kernel: func.FuncOp) -> None:
     """Drops the pairs of `cellc.in_place` whose argument is now read after the op that writes the result."""
-    pairs, outer, block = kernel.attributes.pop("cellc.in_place", None), kernel.attributes["cellc.outer"], kernel.body.block
+    pairs, outer, block = (
+        kernel.attributes.pop("cellc.in_place", None),
+        kernel.attributes["cellc.outer"],
+        kernel.body.block,
+    )
     if pairs is None:
         return
     assert isinstance(pairs, ArrayAttr)
@@ -95,7 +99,7 @@ def _is_sum(op: Operation) -> bool:
 
 
 def _read_alike(one: GenericOp, other: GenericOp) -> bool:
-    """Whether the sums have the same loops and results of one type, and read a tensor of that size at the same index."""
+    """Whether sums have the same loops and types of results, and read a tensor of that size at the same index."""
     if loop_extents(one) != loop_extents(other) or iterators(one) != iterators(other):
         return False
     if len(one.results) + len(other.results) > MOST_RESULTS or one.result_types[0] != other.result_types[0]:

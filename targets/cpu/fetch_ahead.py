@@ -19,7 +19,7 @@ from cellc.targets.cpu.vectors import ITEM_BYTES
 _AHEAD = 1 << 12
 # Rows that are shorter hardly wait.
 _SHORTEST = 1 << 8
-# What is read for an index and is longer pushes what is asked for out of the level 2 cache again, or is pushed out by it.
+# Longer ones, of all that is read for an index, would push each other out of the level 2 cache.
 _LONGEST_ROWS = 1 << 18
 # Longer pieces of results hardly wait either: a page.
 _LONGEST = 1 << 12

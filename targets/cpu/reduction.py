@@ -8,11 +8,16 @@ their order depends on the shape alone.
 from collections.abc import Callable, Sequence
 from math import prod
 
+from xdsl.dialects.linalg import ops as linalg
+
+from cellc.targets.cpu.access import View
 from cellc.targets.cpu.combiner import Combiner, combine_all, in_pieces
 from cellc.targets.cpu.grid import Grid, make_grid
+from cellc.targets.cpu.kernel import KernelWriter, filled_constant
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.reduction_along import PARTIALS, AlongWriter
 from cellc.targets.cpu.vectors import WOVEN
+from cellc.targets.target import UnsupportedKernelError
 
 _GROUP = 4
 
@@ -174,7 +179,10 @@ class ReductionWriter:
     def _as_along(self, step: Callable[[list[str]], list[str]]) -> list[str]:
         """All terms, joined as `_along` joins them: lane i of vectors, then lanes whose numbers differ in a bit."""
         (dim,), lanes, combiners = self._nest.reduced, self._vectors.lanes, self._combiners
-        extent, first = self._nest.extents[dim], [self._vectors.constant(each.first, each.element) for each in combiners]
+        extent, first = (
+            self._nest.extents[dim],
+            [self._vectors.constant(each.first, each.element) for each in combiners],
+        )
         assert extent <= PARTIALS * lanes
 
         def both(one: list[str] | None, two: list[str] | None) -> list[str] | None:
@@ -226,3 +234,26 @@ class ReductionWriter:
             index = self._nest_writer.writer.linear(number * self._vectors.lanes, [(start, 1)])
             self._nest_writer.at(dim, index, lambda number=number: results.extend(write(number)))
         return results
+
+
+def initial_of(kernel: KernelWriter, op: linalg.GenericOp, nest_writer: NestWriter) -> Initial:
+    """The start values of a reduction: a filled constant, or the contents of a tensor."""
+    nest = nest_writer.nest
+
+    def write(dim: int | None) -> list[str]:
+        vectors = nest_writer.vectors
+        starts = []
+        for value, access in zip(op.outputs, nest.outputs, strict=True):
+            constant = filled_constant(value)
+            if constant is not None:
+                starts.append(vectors.constant(constant, access.buffer.element))
+                continue
+            source = kernel.view_of(value)
+            if source.buffer.name == "":
+                raise UnsupportedKernelError(f"kernel {kernel.name}: a reduction that starts from nothing")
+            start = nest_writer.located(access)
+            moved = View(source.buffer, (), (), start.offset, start.terms).identity()
+            starts.append(vectors.load(moved, nest_writer.stride(access, dim)))
+        return starts
+
+    return write
