@@ -4,7 +4,7 @@
     %t = generic(%dy, %x, %mean)     : sum of dy (x - mean)
 
 read dy twice where the rows of both do not stay in a cache; one generic reads it once. Gradients of normalizations are
-such, whose factors come out of rules one by one. Each sum keeps the order of its terms, and so its bits.
+such, whose factors come out of rules one by one. Each sum adds its terms in the order in which it would alone.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.linalg.ops import GenericOp, YieldOp
-from xdsl.ir import Operation
+from xdsl.ir import BlockArgument, Operation
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
@@ -27,14 +27,15 @@ from cellc.passes.linalg_analysis import (
     input_count,
     input_maps,
     inputs_of,
+    is_all_parallel,
     iterations,
     iterators,
     loop_extents,
     reduction_loops,
     size_of,
+    values_read,
 )
-from cellc.passes.outline_kernels import in_place
-from cellc.passes.program_order import can_sink, depends_on, move_after
+from cellc.passes.program_order import can_sink, depends_on, move_after, ops_between
 
 MOST_RESULTS = 4
 """Sums of one generic: beyond, the partial sums of all of them do not fit the registers."""
@@ -52,25 +53,6 @@ class MergeSumsPass(ModulePass):
                 sums = [each for each in kernel.body.block.ops if _is_sum(each)]
                 while sums:
                     _merge_with_others(sums)
-                _keep_in_place(kernel)
-
-
-def _keep_in_place(kernel: func.FuncOp) -> None:
-    """Drops the pairs of `cellc.in_place` whose argument is now read after the op that writes the result."""
-    pairs, outer, block = (
-        kernel.attributes.pop("cellc.in_place", None),
-        kernel.attributes["cellc.outer"],
-        kernel.body.block,
-    )
-    if pairs is None:
-        return
-    assert isinstance(pairs, ArrayAttr)
-    assert isinstance(outer, IntegerAttr)
-    *ops, end = block.ops
-    allowed = in_place(ops, list(end.operands), block.args, outer.value.data)
-    kept = [pair for pair in pairs if tuple(index.value.data for index in pair) in allowed]  # pyright: ignore
-    if kept:
-        kernel.attributes["cellc.in_place"] = ArrayAttr(kept)
 
 
 def _merge_with_others(sums: list[GenericOp]) -> None:
@@ -111,10 +93,17 @@ def _read_alike(one: GenericOp, other: GenericOp) -> bool:
     )
 
 
+def _overtakes(moved: list[Operation], point: Operation) -> bool:
+    """Whether ops that move behind another one would read an argument after what may write its result there."""
+    read = {value for op in moved for value in values_read(op) if isinstance(value, BlockArgument)}
+    staying = [op for op in ops_between(moved[0], point) if is_all_parallel(op) and op not in moved]
+    return any(value in read for op in staying for value in values_read(op))
+
+
 def _merged(first: GenericOp, second: GenericOp) -> GenericOp | None:
-    """One generic in the place of `second`; None if that needs `first`."""
+    """One generic in the place of `second`; None if that needs `first`, or would move it too far."""
     dependents = None if depends_on(second, first) else can_sink(first, second)
-    if dependents is None:
+    if dependents is None or _overtakes([first, *dependents], second):
         return None
     parts = merged_parts(first, second, AffineMap.identity(len(second.iterator_types)))
     merged = parts.build(first, second)
