@@ -50,7 +50,7 @@ class MergeSumsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for kernel in kernels_of(op):
             if kernel.attributes["cellc.kind"] == StringAttr("reduction"):
-                sums = [each for each in kernel.body.block.ops if _is_sum(each)]
+                sums = [each for each in kernel.body.block.ops if isinstance(each, GenericOp) and _is_sum(each)]
                 while sums:
                     _merge_with_others(sums)
 
@@ -65,9 +65,9 @@ def _merge_with_others(sums: list[GenericOp]) -> None:
             current = merged
 
 
-def _is_sum(op: Operation) -> bool:
+def _is_sum(op: GenericOp) -> bool:
     """Whether an op adds up floats, in each of its accumulators for itself."""
-    if not isinstance(op, GenericOp) or not reduction_loops(op) or captured_values(op):
+    if not reduction_loops(op) or captured_values(op):
         return False
     end, accumulators = op.body.block.last_op, op.body.block.args[input_count(op) :]
     assert isinstance(end, YieldOp)
