@@ -150,7 +150,7 @@ class ChainWriter:
             self._flat = flat_ops(self._kernel, self._generics, self._outer, short)
             turned = read_or_made(short, [op for op in self._generics if op not in self._flat])
             self._turned = turned_rows(self._kernel, turned, self._outer, self._chunk)
-        if self._chunk * self._rows == 1:
+        if self._chunk * self._rows == 1 and not self._pads:
             self._add_moments()
         inner = sum(prod(loop_extents(op)[self._outer :]) for op in self._generics)
         extents = self._extents

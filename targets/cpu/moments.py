@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil, prod
 
 from xdsl.dialects import arith
@@ -49,13 +50,12 @@ class Moments:
 
 def moments_of(kernel: KernelWriter, generics: Sequence[linalg.GenericOp], outer: int) -> list[Moments]:
     """The pairs among a chain's ops that are to be made in one pass, for an index of the `outer` loops at a time."""
-    totals = [op for op in generics if _is_total(op) and parallel_count(op) == outer]
-    return [
-        Moments(total, centred)
-        for total in totals
-        for centred in generics[generics.index(total) + 1 :]
-        if _is_centred(centred, total) and _is_long(kernel, total, outer)
-    ]
+    found: list[Moments] = []
+    for number, total in enumerate(generics):
+        if _is_total(total) and parallel_count(total) == outer and _is_long(kernel, total, outer):
+            squares = (op for op in generics[number + 1 :] if _is_centred(op, total))
+            found += [Moments(total, centred) for centred in islice(squares, 1)]
+    return found
 
 
 def _terms(op: linalg.GenericOp, inputs: int) -> list[Operation]:
@@ -151,11 +151,8 @@ class MomentsWriter:
         nest = self._opened(self._pair.centred, fixed)
         m = nest.inputs[1]
         assert m is not None
-        parts, body = (
-            (self._squares, self._differences, self._sizes, self._means),
-            _joining_body(nest.body.args[0].type),
-        )
-        self._sum_blocks(self._pair.centred, parts, nest.outputs[0], body, (m,))
+        parts = (self._squares, self._differences, self._sizes, self._means)
+        self._sum_blocks(self._pair.centred, parts, nest.outputs[0], _joining_body(nest.body.args[0].type), (m,))
 
     def _write_block(self, x: Access, position: Sequence[str | None], count: int) -> None:
         """A block of `count` elements, at `position`: the index of each of the other loops, then its number there."""

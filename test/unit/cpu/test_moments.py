@@ -12,13 +12,14 @@ ONE_PASS, TWO_PASSES = (16, 3, 5000), (600, 3, 16)
 """Rows of 320 KB, in pieces of 20 KB, which are blocks of level 1 caches; and in pieces too short for blocks."""
 
 
-def moments(shape: tuple[int, int, int], element: str = "f32", start: str = "0.0") -> str:
-    """Mean and sum of squares about it, of x[n, c, i] for each c."""
+def moments(shape: tuple[int, int, int], element: str = "f32", start: str = "0.0", *, other: bool = False) -> str:
+    """Mean and sum of squares about it, of x[n, c, i] for each c; with `other` that about an argument, too."""
     images, rows, length = shape
     x, row = Operand("%x", shape, element, "d1, d0, d2"), (rows,)
     mean, total = Operand("%m", row, element, "d0"), Operand("%s", row, element, "d0")
     size = f"%n = arith.constant {images * length}.0 : {element}\n"
     square = f"%d = arith.subf %i0, %i1 : {element}\n%p = arith.mulf %d, %d : {element}\n"
+    square += f"%r = arith.addf %o0, %p : {element}\nlinalg.yield %r : {element}"
     ops = [
         filled("%f", row, element, "0.0"),
         generic("%s", "prr", [x], [Operand("%f", row, element, "d0")],
@@ -27,10 +28,14 @@ def moments(shape: tuple[int, int, int], element: str = "f32", start: str = "0.0
         generic("%m", "p", [total], [Operand("%e", row, element, "d0")],
                 size + f"%r = arith.divf %i0, %n : {element}\nlinalg.yield %r : {element}"),
         filled("%g", row, element, start),
-        generic("%q", "prr", [x, mean], [Operand("%g", row, element, "d0")],
-                square + f"%r = arith.addf %o0, %p : {element}\nlinalg.yield %r : {element}"),
+        generic("%q", "prr", [x, mean], [Operand("%g", row, element, "d0")], square),
     ]  # fmt: skip
-    return kernel("reduction", [("%x", shape, element)], ops, [("%m", row, element), ("%q", row, element)], 1)
+    arguments, results = [("%x", shape, element)], [("%m", row, element), ("%q", row, element)]
+    if other:
+        inputs, target = [x, Operand("%c", row, element, "d0")], Operand("%h", row, element, "d0")
+        ops += [filled("%h", row, element, "0.0"), generic("%z", "prr", inputs, [target], square)]
+        arguments, results = [*arguments, ("%c", row, element)], [*results, ("%z", row, element)]
+    return kernel("reduction", arguments, ops, results, 1)
 
 
 def normal(shape: tuple[int, int, int], mean: float, deviation: float, element: str = "f32") -> np.ndarray:
@@ -103,3 +108,12 @@ def test_squares_that_do_not_start_at_zero() -> None:
         compile_text(moments(ONE_PASS, start=start), native_level())(x)[1] for start in ("0.0", "500000.0")
     )
     np.testing.assert_allclose(second, first + 5e5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+def test_squares_about_two_centres(level: str) -> None:
+    """One of two sums of squares of the same elements is made with their sum, the other after it."""
+    x, other = normal(ONE_PASS, 0, 1), np.array([1, 2, 3], np.float32)
+    _, found, further = compile_text(moments(ONE_PASS, other=True), LEVELS[level])(x, other)
+    np.testing.assert_allclose(found, exact(x)[1].astype(np.float64), rtol=1e-6)
+    np.testing.assert_allclose(further, ((x.astype(np.float64) - other[:, None]) ** 2).sum((0, 2)), rtol=1e-6)
