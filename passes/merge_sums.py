@@ -38,7 +38,7 @@ from cellc.passes.linalg_analysis import (
 from cellc.passes.program_order import can_sink, depends_on, move_after, ops_between
 
 MOST_RESULTS = 3
-"""Sums of one generic: the four partial sums of each are to fit the 16 registers of AVX2, and what is read beside them."""
+"""Sums of one generic: AVX2 has 16 registers for the four partial sums of each and what is read beside them."""
 
 
 @dataclass(frozen=True)
