@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import IndexType, IntegerAttr, TensorType
+from xdsl.dialects.builtin import IndexType, IntegerAttr
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp, YieldOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineDimExpr, AffineExpr
@@ -40,14 +41,20 @@ def index_value(expression: AffineExpr, block: Block, before: Operation) -> SSAV
 
 
 def inline_body(
-    parts: Parts, before: Operation, producer: GenericOp, through: Map, *, moved: bool = False
+    parts: Parts,
+    before: Operation,
+    producer: GenericOp,
+    through: Map,
+    accumulators: Mapping[SSAValue, SSAValue] = {},
+    *,
+    moved: bool = False,
 ) -> list[SSAValue]:
-    """Computes an all-parallel producer's results at the indices `through(loops)` inside the body of `parts`.
+    """Computes a producer's results at the indices `through(loops)` inside the body of `parts`.
 
-    `through` maps the loops of `parts` to the producer's loops. With `moved` the producer's own ops are taken, not
-    copied: it can only be erased afterwards.
+    `through` maps the loops of `parts` to the producer's loops, `accumulators` the arguments for what its outputs hold
+    to those of `parts`. With `moved` the producer's own ops are taken, not copied: it can only be erased afterwards.
     """
-    mapping: dict[SSAValue, SSAValue] = {}
+    mapping = dict(accumulators)
     for value, map_, argument in zip(inputs_of(producer), input_maps(producer), producer.body.block.args, strict=False):
         mapping[argument] = parts.add_input(value, map_.compose(through))
     if moved:
@@ -136,13 +143,15 @@ def fused_parts(producer: GenericOp, consumer: GenericOp, *, last: bool = True) 
 def merged_parts(first: GenericOp, second: GenericOp, through: Map) -> Parts:
     """One generic with the results of both; `through` maps second's loops to first's.
 
-    Reads of first's results in second (with the map they are written with) use the values in the body.
+    Reads of first's results in second (with the map they are written with) use the values in the body. Of reductions,
+    which do not read each other, each has the accumulators that it had.
     """
     parts = Parts.taken(second)
     start, yielded = parts.block.first_op, parts.block.last_op
     assert start is not None
     assert yielded is not None
-    values = inline_body(parts, start, first, through)
+    accumulators = [parts.block.insert_arg(a.type, len(parts.inputs) + i) for i, a in enumerate(_accumulators(first))]
+    values = inline_body(parts, start, first, through, dict(zip(_accumulators(first), accumulators, strict=True)))
     for index in reversed(range(len(parts.inputs))):
         for result, value in zip(first.results, values, strict=True):
             if parts.inputs[index] is result:
@@ -150,8 +159,10 @@ def merged_parts(first: GenericOp, second: GenericOp, through: Map) -> Parts:
                 break
     parts.outputs = [*outputs_of(first), *parts.outputs]
     parts.output_maps = [m.compose(through) for m in output_maps(first)] + parts.output_maps
-    for offset, output in enumerate(outputs_of(first)):
-        assert isinstance(output.type, TensorType)
-        parts.block.insert_arg(output.type.element_type, len(parts.inputs) + offset)
     yielded.operands = [*values, *yielded.operands]
     return parts
+
+
+def _accumulators(op: GenericOp) -> list[SSAValue]:
+    """The body's arguments for what the outputs hold."""
+    return list(op.body.block.args[len(inputs_of(op)) :])

@@ -17,6 +17,7 @@ PASSES: dict[str, str] = {
     "sum-in-lanes": "cellc.passes.sum_in_lanes:SumInLanesPass",
     "fuse-elementwise": "cellc.passes.fuse_elementwise:FuseElementwisePass",
     "form-dispatches": "cellc.passes.form_dispatches:FormDispatchesPass",
+    "merge-sums": "cellc.passes.merge_sums:MergeSumsPass",
     "hoist-constants": "cellc.passes.hoist_constants:HoistConstantsPass",
     "plan-buffers": "cellc.passes.plan_buffers:PlanBuffersPass",
     "fuse-copies": "cellc.targets.cpu.fuse_copies:FuseCopiesPass",

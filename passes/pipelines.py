@@ -23,7 +23,8 @@ TO_LINALG = (*TO_NN, "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
 CPU_KERNELS = (
     "fold-scales", "convert-nn-to-linalg", "drop-unused-results", "channels-last", "sum-in-lanes",
-    "fuse-elementwise", "form-dispatches", "fuse-copies", "fuse-attention-gradient", "fuse-attention", "fuse-pads",
+    "fuse-elementwise", "form-dispatches", "fuse-copies", "fuse-attention-gradient", "fuse-attention", "merge-sums",
+    "fuse-pads",
     "fuse-padded-reads", "widen-factors",
 )  # fmt: skip
 # Panels change which factor is read element by element.

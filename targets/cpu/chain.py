@@ -14,14 +14,15 @@ from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.fetch_ahead import pieces_ahead, rows_ahead
 from cellc.targets.cpu.grid import BLOCK_WORK, make_grid
 from cellc.targets.cpu.kept_in_results import kept_in_results
-from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, filled_constant
+from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of
+from cellc.targets.cpu.moments import MomentsWriter, moments_of
 from cellc.targets.cpu.nest import Nest, loop_extents, restrict, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.padded_reads import PaddedRead, padded_reads
 from cellc.targets.cpu.padded_results import border_nests
 from cellc.targets.cpu.pairs import contiguous_over, open_nest
 from cellc.targets.cpu.read_as_made import ReadAsMade, may_read_as_made
-from cellc.targets.cpu.reduction import Initial, ReductionWriter, windows
+from cellc.targets.cpu.reduction import ReductionWriter, initial_of, windows
 from cellc.targets.cpu.short_rows import TurnedRows, flat_ops, read_or_made, short_rows, turned_rows, write_flat
 from cellc.targets.target import UnsupportedKernelError
 
@@ -85,6 +86,7 @@ class ChainWriter:
         self._turned: list[TurnedRows] = []
         self._flat: list[linalg.GenericOp] = []
         self._borders: dict[Operation, list[Nest]] = {}
+        self._instead: dict[Operation, Callable[[Mapping[int, str]], None]] = {}
         for op in kernel.pads if kernel.attribute("kind") == "reduction" else ():
             self._add_border(op)
 
@@ -153,6 +155,8 @@ class ChainWriter:
             self._turned = turned_rows(self._kernel, turned, self._outer, self._chunk)
         if self._chunk == 1 and not self._pads:
             self._kept = kept_in_results(self._kernel, self._generics, self._placed)
+        if self._chunk * self._rows == 1 and not self._pads:
+            self._add_moments()
         inner = sum(prod(loop_extents(op)[self._outer :]) for op in self._generics)
         extents = self._extents
         if self._outer:
@@ -166,6 +170,13 @@ class ChainWriter:
         body = self._generics[0].body.block
         shell = NestWriter(self._writer, Nest(extents, (False,) * self._outer, (), (), body), 1)
         shell.loops(list(range(self._outer)), ranges, lambda: self._indices(shell.position))
+
+    def _add_moments(self) -> None:
+        """Finds the sums that are made in one pass."""
+        self._place(None)
+        for pair in moments_of(self._kernel, self._generics, self._outer):
+            moments = MomentsWriter(self._kernel, pair, self._outer)
+            self._instead |= {pair.total: moments.write_total, pair.centred: moments.write_centred}
 
     def write_rows(self, fixed: Mapping[int, str], bounds: Range) -> None:
         """Writes the indices `bounds` of the last outer loop, few at a time, with the other outer loops at `fixed`."""
@@ -230,7 +241,8 @@ class ChainWriter:
         ops = list(self._generics)
         while ops:
             op = ops.pop(0)
-            pair = bool(ops) and op not in self._borders and may_read_as_made(op, ops[0])
+            apart = bool(ops) and not self._instead.keys() & {op, ops[0]}
+            pair = apart and op not in self._borders and may_read_as_made(op, ops[0])
             yield op, ops.pop(0) if pair else None
 
     def _read_as_made(self, op: linalg.GenericOp, reader: linalg.GenericOp, fixed: Mapping[int, str]) -> bool:
@@ -260,6 +272,9 @@ class ChainWriter:
         """One op for what `_all` does."""
         if op in self._flat and lower is not None:
             write_flat(self._kernel, op, self._turned, fixed, self._outer - 1, (lower, count))
+            return
+        if op in self._instead:
+            self._instead[op](fixed)
             return
         nest, ahead = self._kernel.nest_of(op), {}
         if lower is not None:
@@ -323,26 +338,3 @@ def write_nest(
         ReductionWriter(nest_writer, initial_of(kernel, op, nest_writer), across).write({})
     else:
         write_parallel(nest_writer, {})
-
-
-def initial_of(kernel: KernelWriter, op: linalg.GenericOp, nest_writer: NestWriter) -> Initial:
-    """The start values of a reduction: a filled constant, or the contents of a tensor."""
-    nest = nest_writer.nest
-
-    def write(dim: int | None) -> list[str]:
-        vectors = nest_writer.vectors
-        starts = []
-        for value, access in zip(op.outputs, nest.outputs, strict=True):
-            constant = filled_constant(value)
-            if constant is not None:
-                starts.append(vectors.constant(constant, access.buffer.element))
-                continue
-            source = kernel.view_of(value)
-            if source.buffer.name == "":
-                raise UnsupportedKernelError(f"kernel {kernel.name}: a reduction that starts from nothing")
-            start = nest_writer.located(access)
-            moved = View(source.buffer, (), (), start.offset, start.terms).identity()
-            starts.append(vectors.load(moved, nest_writer.stride(access, dim)))
-        return starts
-
-    return write

@@ -1,8 +1,8 @@
-"""Combiners: the associative op by which a reduction adds one contribution to what it has."""
+"""Combiners: the associative op by which a reduction adds one contribution to what it has, for each of its results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects.linalg import ops as linalg
@@ -44,18 +44,20 @@ class Combiner:
     element: str
 
     @staticmethod
-    def of(nest: Nest) -> Combiner | None:
-        """The op that adds one contribution to the only accumulator of a nest, or None."""
+    def all_of(nest: Nest) -> list[Combiner]:
+        """The op that adds one contribution to each accumulator of a nest; none where one of them has no such op."""
         yielded = nest.body.last_op
-        if not isinstance(yielded, linalg.YieldOp) or len(yielded.operands) != 1:
-            return None
-        op, accumulator = yielded.operands[0].owner, nest.body.args[-1]
-        uses = list(accumulator.uses)
-        if len(uses) != 1 or not isinstance(op, Operation) or uses[0].operation is not op:
-            return None
-        if op.name not in (*_NEUTRAL, "arith.maxsi", "arith.minsi"):
-            return None
-        return Combiner(op.name, nest.element_type)
+        assert isinstance(yielded, linalg.YieldOp)
+        accumulators = nest.body.args[len(nest.inputs) :]
+        found: list[Combiner] = []
+        for value, accumulator, access in zip(yielded.operands, accumulators, nest.outputs, strict=True):
+            op, uses = value.owner, list(accumulator.uses)
+            if len(uses) != 1 or not isinstance(op, Operation) or uses[0].operation is not op:
+                return []
+            if op.name not in (*_NEUTRAL, "arith.maxsi", "arith.minsi") or len(list(value.uses)) != 1:
+                return []
+            found.append(Combiner(op.name, access.buffer.element))
+        return found
 
     def term(self, nest: Nest) -> SSAValue:
         """What the body combines with the accumulator."""
@@ -80,25 +82,36 @@ class Combiner:
     @property
     def first(self) -> float | int:
         """What a first term is combined with at no cost."""
-        return _ROUNDING[self.name]
+        return _ROUNDING.get(self.name, self.neutral)
 
     def combine(self, vectors: Vectors, first: str, second: str) -> str:
         """Both operands combined, lane by lane."""
         flags = " fastmath<nsz>" if self.name in EITHER_ZERO else ""
         return vectors.writer.pure(f"{self.name} {first}, {second}{flags} : {vectors.type(self.element)}")
 
-    def in_pieces(self, vectors: Vectors, extent: int, step: int, carried: list[str], steps: Steps) -> list[str]:
-        """`steps(start, end, carried)` from 0 to `extent`; long sums as a sum of sums of `_PIECE` terms each."""
-        writer, size = vectors.writer, _PIECE * step
-        main = extent - extent % size
-        if self.name != "arith.addf" or main <= size:
-            return steps(writer.index(0), writer.index(extent), carried)
-        zeros = [vectors.constant(0, self.element)] * len(carried)
 
-        def piece(start: str, totals: list[str]) -> list[str]:
-            sums = steps(start, writer.linear(size, [(start, 1)]), zeros)
-            return [self.combine(vectors, total, part) for total, part in zip(totals, sums, strict=True)]
+def combine_all(combiners: Sequence[Combiner], vectors: Vectors, first: list[str], second: list[str]) -> list[str]:
+    """Two lists of operands combined, each pair by its combiner."""
+    return [c.combine(vectors, one, two) for c, one, two in zip(combiners, first, second, strict=True)]
 
-        types = [vectors.type(self.element)] * len(carried)
-        carried = writer.loop((writer.index(0), writer.index(main), size), piece, carried, types)
-        return steps(writer.index(main), writer.index(extent), carried) if main < extent else carried
+
+def in_pieces(
+    combiners: Sequence[Combiner], vectors: Vectors, extent: int, step: int, carried: list[str], steps: Steps
+) -> list[str]:
+    """`steps(start, end, carried)` from 0 to `extent`; long sums as sums of sums of `_PIECE` terms each.
+
+    `combiners` has the combiner of each carried value.
+    """
+    writer, size = vectors.writer, _PIECE * step
+    main = extent - extent % size
+    if any(each.name != "arith.addf" for each in combiners) or main <= size:
+        return steps(writer.index(0), writer.index(extent), carried)
+    zeros = [vectors.constant(0, each.element) for each in combiners]
+
+    def piece(start: str, totals: list[str]) -> list[str]:
+        sums = steps(start, writer.linear(size, [(start, 1)]), zeros)
+        return combine_all(combiners, vectors, totals, sums)
+
+    types = [vectors.type(each.element) for each in combiners]
+    carried = writer.loop((writer.index(0), writer.index(main), size), piece, carried, types)
+    return steps(writer.index(main), writer.index(extent), carried) if main < extent else carried

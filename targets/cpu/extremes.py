@@ -27,9 +27,9 @@ class Extremes:
         self._kind, self._mask = vectors.type(combiner.element), vectors.type("i1")
 
     @staticmethod
-    def suit(combiner: Combiner) -> bool:
-        """Whether the combiner is an op that gives NaN where either operand is."""
-        return combiner.name in _PREDICATES
+    def suit(combiners: Sequence[Combiner]) -> bool:
+        """Whether a reduction has one combiner, which gives NaN where either operand is."""
+        return len(combiners) == 1 and combiners[0].name in _PREDICATES
 
     def pick(self, accumulator: str, term: str) -> str:
         """The larger (smaller) of each two lanes; the accumulator where the term is NaN."""

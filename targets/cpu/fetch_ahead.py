@@ -12,13 +12,15 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import BlockArgument
 
 from cellc.targets.cpu.kernel import KernelWriter
-from cellc.targets.cpu.nest import Nest
+from cellc.targets.cpu.nest import Nest, loop_extents
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # Bytes to be ahead at least: of short rows, several.
 _AHEAD = 1 << 12
 # Rows that are shorter hardly wait.
 _SHORTEST = 1 << 8
+# Longer ones, of all that is read for an index, would push each other out of the level 2 cache.
+_LONGEST_ROWS = 1 << 18
 # Longer pieces of results hardly wait either: a page.
 _LONGEST = 1 << 12
 
@@ -33,9 +35,12 @@ def rows_ahead(
         if not outer or not isinstance(value, BlockArgument) or readers.index(op) != 1:
             continue
         view = kernel.views[value]
-        stride = view.access(indexing.data).strides[outer - 1]
-        size = stride * ITEM_BYTES[view.buffer.storage]
-        if size >= _SHORTEST:
+        strides = view.access(indexing.data).strides
+        stride = strides[outer - 1]
+        item, extents = ITEM_BYTES[view.buffer.storage], loop_extents(op)
+        size = stride * item
+        read = prod(extents[d] for d in range(outer, len(extents)) if strides[d]) * item
+        if size >= _SHORTEST and read <= _LONGEST_ROWS:
             found[view.buffer.name] = stride * ceil(_AHEAD / size)
     return found
 

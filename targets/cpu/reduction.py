@@ -8,12 +8,17 @@ their order depends on the shape alone.
 from collections.abc import Callable, Sequence
 from math import prod
 
-from cellc.targets.cpu.combiner import Combiner
+from xdsl.dialects.linalg import ops as linalg
+
+from cellc.targets.cpu.access import View
+from cellc.targets.cpu.combiner import Combiner, combine_all, in_pieces
 from cellc.targets.cpu.extremes import Extremes
 from cellc.targets.cpu.grid import Grid, make_grid
+from cellc.targets.cpu.kernel import KernelWriter, filled_constant
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.reduction_along import PARTIALS, AlongWriter
 from cellc.targets.cpu.vectors import WOVEN
+from cellc.targets.target import UnsupportedKernelError
 
 _GROUP = 4
 
@@ -50,9 +55,9 @@ class ReductionWriter:
         self._nest = nest_writer.nest
         self._vectors = nest_writer.vectors
         self._initial = initial
-        self._combiner = Combiner.of(self._nest)
+        self._combiners = Combiner.all_of(self._nest)
         self._along_reduction = None if across else self._choose()
-        rounds = self._combiner is not None and self._combiner.rounds
+        rounds = any(each.rounds for each in self._combiners)
         self._pairwise = across and rounds and len(self._nest.reduced) == 1
         self._lane_dim = None if self._along_reduction is not None else nest_writer.vector_loop_dim()
 
@@ -63,7 +68,7 @@ class ReductionWriter:
 
     def _choose(self) -> int | None:
         """The reduction loop to put lanes on, or None."""
-        if self._combiner is None or not self._nest.reduced:
+        if not self._combiners or not self._nest.reduced:
             return None
 
         def contiguous(dim: int) -> int:
@@ -94,9 +99,8 @@ class ReductionWriter:
         dim = self._lane_dim
         outer = [d for d in self._nest_writer.open_parallel if d != dim]
         if self._along_reduction is not None:
-            assert self._combiner is not None
-            along = AlongWriter(self._nest_writer, self._combiner, self._along_reduction)
-            self._nest_writer.loops(outer, ranges, lambda: along.write(lambda: self._initial(None)[0]))
+            along = AlongWriter(self._nest_writer, self._combiners, self._along_reduction)
+            self._nest_writer.loops(outer, ranges, lambda: along.write(lambda: self._initial(None)))
             return
         self._nest_writer.loops(outer, ranges, lambda: self._lanes(dim, ranges.get(dim) if dim is not None else None))
 
@@ -159,11 +163,11 @@ class ReductionWriter:
         if not self._nest.reduced:
             store(step(initial))
             return
-        if self._pairwise and self._combiner is not None:
-            store([self._combiner.combine(self._vectors, initial[0], self._as_along(self._combiner, step))])
+        if self._pairwise:
+            store(combine_all(self._combiners, self._vectors, initial, self._as_along(step)))
             return
-        if self._short(group) and self._combiner is not None and Extremes.suit(self._combiner):
-            store(self._extremes(self._combiner, dim, group, initial))
+        if self._short(group) and Extremes.suit(self._combiners):
+            store(self._extremes(self._combiners[0], dim, group, initial))
             return
         if self._short(group):
             store(self._unrolled(self._nest.reduced, initial, step))
@@ -175,9 +179,9 @@ class ReductionWriter:
             def steps(start: str, end: str, values: list[str]) -> list[str]:
                 return self._nest_writer.carried_loop(last, (start, end), values, types, step)
 
-            if self._combiner is None:
+            if not self._combiners:
                 return steps(*self._nest_writer.whole(last), carried)
-            return self._combiner.in_pieces(self._vectors, extent, 1, carried, steps)
+            return in_pieces(self._combiners * group, self._vectors, extent, 1, carried, steps)
 
         store(self._nest_writer.carried_loops(outer, initial, types, row))
 
@@ -197,26 +201,29 @@ class ReductionWriter:
         results = [extremes.of_few(terms) for terms in zip(*found, strict=True)]
         return [combiner.combine(self._vectors, *pair) for pair in zip(initial, results, strict=True)]
 
-    def _as_along(self, combiner: Combiner, step: Callable[[list[str]], list[str]]) -> str:
+    def _as_along(self, step: Callable[[list[str]], list[str]]) -> list[str]:
         """All terms, joined as `_along` joins them: lane i of vectors, then lanes whose numbers differ in a bit."""
-        (dim,), lanes = self._nest.reduced, self._vectors.lanes
-        extent, start = self._nest.extents[dim], self._vectors.constant(combiner.first, combiner.element)
+        (dim,), lanes, combiners = self._nest.reduced, self._vectors.lanes, self._combiners
+        extent, first = (
+            self._nest.extents[dim],
+            [self._vectors.constant(each.first, each.element) for each in combiners],
+        )
         assert extent <= PARTIALS * lanes
 
-        def both(first: str | None, second: str | None) -> str | None:
-            return combiner.combine(self._vectors, first, second) if first and second else first or second
+        def both(one: list[str] | None, two: list[str] | None) -> list[str] | None:
+            return combine_all(combiners, self._vectors, one, two) if one and two else one or two
 
-        def term(index: int) -> str | None:
+        def term(index: int) -> list[str] | None:
             if index >= extent:
                 return None
             self._nest_writer.position[dim] = self._nest_writer.writer.index(index)
-            return step([start])[0]
+            return step(first)
 
-        def lane(i: int) -> str | None:
+        def lane(i: int) -> list[str] | None:
             parts = [term(i + part * lanes) for part in range(PARTIALS)]
             return both(both(parts[0], parts[1]), both(parts[2], parts[3]))
 
-        def total(i: int, distance: int) -> str | None:
+        def total(i: int, distance: int) -> list[str] | None:
             if distance == lanes:
                 return lane(i)
             return both(total(i, 2 * distance), total(i + distance, 2 * distance))
@@ -252,3 +259,26 @@ class ReductionWriter:
             index = self._nest_writer.writer.linear(number * self._vectors.lanes, [(start, 1)])
             self._nest_writer.at(dim, index, lambda number=number: results.extend(write(number)))
         return results
+
+
+def initial_of(kernel: KernelWriter, op: linalg.GenericOp, nest_writer: NestWriter) -> Initial:
+    """The start values of a reduction: a filled constant, or the contents of a tensor."""
+    nest = nest_writer.nest
+
+    def write(dim: int | None) -> list[str]:
+        vectors = nest_writer.vectors
+        starts = []
+        for value, access in zip(op.outputs, nest.outputs, strict=True):
+            constant = filled_constant(value)
+            if constant is not None:
+                starts.append(vectors.constant(constant, access.buffer.element))
+                continue
+            source = kernel.view_of(value)
+            if source.buffer.name == "":
+                raise UnsupportedKernelError(f"kernel {kernel.name}: a reduction that starts from nothing")
+            start = nest_writer.located(access)
+            moved = View(source.buffer, (), (), start.offset, start.terms).identity()
+            starts.append(vectors.load(moved, nest_writer.stride(access, dim)))
+        return starts
+
+    return write

@@ -134,7 +134,7 @@ def _longest(
         return _LONGEST_WITH_MATH
     made = [op for op in generics if any(value in values for value in op.results)]
     turned_back = any(not _ends_chain(kernel, op, values) for op in made)
-    alone = len(generics) == 1 and Combiner.of(kernel.nest_of(generics[0]))
+    alone = len(generics) == 1 and Combiner.all_of(kernel.nest_of(generics[0]))
     return _LONGEST_TURNED_BACK if turned_back or alone else _LONGEST
 
 
