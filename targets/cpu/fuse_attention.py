@@ -26,6 +26,7 @@ from cellc.passes.hoist_constants import is_constant
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.rewriting import location_of
 from cellc.targets.cpu.attention import can_write
+from cellc.targets.cpu.attention_calls import RandomCall, erase_numbers, random_call_of
 from cellc.targets.cpu.attention_kernels import attention_kernel, factors_of, generics_of, operands_of, outer_of
 from cellc.targets.cpu.kernel_variants import ProgramKernels, is_read_once, kind_of, replace_call
 
@@ -83,11 +84,12 @@ class _Fusion:
 
     def replace(self, calls: Calls) -> None:
         """Puts a call of the joined kernel in the place of the last of the three, if there is such a kernel."""
-        operands = operands_of(calls)
+        random = random_call_of(self.kernels, calls[1], calls[1:2])
+        operands = operands_of(calls, random)
         numbers = tuple(operands.index(v) if v in operands else -1 for call in calls for v in call.arguments)
         key = (tuple(call.callee.root_reference.data for call in calls), numbers)
         if key not in self.joined:
-            self.joined[key] = self._join(calls, operands, self.kernels.fresh("attention"))
+            self.joined[key] = self._join(calls, random, operands, self.kernels.fresh("attention"))
         joined, last = self.joined[key], calls[-1]
         # A constant factor is packed once for all runs, which is worth more.
         if joined is None or any(is_constant(self.kernels.main, operands[i]) for i in joined.factors):
@@ -98,18 +100,20 @@ class _Fusion:
         replace_call(last, call.results)
         for old in reversed(calls[:-1]):
             erase(old)
+        erase_numbers(random)
 
-    def _join(self, calls: Calls, operands: list[SSAValue], name: str) -> _Joined | None:
+    def _join(self, calls: Calls, random: RandomCall | None, operands: list[SSAValue], name: str) -> _Joined | None:
         """Makes the kernel that computes what the three compute; None where its form or its size forbids it."""
-        kernels = [self.kernels.called(call) for call in calls]
-        kernel = attention_kernel(calls, kernels, operands, name)
+        kernel = attention_kernel(self.kernels, calls, random, operands, name)
+        if kernel is None:
+            return None
         end = kernel.body.block.last_op
         assert end is not None
         parts = parts_of(generics_of(kernel), outer_of(kernel))
         if parts is None or problem_of(parts, end.operands) or not can_write(kernel, parts):
             return None
         verify_kernel_form(kernel)
-        self.kernels.add(kernel, kernels[-1])
+        self.kernels.add(kernel, self.kernels.called(calls[-1]))
         return _Joined(name, factors_of(kernel, parts))
 
 
