@@ -12,7 +12,8 @@ from xdsl.dialects.tensor import EmptyOp
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from cellc.passes.attention_form import AttentionParts, parts_of, problem_of
-from cellc.passes.dropout_form import numbers_at_places, split_keep
+from cellc.passes.dropout_form import split_keep
+from cellc.passes.element_places import numbers_at_places
 from cellc.passes.generic_fusion import fused_parts
 from cellc.passes.generic_rewrites import erase, replace_generic
 from cellc.passes.kernel_form import verify_kernel_form
