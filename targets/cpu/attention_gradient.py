@@ -28,7 +28,7 @@ from cellc.targets.cpu.attention_products import Keys, PackedFactor, Shared, Sha
 from cellc.targets.cpu.chain import write_nest
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.hidden_gradients import HiddenGradients
-from cellc.targets.cpu.kept_weights import KeptWeights
+from cellc.targets.cpu.kept_weights import KeptKeys, KeptWeights
 from cellc.targets.cpu.kernel import KernelWriter, element_of
 from cellc.targets.cpu.level import LEVELS
 from cellc.targets.cpu.masked_scores import may_hide
@@ -201,7 +201,8 @@ class AttentionGradientWriter:
         """Weights and dscores in the place of scores and dweights."""
         outer, op = self._parts.outer, self._parts.elements
         if self._kept is not None:
-            self._write_kept(self._kept, row, rows, keys, columns or self._writer.index(keys.count))
+            kept = KeptKeys(self._kept, self._batch, keys.first)
+            kept.write(row, rows, columns or self._writer.index(keys.count))
         nest = restrict(self._kernel.nest_of(op), outer - 1, row, rows)
         nest = restrict(nest, outer, keys.first, keys.count)
         opened = open_nest(self._writer, nest, self._vectors.lanes, dict(enumerate(self._batch)))
@@ -209,16 +210,6 @@ class AttentionGradientWriter:
         bounded = columns is not None and along is not None and opened.nest.extents[along] == keys.count
         ranges = {along: (self._writer.index(0), columns)} if bounded and along is not None and columns else {}
         write_parallel(opened, ranges)
-
-    def _write_kept(self, kept: KeptWeights, first: str, rows: int, keys: Keys, columns: str) -> None:
-        """Which weights dropout keeps."""
-        writer = self._writer
-
-        def of_row(slot: str, _: list[str]) -> list[str]:
-            kept.write(slot, [*self._batch, writer.add(first, slot), keys.first], columns)
-            return []
-
-        writer.loop((writer.index(0), writer.index(rows), 1), of_row)
 
     def _end_columns(self, rows: int, columns: str, count: int, tile: int) -> None:
         """Stores zeros behind the first `columns` columns, where the last tile of keys reads weights and dscores."""

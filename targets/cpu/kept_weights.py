@@ -7,8 +7,8 @@ between the rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 from xdsl.dialects.linalg.ops import GenericOp
@@ -49,13 +49,21 @@ class KeptWeights:
         nest_writer.compute_before([0])
         self._nest_writer = nest_writer
 
-    def write(self, slot: str, position: Sequence[str], columns: str) -> None:
-        """Makes row `slot` of the scratch, of `columns` keys from `position` on: batch indices, a row and a key."""
+    def write(self, first: str, rows: int, position: Callable[[str], Sequence[str]], columns: str) -> None:
+        """Makes rows `first` to `first` + `rows` of a tensor for `columns` keys from `position(row)` on: the indices of
+        the row's first key."""
+
+        def of_row(slot: str, _: list[str]) -> list[str]:
+            self._row(slot, position(self._writer.add(first, slot)), columns)
+            return []
+
+        self._writer.loop((self._writer.index(0), self._writer.index(rows), 1), of_row)
+
+    def _row(self, slot: str, position: Sequence[str], columns: str) -> None:
         writer, nest_writer = self._writer, self._nest_writer
         first = writer.linear(0, list(zip(position, row_major(self._shape), strict=True)))
-        start = writer.pure(
-            f"arith.subi {first}, {writer.pure(f'arith.remui {first}, {writer.index(self._group)} : index')} : index"
-        )
+        behind = writer.pure(f"arith.remui {first}, {writer.index(self._group)} : index")
+        start = writer.pure(f"arith.subi {first}, {behind} : index")
         place = Access(self._buffer, _BETWEEN, (1,), ((slot, self._pitch), (first, -1)))
         nest_writer.nest = replace(nest_writer.nest, outputs=(place,))
 
@@ -71,12 +79,25 @@ class KeptWeights:
 
         writer.loop((start, writer.add(first, columns), self._group), group)
 
-    def at(self, slot: str) -> Access:
-        """The first key of row `slot`."""
-        return Access(self._buffer, _BETWEEN, (), ((slot, self._pitch),))
+    def at(self, slot: int) -> Access:
+        """The first key of row `slot` of those that were made last."""
+        return Access(self._buffer, _BETWEEN + slot * self._pitch, ())
 
     def place(self, kernel: KernelWriter, row: str, key: str) -> None:
         """Lets ops read what is kept from the scratch, which begins with that row and that key."""
         strides = (*(0,) * (len(self._shape) - 2), self._pitch, 1)
         terms = ((row, -self._pitch), (key, -1))
         kernel.views[self._value] = View(self._buffer, self._shape, strides, _BETWEEN, terms)
+
+
+@dataclass(frozen=True)
+class KeptKeys:
+    """What is kept for a block of keys from `first` on, of the batch indices `batch`."""
+
+    weights: KeptWeights
+    batch: Sequence[str]
+    first: str
+
+    def write(self, row: str, rows: int, columns: str) -> None:
+        """Makes `rows` rows from `row` on, of `columns` keys each."""
+        self.weights.write(row, rows, lambda index: [*self.batch, index, self.first], columns)

@@ -9,7 +9,7 @@ products do. What a mask hides from all rows of a chunk is left out (`hidden_key
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cellc.passes.attention_form import AttentionParts
@@ -20,7 +20,7 @@ from cellc.targets.cpu.attention_products import AttentionProducts, Keys, Packed
 from cellc.targets.cpu.chain import write_nest
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.hidden_keys import HiddenKeys, SeenPanels
-from cellc.targets.cpu.kept_weights import KeptWeights
+from cellc.targets.cpu.kept_weights import KeptKeys, KeptWeights
 from cellc.targets.cpu.kernel import KernelWriter, element_of
 from cellc.targets.cpu.masked_scores import may_hide
 from cellc.targets.cpu.nest import copy_nest, restrict, shape_of
@@ -141,7 +141,7 @@ class OnlineAttentionWriter:
             columns = self._columns_of(panels, self._width(scores, packed), keys)
             sums = self._waiting(row, rows, packed) if self._several else None
             keep = self._softmax.maximum.results[0] in self._kept
-            kept = None if self._dropout is None else self._keeping(self._dropout, keys)
+            kept = None if self._dropout is None else KeptKeys(self._dropout, self._batch, keys.first)
             softmax = OnlineSoftmax(
                 self._kernel, self._scores, self._pitch, keys.count, state, sums, keep_maxima=keep, kept=kept
             )
@@ -158,16 +158,6 @@ class OnlineAttentionWriter:
             self._writer.branch(some, work)
         else:
             work()
-
-    def _keeping(self, kept: KeptWeights, keys: Keys) -> Callable[[int, str, str], Access]:
-        """Makes what is kept of a row in one of the places in scratch."""
-
-        def write(number: int, row: str, columns: str) -> Access:
-            slot = self._writer.index(number)
-            kept.write(slot, [*self._batch, row, keys.first], columns)
-            return kept.at(slot)
-
-        return write
 
     def _columns_of(self, panels: str | None, width: int, keys: Keys) -> str | None:
         """The keys in the first `panels` panels; None for all of them."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from cellc.targets.cpu import vector_math
 from cellc.targets.cpu.access import Access, Buffer
+from cellc.targets.cpu.kept_weights import KeptKeys
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 
@@ -76,8 +77,7 @@ class OnlineSoftmax:
     """Writes a chunk of rows; the scores of its row i begin at `scores` + i * `pitch`, `columns` of them.
 
     `mixed` is given where other keys came before. Without it, maxima are stored only where `keep_maxima` says so.
-    With dropout `kept` makes what is kept of a row in one of `ROWS` places and says where that is; others become 0
-    when they are in the sum.
+    With dropout `kept` says which exponentials are kept: others become 0 when they are in the sum.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class OnlineSoftmax:
         mixed: Mixed | None,
         *,
         keep_maxima: bool = False,
-        kept: Callable[[int, str, str], Access] | None = None,
+        kept: KeptKeys | None = None,
     ) -> None:
         self._writer, self._element = kernel.writer, scores.element
         self._vectors = Vectors(kernel.writer, kernel.level.lanes(ITEM_BYTES[scores.element]))
@@ -125,7 +125,7 @@ class OnlineSoftmax:
         maxima = [joined(self._vectors, self._larger, m, self._element) for m in found]
         known = [self._writer.add(first, row) for row in rows]
         bases, factors = self._new_maxima(known, maxima)
-        kept = [None if self._kept is None else self._kept(i, row, columns) for i, row in enumerate(known)]
+        kept = self._keep(known, columns)
 
         def exponentials(column: str, carried: list[str]) -> list[str]:
             made = [self._exp(self._op("subf", self._load(p, column), b)) for p, b in zip(places, bases, strict=True)]
@@ -144,6 +144,13 @@ class OnlineSoftmax:
 
     def _load(self, row: Access, column: str) -> str:
         return self._vectors.load(row.moved((column, 1)), 1)
+
+    def _keep(self, rows: list[str], columns: str) -> list[Access | None]:
+        """Finds out what of some rows is kept, and says where that is."""
+        if self._kept is None:
+            return [None] * len(rows)
+        self._kept.write(rows[0], len(rows), columns)
+        return [self._kept.weights.at(slot) for slot in range(len(rows))]
 
     def _chosen(self, value: str, kept: Access | None, column: str) -> str:
         """The exponentials that are kept, 0 for the others."""
