@@ -66,7 +66,9 @@ class Case:
 
     def run(self, *parts: Tensor) -> Tensor:
         """The function in cellc."""
-        return networks.attention(*(part.transpose(0, 2, 1, 3) for part in parts), causal=self.causal, dropout=self.dropout)
+        return networks.attention(
+            *(part.transpose(0, 2, 1, 3) for part in parts), causal=self.causal, dropout=self.dropout
+        )
 
     def kept(self, weights: np.ndarray) -> np.ndarray:
         """Weights after dropout, as the first run of a program with seed 0 has them."""

@@ -69,7 +69,9 @@ def torch_work(case: Case, arrays: list[np.ndarray]) -> Callable[[], object] | N
     attend = torch.nn.functional.scaled_dot_product_attention
 
     def work() -> object:
-        result = attend(*(factor.transpose(1, 2) for factor in factors), dropout_p=case.dropout, is_causal=case.causal).transpose(1, 2)
+        result = attend(
+            *(factor.transpose(1, 2) for factor in factors), dropout_p=case.dropout, is_causal=case.causal
+        ).transpose(1, 2)
         mixed = result @ matrix
         return torch.autograd.grad((mixed * mixed * weight).sum(), factors)
 
