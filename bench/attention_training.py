@@ -1,9 +1,10 @@
 """Attention in a training step with one kernel for its gradients, with separate kernels, and in PyTorch.
 
-`python bench/attention_training.py [part of a name ...] [--threads N] [--rounds N] [--dropout P]`. A step makes the result O of
-f32[N, T, heads, d], the loss sum(w (O M)^2), where M is a matrix for each head, and the gradients of Q, K and V. Times
-are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" counts the seven products of
-attention alone, softmax and what a mask hides as nothing. With `--dropout` weights become 0 with this probability.
+`python bench/attention_training.py [part of a name ...] [--threads N] [--rounds N] [--dropout P]`. A step makes the
+result O of f32[N, T, heads, d], the loss sum(w (O M)^2), where M is a matrix for each head, and the gradients of Q, K
+and V. Times are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" counts the seven
+products of attention alone, softmax and what a mask hides as nothing. With `--dropout` each weight becomes 0 with this
+probability.
 """
 
 from __future__ import annotations

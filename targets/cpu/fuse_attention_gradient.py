@@ -10,8 +10,9 @@ become
     %dv, %dk, %dq = call @attention_gradient(%q, %k, %v, %do, %o, %m, %t)
 
 where %m and %t are a maximum and one over a sum for each row, from which the second kernel makes some weights at a time
-(`passes/attention_gradient_form.py`). Nothing of the size of %w is in memory then. Calls that others read, and those of
-another form, stay as they are.
+(`passes/attention_gradient_form.py`). Nothing of the size of %w is in memory then. With dropout of weights both kernels
+read the random state instead of what is kept (`passes/dropout_form.py`). Calls that others read, and those of another
+form, stay as they are.
 """
 
 from __future__ import annotations

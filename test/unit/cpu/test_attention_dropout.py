@@ -41,7 +41,7 @@ def traced_with_result(arrays: list[np.ndarray], keep: float) -> Graph:
 
 
 def weights_of(
-    keep: float, shape: tuple[int, int], dtype: type, pipeline: tuple[str, ...], level: str
+    keep: float, shape: tuple[int, int], dtype: str, pipeline: tuple[str, ...], level: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights as V is multiplied with them, and dO, where scores are 0."""
     queries, keys = shape
@@ -64,7 +64,7 @@ def weights_of(
         (0.5, (40, 70), np.float64),
     ],
 )
-def test_choices(keep: float, shape: tuple[int, int], dtype: type, level: str) -> None:
+def test_choices(keep: float, shape: tuple[int, int], dtype: str, level: str) -> None:
     """Which weights are kept does not depend on how the program is cut into kernels, forward and backward."""
     wanted = kept_of([np.empty((2, 3, time, 8), dtype) for time in shape], keep) != 0
     assert abs(wanted.mean() - keep) < 0.02
