@@ -55,7 +55,7 @@ def scaled_of(op: GenericOp, value: SSAValue, outer: int) -> Scaled | None:
     scales = list[tuple[str, float | SSAValue]]()
     while not isinstance(value, BlockArgument):
         inner = value.owner
-        if isinstance(inner, arith.SelectOp) and keep is None and _constant(inner.rhs) == 0:
+        if isinstance(inner, arith.SelectOp) and keep is None and float_constant(inner.rhs) == 0:
             keep, value = _read_in_order(op, inner.cond), inner.lhs
             if keep is None:
                 return None
@@ -84,7 +84,7 @@ def _scale_of(
 ) -> tuple[SSAValue, float | SSAValue] | None:
     """What is scaled, and by what."""
     for value, scale in ((inner.lhs, inner.rhs), (inner.rhs, inner.lhs)):
-        known = _constant(scale) if not isinstance(scale, BlockArgument) else _of_rows(op, scale, outer)
+        known = float_constant(scale) if not isinstance(scale, BlockArgument) else _of_rows(op, scale, outer)
         if known is not None:
             return value, known
         if isinstance(inner, arith.DivfOp):
@@ -92,7 +92,8 @@ def _scale_of(
     return None
 
 
-def _constant(value: SSAValue) -> float | None:
+def float_constant(value: SSAValue) -> float | None:
+    """The number that a value of a body is; None where it is no constant."""
     constant = value.owner
     if not isinstance(constant, arith.ConstantOp) or not isinstance(constant.value, FloatAttr):
         return None
@@ -122,7 +123,7 @@ def split_keep(op: GenericOp) -> GenericOp | None:
     if not is_all_parallel(op) or not all(map(is_identity, output_maps(op))):
         return None
     for inner in op.body.block.ops:
-        if isinstance(inner, arith.SelectOp) and _constant(inner.rhs) == 0:
+        if isinstance(inner, arith.SelectOp) and float_constant(inner.rhs) == 0:
             body = _slice(op, inner.cond)
             if body is not None:
                 return _split(op, inner.cond, body)

@@ -47,7 +47,7 @@ def weights_of(
     queries, keys = shape
     given = [np.zeros((2, 3, time, 8), dtype) for time in shape]
     given += [np.tile(np.eye(time, keys, dtype=dtype), (2, 3, 1, 1)) for time in (keys, queries)]
-    given.append(np.eye(keys, dtype=dtype))
+    given = [*given, np.eye(keys, dtype=dtype)]
     program = lowered(traced_with_result(given, keep), pipeline, level)
     assert ("attention_gradient" in kinds(program)) == (pipeline == FUSED)
     *_, gradient, result = run(program, [*given, STATE], level, like=given[:4])
@@ -130,6 +130,18 @@ def test_bits_do_not_depend_on_what_is_left_out(monkeypatch: pytest.MonkeyPatch)
     whole = run(lowered(traced(function, arrays)), [*arrays, STATE], NATIVE)
     for found, other in zip(some, whole, strict=True):
         np.testing.assert_array_equal(found, other)
+
+
+def test_hidden_quotients_that_are_not_finite() -> None:
+    """dO V^T is finite here, but not what dropout divides by keep_prob."""
+    shapes = ((1, 4, 64, 2), (1, 4, 300, 2), (1, 4, 300, 64), (1, 4, 64, 64))
+    arrays = [*(np.ones(shape, np.float32) for shape in shapes), np.eye(64, dtype=np.float32)]
+    arrays[2][0, 1, 250:], arrays[3][:] = 1e24, 1e12
+    arrays.append(np.where(np.tri(64, 300, 150, dtype=bool), np.float32(0), np.float32(-1e4)))
+    graph = traced(partial(attend, keep=0.1), arrays)
+    one, separate = (run(lowered(graph, passes), [*arrays, STATE], NATIVE)[0] for passes in (FUSED, SEPARATE))
+    assert np.isnan(separate[0, 1]).any(axis=-1).mean() > 0.9
+    np.testing.assert_array_equal(np.isnan(one), np.isnan(separate))
 
 
 def test_bits_do_not_depend_on_threads() -> None:
