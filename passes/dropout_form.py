@@ -156,7 +156,7 @@ def _split(op: GenericOp, condition: SSAValue, ops: Sequence[Operation]) -> Gene
     body.add_op(YieldOp(mapping[condition]))
     shape, rank = loop_extents(op), len(op.iterator_types)
     empty = tensor.EmptyOp((), TensorType(i1, shape))
-    inputs, maps = ([list(known)[a.index] for a in arguments] for known in (op.inputs, input_maps(op)))
+    inputs, maps = [list(op.inputs)[a.index] for a in arguments], [input_maps(op)[a.index] for a in arguments]
     loops = [IteratorType.PARALLEL] * rank
     keep = new_generic(inputs, [empty.tensor], body, [*maps, AffineMap.identity(rank)], loops)
     for made in (empty, keep):

@@ -72,7 +72,8 @@ def is_dot_of(op: GenericOp, dot: Dot) -> bool:
     product = (total.lhs if total.rhs is sums else total.rhs).owner
     if not isinstance(product, arith.MulfOp):
         return False
-    return any(_are_factors(op, *pair, dot) for pair in (product.operands, (product.rhs, product.lhs)))
+    left, right = product.operands
+    return _are_factors(op, left, right, dot) or _are_factors(op, right, left, dot)
 
 
 def _are_factors(op: GenericOp, left: SSAValue, right: SSAValue, dot: Dot) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAttr, TensorType, i1, i64
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.dialects.tensor import EmptyOp
 from xdsl.ir import Attribute, Block, Region, SSAValue
@@ -122,7 +122,7 @@ def add_numbers(kernels: ProgramKernels, random: RandomCall, known: dict[SSAValu
     """Adds an op that makes the numbers in the shape in which they are read; whether they follow from places alone."""
     kernel = kernels.called(random.call)
     (made,) = generics_of(kernel)
-    arguments = dict(zip(kernel.body.block.args, random.call.arguments, strict=True))
+    arguments: dict[SSAValue, SSAValue] = dict(zip(kernel.body.block.args, random.call.arguments, strict=True))
     if not set(made.inputs) <= set(arguments):
         return False
     numbers = numbers_at_places(made, [known[arguments[v]] for v in made.inputs], shape_of(random.value))
@@ -137,15 +137,17 @@ def add_numbers(kernels: ProgramKernels, random: RandomCall, known: dict[SSAValu
 
 def find_kept(op: GenericOp) -> GenericOp | None:
     """Makes an op of its own of what says which weights `op` keeps; None where it keeps all or the form is another."""
-    made = [v.owner for v in op.inputs if isinstance(v.owner, GenericOp) and _is_of_places(v.owner)]
-    numbers = [each for each in made if str(each.results[0].type.element_type) != "i1"]
+    numbers = [v.owner for v in op.inputs if isinstance(v.owner, GenericOp) and _makes_numbers(v)]
     if numbers:
         op = replace_generic(op, fused_parts(numbers[0], op, last=False), numbers[0])
     return split_keep(op)
 
 
-def _is_of_places(op: GenericOp) -> bool:
-    """Whether an op makes numbers of indices and of a state."""
+def _makes_numbers(value: SSAValue) -> bool:
+    """Whether an op makes numbers, not choices, of indices and of a state."""
+    op, type_ = value.owner, value.type
+    if not isinstance(op, GenericOp) or not isinstance(type_, TensorType) or type_.element_type == i1:
+        return False
     return is_all_parallel(op) and len(op.inputs) > 0 and not any(m.used_dims() for m in input_maps(op))
 
 
