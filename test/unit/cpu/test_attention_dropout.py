@@ -13,7 +13,20 @@ from cellc.graph import Graph
 from cellc.targets.cpu import attention_blocks, attention_gradient, online_attention
 from cellc.targets.cpu.hidden_gradients import HiddenGradients
 from cellc.targets.cpu.level import native_level
-from support.attention import FUSED, LEVEL_NAMES, attend, causal, causal_by_index, heads, kinds, lowered, normal
+from support import attention
+from support.attention import (
+    FUSED,
+    LEVEL_NAMES,
+    attend,
+    causal,
+    causal_by_index,
+    exact,
+    heads,
+    inputs,
+    kinds,
+    lowered,
+    normal,
+)
 from support.attention_gradients import SEPARATE, STATE, check, kept_of, problem, run, traced
 
 NATIVE = native_level().name
@@ -208,6 +221,19 @@ def test_choices_that_others_read_stay_in_separate_kernels(time: int) -> None:
 
     for function in (counted, added):
         assert "attention_gradient" not in kinds(lowered(traced(function, problem(1, 4, time, time, 16))))
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("shape", [(2, 3, 8, 40, 16), (1, 4, 5, 64, 16), (1, 4, 130, 70, 16)], ids=str)
+def test_without_gradients(shape: tuple[int, ...], level: str) -> None:
+    """Of few rows each is whole in scratch."""
+    arrays = inputs(*shape)  # pyright: ignore[reportArgumentType]
+    query, key, value = arrays
+    weights = exact(query, key, np.eye(shape[3]))
+    program = lowered(attention.traced(partial(attend, keep=0.9), arrays), level=level)
+    assert "attention" in kinds(program)
+    found = attention.run(program, [*arrays, STATE.copy()], query, level)
+    np.testing.assert_allclose(found, kept_of(arrays, 0.9) * weights @ value, rtol=4e-6, atol=4e-6)
 
 
 class Attention(nn.Cell):
