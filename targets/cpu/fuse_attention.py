@@ -7,7 +7,7 @@
 If nothing else reads %s and %p, they are replaced by one call of a kernel of kind `attention`, and no tensor of scores
 is in memory. Only the CPU has such kernels, so other targets keep the three. As in FlashAttention (Dao et al., 2022)
 the scores of some rows are made, used and forgotten. What a softmax divides weights by divides the results instead
-(`softmax_form.py`).
+(`scaled_rows.py`).
 """
 
 from __future__ import annotations
@@ -85,15 +85,21 @@ class _Fusion:
     def replace(self, calls: Calls) -> None:
         """Puts a call of the joined kernel in the place of the last of the three, if there is such a kernel."""
         random = random_call_of(self.kernels, calls[1], calls[1:2])
+        if random is None or not self._replace(calls, random):
+            self._replace(calls, None)
+
+    def _replace(self, calls: Calls, random: RandomCall | None) -> bool:
+        """The same with a kernel that makes `random` numbers itself; whether it was done."""
         operands = operands_of(calls, random)
         numbers = tuple(operands.index(v) if v in operands else -1 for call in calls for v in call.arguments)
-        key = (tuple(call.callee.root_reference.data for call in calls), numbers)
+        every = (*calls, *(() if random is None else (random.call,)))
+        key = (tuple(call.callee.root_reference.data for call in every), numbers)
         if key not in self.joined:
             self.joined[key] = self._join(calls, random, operands, self.kernels.fresh("attention"))
         joined, last = self.joined[key], calls[-1]
         # A constant factor is packed once for all runs, which is worth more.
         if joined is None or any(is_constant(self.kernels.main, operands[i]) for i in joined.factors):
-            return
+            return False
         call = func.CallOp(joined.name, operands, [result.type for result in last.results])
         call.location = location_of(*calls)
         insert_before(call, last)
@@ -101,6 +107,7 @@ class _Fusion:
         for old in reversed(calls[:-1]):
             erase(old)
         erase_numbers(random)
+        return True
 
     def _join(self, calls: Calls, random: RandomCall | None, operands: list[SSAValue], name: str) -> _Joined | None:
         """Makes the kernel that computes what the three compute; None where its form or its size forbids it."""

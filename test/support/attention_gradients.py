@@ -66,10 +66,10 @@ def run(
     return results
 
 
-def kept_of(arrays: Arrays, keep: float) -> np.ndarray:
-    """What each weight is multiplied by: 0 or 1 / keep, by the numbers of the random op that a program begins with."""
+def kept_of(arrays: Arrays, keep: float, stream: int = 0) -> np.ndarray:
+    """What each weight is multiplied by: 0 or 1 / keep, by the numbers of a random op, the first one of a program."""
     shape, dtype = (*arrays[0].shape[:3], arrays[1].shape[2]), "f64" if arrays[0].dtype == np.float64 else "f32"
-    numbers = RandomUniform.evaluate(STATE, shape=shape, dtype=dtype, stream=0)
+    numbers = RandomUniform.evaluate(STATE, shape=shape, dtype=dtype, stream=stream)
     return np.where(numbers < numbers.dtype.type(keep), 1 / keep, 0)
 
 

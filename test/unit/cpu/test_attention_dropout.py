@@ -10,6 +10,7 @@ import pytest
 from cellc import Tensor, nn, ops
 from cellc.function import Function
 from cellc.graph import Graph
+from cellc.seed import uniform
 from cellc.targets.cpu import attention_blocks, attention_gradient, online_attention
 from cellc.targets.cpu.hidden_gradients import HiddenGradients
 from cellc.targets.cpu.level import native_level
@@ -234,6 +235,28 @@ def test_without_gradients(shape: tuple[int, ...], level: str) -> None:
     assert "attention" in kinds(program)
     found = attention.run(program, [*arrays, STATE.copy()], query, level)
     np.testing.assert_allclose(found, kept_of(arrays, 0.9) * weights @ value, rtol=4e-6, atol=4e-6)
+
+
+@pytest.mark.parametrize("time", [64, 100])
+def test_two_attentions_without_gradients_choose_differently(time: int) -> None:
+    arrays = inputs(1, 4, time, time, 16)
+    query, key, value = arrays
+    program = lowered(attention.traced(lambda q, k, v: attend(q, k, attend(q + 0, k, v, keep=0.5), keep=0.5), arrays))
+    weights, first = exact(query, key, np.eye(time)), kept_of(arrays, 0.5)
+    second = kept_of(arrays, 0.5, stream=1)
+    found = attention.run(program, [*arrays, STATE.copy()], query, NATIVE)
+    wanted = second * weights @ (first * weights @ value)
+    np.testing.assert_allclose(found, wanted, rtol=4e-6, atol=4e-6)
+
+
+def test_random_numbers_in_scores_stay_in_memory() -> None:
+    """Such a kernel reads them, as it reads a mask."""
+
+    def noisy(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        scores = ops.matmul(query, key.transpose(0, 1, 3, 2))
+        return ops.matmul(ops.softmax(scores + uniform(scores.shape, scores.dtype), -1), value)
+
+    assert "attention" in kinds(lowered(attention.traced(noisy, inputs(1, 4, 100, 100, 16))))
 
 
 class Attention(nn.Cell):
