@@ -1,8 +1,9 @@
 """Attention in one kernel, as the three kernels that it is made of, and in PyTorch: times, and memory for scores.
 
-`python bench/attention.py [part of a name ...] [--threads N] [--rounds N]`. Inputs are f32[N, T, heads, d], as a dense
-layer leaves them. Times are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" is the
-share of the multiply-add peak that both products reach together, softmax and what a mask hides counted as nothing.
+`python bench/attention.py [part of a name ...] [--threads N] [--rounds N] [--dropout P]`. Inputs are
+f32[N, T, heads, d], as a dense layer leaves them. Times are lower quartiles of runs taken in turn, with one thread its
+processor time; "of peak" is the share of the multiply-add peak that both products reach together, softmax and what a
+mask hides counted as nothing. With `--dropout` each weight becomes 0 with this probability.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import util
 
 import networks
 import numpy as np
 from timing import seconds
 
-from cellc import Tensor
+from cellc import Tensor, set_seed
 from cellc.cpu_backend import selected_level
+from cellc.dialects.nn.random import RandomUniform
 from cellc.function import Function
 from cellc.lowering import lower_for_cpu
 from cellc.passes.pipelines import PIPELINES
@@ -38,7 +40,10 @@ UNFUSED = tuple(name for name in FUSED if name != "fuse-attention")
 
 @dataclass(frozen=True)
 class Case:
-    """softmax(Q K^T / sqrt(d)) V, where `causal` lets each query see the keys up to its own."""
+    """softmax(Q K^T / sqrt(d)) V, where `causal` lets each query see the keys up to its own.
+
+    `dropout` is the probability that a weight becomes 0.
+    """
 
     name: str
     batch: int
@@ -46,6 +51,7 @@ class Case:
     time: int
     depth: int = 64
     causal: bool = False
+    dropout: float = 0.0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,7 +66,15 @@ class Case:
 
     def run(self, *parts: Tensor) -> Tensor:
         """The function in cellc."""
-        return networks.attention(*(part.transpose(0, 2, 1, 3) for part in parts), causal=self.causal)
+        return networks.attention(
+            *(part.transpose(0, 2, 1, 3) for part in parts), causal=self.causal, dropout=self.dropout
+        )
+
+    def kept(self, weights: np.ndarray) -> np.ndarray:
+        """Weights after dropout, as the first run of a program with seed 0 has them."""
+        numbers = RandomUniform.evaluate(np.zeros(2, np.int64), shape=weights.shape, dtype="f32", stream=0)
+        keep = np.float32(1 - self.dropout)
+        return np.where(numbers < keep, weights / keep, 0)
 
     def exact(self, *parts: np.ndarray) -> np.ndarray:
         """The result in float64."""
@@ -69,7 +83,7 @@ class Case:
         if self.causal:
             scores[..., ~np.tri(self.time, dtype=bool)] = -np.inf
         weights = np.exp(scores - scores.max(-1, keepdims=True))
-        return (weights / weights.sum(-1, keepdims=True) @ v).transpose(0, 2, 1, 3)
+        return (self.kept(weights / weights.sum(-1, keepdims=True)) @ v).transpose(0, 2, 1, 3)
 
 
 CASES = (
@@ -100,6 +114,7 @@ class Compiled:
         arrays: list[np.ndarray],
     ) -> None:
         level = selected_level()
+        set_seed(0)
         graph = Function(function, lambda: case.name, "function").trace(tuple(map(Tensor, arrays)), {}).graph
         lowered = lower_for_cpu(graph, level, pipeline=pipeline)
         objects = compile_kernels(lowered.kernels, level)
@@ -127,7 +142,7 @@ def torch_work(case: Case, arrays: list[np.ndarray]) -> Callable[[], object] | N
 
     q, k, v = (torch.from_numpy(array).transpose(1, 2) for array in arrays)
     attend = torch.nn.functional.scaled_dot_product_attention
-    return lambda: attend(q, k, v, is_causal=case.causal).transpose(1, 2).contiguous()
+    return lambda: attend(q, k, v, dropout_p=case.dropout, is_causal=case.causal).transpose(1, 2).contiguous()
 
 
 def processor_seconds(work: Callable[[], object]) -> float:
@@ -174,10 +189,12 @@ def run_table(table: Callable[[list[Case], int, int], None], cases: Sequence[Cas
     parser.add_argument("names", nargs="*", help="parts of names; without any, all cases")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--dropout", type=float, default=0.0)
     options = parser.parse_args()
     environment = dict.fromkeys(THREADS, str(options.threads))
     if not environment.items() <= os.environ.items():  # read when a library is loaded, so start again with them
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment)
+    cases = [replace(case, dropout=options.dropout) for case in cases]
     wanted = [case for case in cases if not options.names or any(part in case.name for part in options.names)]
     table(wanted, options.rounds, options.threads)
 

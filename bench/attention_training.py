@@ -1,9 +1,10 @@
 """Attention in a training step with one kernel for its gradients, with separate kernels, and in PyTorch.
 
-`python bench/attention_training.py [part of a name ...] [--threads N] [--rounds N]`. A step makes the result O of
-f32[N, T, heads, d], the loss sum(w (O M)^2), where M is a matrix for each head, and the gradients of Q, K and V. Times
-are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" counts the seven products of
-attention alone, softmax and what a mask hides as nothing.
+`python bench/attention_training.py [part of a name ...] [--threads N] [--rounds N] [--dropout P]`. A step makes the
+result O of f32[N, T, heads, d], the loss sum(w (O M)^2), where M is a matrix for each head, and the gradients of Q, K
+and V. Times are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" counts the seven
+products of attention alone, softmax and what a mask hides as nothing. With `--dropout` each weight becomes 0 with this
+probability.
 """
 
 from __future__ import annotations
@@ -49,10 +50,12 @@ def exact(case: Case, arrays: list[np.ndarray]) -> list[np.ndarray]:
         scores[..., ~np.tri(case.time, dtype=bool)] = -np.inf
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     weights /= weights.sum(-1, keepdims=True)
-    gradient = 2 * weight * (weights @ v @ matrix) @ matrix.T
+    kept = case.kept(weights)
+    gradient = 2 * weight * (kept @ v @ matrix) @ matrix.T
     inside = gradient @ v.transpose(0, 1, 3, 2)
+    inside *= case.kept(np.ones_like(inside))
     scores = weights * (inside - (inside * weights).sum(-1, keepdims=True)) * case.depth**-0.5
-    found = (scores @ k, scores.transpose(0, 1, 3, 2) @ q, weights.transpose(0, 1, 3, 2) @ gradient)
+    found = (scores @ k, scores.transpose(0, 1, 3, 2) @ q, kept.transpose(0, 1, 3, 2) @ gradient)
     return [each.transpose(0, 2, 1, 3) for each in found]
 
 
@@ -67,7 +70,9 @@ def torch_work(case: Case, arrays: list[np.ndarray]) -> Callable[[], object] | N
     attend = torch.nn.functional.scaled_dot_product_attention
 
     def work() -> object:
-        result = attend(*(factor.transpose(1, 2) for factor in factors), is_causal=case.causal).transpose(1, 2)
+        result = attend(
+            *(factor.transpose(1, 2) for factor in factors), dropout_p=case.dropout, is_causal=case.causal
+        ).transpose(1, 2)
         mixed = result @ matrix
         return torch.autograd.grad((mixed * mixed * weight).sum(), factors)
 

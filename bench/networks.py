@@ -147,13 +147,17 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
     return x.reshape(batch, time, heads, width // heads).transpose(0, 2, 1, 3)
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, causal: bool = False) -> Tensor:
-    """softmax(Q K^T / sqrt(d)) V for each head: f32[N, heads, T, d], three times, -> f32[N, T, heads d]."""
+def attention(query: Tensor, key: Tensor, value: Tensor, causal: bool = False, dropout: float = 0.0) -> Tensor:
+    """softmax(Q K^T / sqrt(d)) V for each head: f32[N, heads, T, d], three times, -> f32[N, T, heads d].
+
+    `dropout` is the probability that a weight becomes 0.
+    """
     batch, heads, time, depth = query.shape
     scores = ops.matmul(query, key.transpose(0, 1, 3, 2)) * depth**-0.5
     if causal:
         scores = ops.select(Tensor(np.tri(time, dtype=bool)), scores, ops.fill(scores.dtype, scores.shape, -1e30))
-    mixed = ops.matmul(ops.softmax(scores, -1), value)
+    weights = ops.softmax(scores, -1)
+    mixed = ops.matmul(ops.dropout(weights, dropout)[0] if dropout else weights, value)
     return mixed.transpose(0, 2, 1, 3).reshape(batch, time, heads * depth)
 
 

@@ -3,7 +3,8 @@
     scores[b.., m, n] = epilogue(sum over d of Q[b.., m, d] * K[b.., n, d])
     dweights[b.., m, n] = sum over e of dO[b.., m, e] * V[b.., n, e]
     dots[b.., m] = sum over e of dO * O
-    weights, dscores = one generic over (b.., m, n) of scores, dweights, dots and what else is known
+    keep[b.., m, n] = which weights dropout keeps, if there is one (`dropout_form.py`)
+    weights, dscores = one generic over (b.., m, n) of scores, dweights, dots, keep and what else is known
     results = epilogue(sum over m, or over n, of weights or dscores and another factor), such as dV, dK and dQ
 
 The forward kernel keeps the maximum of each row of scores and the sum of its exponentials, from which weights are made
@@ -21,6 +22,7 @@ from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import BlockArgument, SSAValue
 
 from cellc.passes.attention_form import ScoreParts
+from cellc.passes.dropout_form import keep_problem_of
 from cellc.passes.linalg_analysis import (
     bare_dims,
     captured_values,
@@ -56,6 +58,7 @@ class AttentionGradientParts(ScoreParts):
 
     dweights: list[GenericOp]
     dots: GenericOp
+    keep: GenericOp | None
     elements: GenericOp
     products: list[GradientProduct]
 
@@ -86,6 +89,9 @@ class AttentionGradientParts(ScoreParts):
 def gradient_parts_of(generics: Sequence[GenericOp], outer: int) -> AttentionGradientParts | None:
     """The parts of a kernel, or None where its generics are others."""
     groups = _groups(generics)
+    keep: GenericOp | None = None
+    if len(groups) > 4 and not is_contraction(groups[4][0]):
+        keep = groups.pop(3)[0]
     if len(groups) < 5 or [len(group) for group in groups[2:4]] != [1, 1]:
         return None
     first, dweights, (dots,), (elements,), *rest = groups
@@ -97,7 +103,7 @@ def gradient_parts_of(generics: Sequence[GenericOp], outer: int) -> AttentionGra
     known = [product for product in products if product is not None]
     if len(known) < len(products):
         return None
-    return AttentionGradientParts(first, outer, dweights, dots, elements, known)
+    return AttentionGradientParts(first, outer, dweights, dots, keep, elements, known)
 
 
 def _groups(generics: Sequence[GenericOp]) -> list[list[GenericOp]]:
@@ -132,6 +138,7 @@ def _problem_of_flow(parts: AttentionGradientParts, results: Sequence[SSAValue])
     if list(results) != made:
         return "returns other tensors than its products, in their order"
     wanted = {parts.scores, parts.dweights[-1].results[0], parts.dots.results[0]}
+    wanted |= set() if parts.keep is None else set(parts.keep.results)
     if {value for value in parts.elements.inputs if isinstance(value.owner, GenericOp)} != wanted:
         return "has elements that are not made of scores, dweights and dots"
     readers = {use.operation for value in wanted for use in value.uses}
@@ -161,6 +168,8 @@ def _problem_of_scores(parts: AttentionGradientParts) -> str | None:
             return "has elements that read scores of other places"
     if parts.maxima < 0 or bare_dims(maps[parts.maxima]) != order[:-1]:
         return "has elements without an exponential of scores less a number of their row"
+    if parts.keep is not None and (problem := keep_problem_of(parts.keep, shape_of(parts.scores))) is not None:
+        return problem
     if bare_dims(output_maps(parts.dots)[0]) != order[:-1] or reduction_loops(parts.dots) != [outer]:
         return "has dots that are not one number for each row"
     return None

@@ -5,16 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects import func
+from xdsl.dialects.builtin import IntegerType, TensorType
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Operation, SSAValue
 
-from cellc.passes.linalg_analysis import bare_dims, input_maps, reduction_loops
+from cellc.passes.generic_rewrites import erase
+from cellc.passes.linalg_analysis import Reshape, bare_dims, input_maps, reduction_loops
 from cellc.targets.cpu.kernel_variants import ProgramKernels, is_read_once, kind_of
 
 
 @dataclass(frozen=True)
+class RandomCall:
+    """A call that makes numbers of places, and the perhaps reshaped value that chains read."""
+
+    call: func.CallOp
+    value: SSAValue
+
+
+@dataclass(frozen=True)
 class AttentionCalls:
-    """`products` are the gradients, in the order of the program."""
+    """`products` are the gradients, in the order of the program.
+
+    `weights` is the result of `softmax` that the products read. With dropout of weights other results of it are what
+    `dscores` and `dweights` read; the numbers may have a call of their own, `random`.
+    """
 
     scores: func.CallOp
     softmax: func.CallOp
@@ -22,6 +36,8 @@ class AttentionCalls:
     dweights: func.CallOp
     dscores: func.CallOp
     products: tuple[func.CallOp, ...]
+    weights: SSAValue
+    random: RandomCall | None
 
     @property
     def forward(self) -> tuple[func.CallOp, ...]:
@@ -45,34 +61,76 @@ def attention_calls_of(kernels: ProgramKernels, softmax: func.CallOp) -> Attenti
         return alone[0] if len(alone) == 1 else None
 
     readers = _readers(kernels, softmax)
-    mixed = [call for call in readers.get("contraction", ()) if _sums_over_keys(kernels, call, softmax.results[0])]
-    values = [call for call in readers.get("contraction", ()) if call not in mixed]
     chains = readers.get("reduction", [])
-    if [len(found) for found in (mixed, values, chains)] != [1, 1, 1] or len(readers) != 2:
+    if len(chains) != 1 or not set(readers) <= {"reduction", "contraction"}:
         return None
     dscores = chains[0]
     scores, dweights = made_by(softmax, "contraction"), made_by(dscores, "contraction")
+    if scores is None or dweights is None:
+        return None
+    every = [call for call in readers.get("contraction", ()) if call is not dweights]
+    read = {value for call in every for value in call.arguments if value in softmax.results}
     further = _readers(kernels, dscores)
-    if scores is None or dweights is None or list(further) != ["contraction"] or len(further["contraction"]) != 2:
+    if len(read) != 1 or list(further) != ["contraction"] or len(further["contraction"]) != 2:
+        return None
+    weights = read.pop()
+    mixed = [call for call in every if _sums_over_keys(kernels, call, weights)]
+    values = [call for call in every if call not in mixed]
+    if len(mixed) != 1 or len(values) != 1 or len(dscores.results) != 1:
         return None
     every = (*values, *further["contraction"])
     products = [op for op in kernels.main.body.block.ops if isinstance(op, func.CallOp) and op in every]
-    found = AttentionCalls(scores, softmax, mixed[0], dweights, dscores, tuple(products))
+    random = random_call_of(kernels, softmax, (softmax, dweights))
+    found = AttentionCalls(scores, softmax, mixed[0], dweights, dscores, tuple(products), weights, random)
     return found if _can_stand_together(found) else None
 
 
+def random_call_of(
+    kernels: ProgramKernels, softmax: func.CallOp, readers: tuple[func.CallOp, ...]
+) -> RandomCall | None:
+    """A call of an elementwise kernel that reads nothing but random states, and whose result `readers` alone read."""
+    for value in softmax.arguments:
+        call = value.owner
+        if isinstance(call, Reshape):
+            call = call.src.owner if is_read_once(call.src) else None
+        if not isinstance(call, func.CallOp) or kind_of(kernels.called(call)) != "elementwise":
+            continue
+        alone = {use.operation for use in value.uses} <= set(readers) and len(call.results) == 1
+        if alone and all(_is_integers(v) for v in call.arguments):
+            return RandomCall(call, value)
+    return None
+
+
+def erase_numbers(random: RandomCall | None) -> None:
+    """Erases a call that nothing reads any more."""
+    if random is None or random.value.uses:
+        return
+    if random.value.owner is not random.call:
+        assert isinstance(random.value.owner, Operation)
+        erase(random.value.owner)
+    if not random.call.results[0].uses:
+        erase(random.call)
+
+
+def _is_integers(value: SSAValue) -> bool:
+    return isinstance(value.type, TensorType) and isinstance(value.type.element_type, IntegerType)
+
+
 def _readers(kernels: ProgramKernels, call: func.CallOp) -> dict[str, list[func.CallOp]]:
-    """The calls that read a call's one result, each once, by kind; {} where others read it."""
-    if kind_of(kernels.called(call)) != "reduction" or len(call.results) != 1:
+    """The calls that read a call's results by kind, each of which reads a result once; {} where others read them."""
+    if kind_of(kernels.called(call)) != "reduction":
         return {}
     found = dict[str, list[func.CallOp]]()
-    for use in call.results[0].uses:
-        reader = use.operation
-        if not isinstance(reader, func.CallOp) or len(reader.results) != 1:
+    for result in call.results:
+        uses = [use.operation for use in result.uses]
+        if len(set(uses)) != len(uses):
             return {}
-        found.setdefault(kind_of(kernels.called(reader)), []).append(reader)
-    every = [reader for calls in found.values() for reader in calls]
-    return found if len(set(every)) == len(every) else {}
+        for reader in uses:
+            if not isinstance(reader, func.CallOp) or len(reader.results) != 1:
+                return {}
+            calls = found.setdefault(kind_of(kernels.called(reader)), [])
+            calls += [] if reader in calls else [reader]
+    return found
 
 
 def _sums_over_keys(kernels: ProgramKernels, call: func.CallOp, weights: SSAValue) -> bool:

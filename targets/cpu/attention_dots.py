@@ -2,11 +2,13 @@
 
     dweights[m, n] = sum over e of dO[m, e] V[n, e]              O[m, e] = sum over n of weights[m, n] V[n, e]
 
-The first sum is of keys, of which a target makes some at a time; the second one is of tensors in memory.
+The first sum is of keys, of which a target makes some at a time; the second one is of tensors in memory. With dropout
+O is made of keep ? weights / keep_prob : 0, dweights are keep ? dO V^T / keep_prob : 0, and the sums are the same.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ from xdsl.dialects.tensor import EmptyOp
 from xdsl.ir import Block, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
+from cellc.passes.dropout_form import Scaled, scaled_of
 from cellc.passes.generic_rewrites import insert_before, new_generic
 from cellc.passes.linalg_analysis import (
     bare_dims,
@@ -42,19 +45,48 @@ class MixedValues:
     values_map: AffineMap
 
 
-def is_dot(op: GenericOp, left: SSAValue, right: SSAValue) -> bool:
-    """Whether an op is the sum of left * right over their last dimension."""
+@dataclass(frozen=True)
+class Dot:
+    """Weights and the gradients of them that a sum over keys multiplies.
+
+    Weights of the products are `made`, which is `weights`: exponentials, scaled and perhaps chosen from; dO V^T, scaled
+    and chosen from as `gradients` says, is `dweights`.
+    """
+
+    weights: Scaled
+    made: SSAValue
+    gradients: Scaled
+    dweights: SSAValue
+    outer: int
+
+
+def is_dot_of(op: GenericOp, dot: Dot) -> bool:
+    """Whether an op is the sum over n of dO V^T and weights, as O has these, whatever dropout is applied to which."""
     rank = len(op.iterator_types)
-    if reduction_loops(op) != [rank - 1] or len(op.inputs) != 2 or {*op.inputs} != {left, right}:
+    if reduction_loops(op) != [rank - 1] or bare_dims(output_maps(op)[0]) != list(range(rank - 1)):
         return False
-    product = op.body.block.first_op
-    if not isinstance(product, arith.MulfOp) or bare_dims(output_maps(op)[0]) != list(range(rank - 1)):
+    end, sums = op.body.block.last_op, op.body.block.args[-1]
+    total = None if end is None else end.operands[0].owner
+    if not isinstance(total, arith.AddfOp) or sums not in total.operands:
         return False
-    total = product.next_op
-    factors, added = {*op.body.block.args[:2]}, {product.result, op.body.block.args[2]}
-    if not isinstance(total, arith.AddfOp) or {*product.operands} != factors or {*total.operands} != added:
+    product = (total.lhs if total.rhs is sums else total.rhs).owner
+    if not isinstance(product, arith.MulfOp):
         return False
-    return isinstance(total.next_op, YieldOp) and all(map(is_identity, input_maps(op)))
+    left, right = product.operands
+    return _are_factors(op, left, right, dot) or _are_factors(op, right, left, dot)
+
+
+def _are_factors(op: GenericOp, left: SSAValue, right: SSAValue, dot: Dot) -> bool:
+    gradients, weights = scaled_of(op, left, dot.outer), scaled_of(op, right, dot.outer)
+    if gradients is None or weights is None or gradients.base is not dot.dweights:
+        return False
+    if gradients.keep is not None or weights.keep is not None:
+        return False
+    scales = Counter((*dot.gradients.scales, *gradients.scales, *weights.scales))
+    if weights.base is dot.made:
+        return not scales and dot.gradients.keep is None
+    same = weights.base is dot.weights.base and dot.gradients.keep is dot.weights.keep
+    return same and scales == Counter(dot.weights.scales)
 
 
 def mixed_values(kernel: func.FuncOp, weights: SSAValue) -> MixedValues | None:

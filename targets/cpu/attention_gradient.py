@@ -28,6 +28,7 @@ from cellc.targets.cpu.attention_products import Keys, PackedFactor, Shared, Sha
 from cellc.targets.cpu.chain import write_nest
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.hidden_gradients import HiddenGradients
+from cellc.targets.cpu.kept_weights import KeptKeys, KeptWeights
 from cellc.targets.cpu.kernel import KernelWriter, element_of
 from cellc.targets.cpu.level import LEVELS
 from cellc.targets.cpu.masked_scores import may_hide
@@ -84,6 +85,8 @@ class AttentionGradientWriter:
         self._scores, self._gradients = (kernel.scratch(self._element, size) for _ in range(2))
         self._dots = kernel.scratch(self._element, self._rows)
         self._vectors = Vectors(kernel.writer, kernel.level.lanes(ITEM_BYTES[self._element]))
+        keep, blocks = parts.keep, self.blocks
+        self._kept = None if keep is None else KeptWeights(kernel, keep, blocks.chunk, blocks.keys)
         self._batch: Sequence[str] = ()
 
     def is_possible(self) -> bool:
@@ -107,6 +110,8 @@ class AttentionGradientWriter:
         writer, parts, size = self._writer, self._parts, self.blocks.keys
         self._batch = batch
         self._views(writer.index(0), writer.index(0))
+        if self._kept is not None:
+            self._kept.begin()
         write_nest(self._kernel, parts.dots, self._kernel.nest_of(parts.dots), dict(enumerate(batch)))
         found = self._all(writer.index(0), self.blocks.chunk, Keys(writer.index(0), size))
         first, second, *rest = (PackedFactor(self._kernel, self._products, shared) for shared in found)
@@ -195,6 +200,9 @@ class AttentionGradientWriter:
     def _elements(self, row: str, rows: int, keys: Keys, columns: str | None) -> None:
         """Weights and dscores in the place of scores and dweights."""
         outer, op = self._parts.outer, self._parts.elements
+        if self._kept is not None:
+            kept = KeptKeys(self._kept, self._batch, keys.first)
+            kept.write(row, rows, columns or self._writer.index(keys.count))
         nest = restrict(self._kernel.nest_of(op), outer - 1, row, rows)
         nest = restrict(nest, outer, keys.first, keys.count)
         opened = open_nest(self._writer, nest, self._vectors.lanes, dict(enumerate(self._batch)))
@@ -256,6 +264,8 @@ class AttentionGradientWriter:
             shape = shape_of(value)
             strides, terms = (*(0,) * (len(shape) - 2), self._pitch, 1), ((row, -self._pitch), (key, -1))
             self._kernel.views[value] = View(buffer, shape, strides, 0, terms)
+        if self._kept is not None:
+            self._kept.place(self._kernel, row, key)
         dots = parts.dots.results[0]
         strides = (*(0,) * (len(shape_of(dots)) - 1), 1)
         self._kernel.views[dots] = View(self._dots, shape_of(dots), strides)

@@ -2,29 +2,31 @@
 
 In the softmax's chain each row's maximum and what its exponentials are scaled by become arguments, and in the chain of
 its gradient the sum over n of dweights * weights becomes that over e of dO * O. What is left of both chains is one
-generic.
+generic, and what says which weights dropout keeps another one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from xdsl.dialects import func
+from xdsl.dialects.builtin import IntegerAttr
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Attribute, Block, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from cellc.passes.attention_gradient_form import gradient_parts_of, gradient_problem_of
+from cellc.passes.dropout_form import Scaled, whole_scaled
 from cellc.passes.generic_fusion import fused_parts, merged_parts
-from cellc.passes.generic_rewrites import erase, insert_before, replace_generic
+from cellc.passes.generic_rewrites import erase, insert_before, keep_results, replace_generic, simplify_body
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.linalg_analysis import input_maps, is_all_parallel, is_identity, loop_extents, shape_of
 from cellc.passes.rewriting import set_location
 from cellc.targets.cpu.attention_calls import AttentionCalls
-from cellc.targets.cpu.attention_dots import MixedValues, dots_before, is_dot, mixed_values
+from cellc.targets.cpu.attention_dots import Dot, MixedValues, dots_before, is_dot_of, mixed_values
 from cellc.targets.cpu.attention_gradient import can_write_gradient
-from cellc.targets.cpu.attention_kernels import generics_of, kernel_of, outer_of
+from cellc.targets.cpu.attention_kernels import add_numbers, find_kept, generics_of, kernel_of, outer_of
 from cellc.targets.cpu.kernel_variants import ProgramKernels, inline
 
 
@@ -50,6 +52,17 @@ def backward_kernel(
     return kernel
 
 
+@dataclass(frozen=True)
+class _Chains:
+    """The generics that become one: exponentials, weights, what is done to dO V^T, if anything, and dscores."""
+
+    exponentials: GenericOp
+    weights: GenericOp
+    epilogue: GenericOp | None
+    dscores: GenericOp
+    dots: Dot
+
+
 class _Body:
     """The ops of the kernel while they are put together; `kept` are O, the rows' maxima and their scales."""
 
@@ -63,6 +76,9 @@ class _Body:
     ) -> None:
         self._kernels, self._calls, self._block, self._known = kernels, calls, block, known
         self._results, self._maxima, self._scales = kept
+        outer = kernels.called(calls.softmax).attributes["cellc.outer"]
+        assert isinstance(outer, IntegerAttr)
+        self._outer = outer.value.data
 
     def _inline(self, call: func.CallOp) -> list[GenericOp]:
         """Adds what a call computes; its generics."""
@@ -80,32 +96,73 @@ class _Body:
     def add_chains(self) -> bool:
         """Adds weights and dscores as the results of one generic; whether both chains allow it."""
         calls, known = self._calls, self._known
+        if calls.random is not None and not add_numbers(self._kernels, calls.random, known, self._block):
+            return False
         self._inline(calls.scores)
         self._inline(calls.softmax)
-        weights = known[calls.softmax.results[0]].owner
-        assert isinstance(weights, GenericOp)
-        exponentials = weights.inputs[0].owner
-        assert isinstance(exponentials, GenericOp)
-        weights.operands[1], exponentials.operands[1] = self._scales, self._maxima
-        self._remove_unused()
-        weights = replace_generic(weights, fused_parts(exponentials, weights), exponentials)
-        known[calls.softmax.results[0]] = weights.results[0]
-        erase(exponentials)
-        (dweights, *epilogue), added = self._inline(calls.dweights), self._inline(calls.dscores)
-        if epilogue or len(added) != 2 or not is_dot(added[0], dweights.results[0], weights.results[0]):
+        keep = self._find_kept(known[calls.weights], calls.softmax)
+        dweights, *epilogue = self._inline(calls.dweights)
+        if not self._share_kept(keep, self._find_kept(known[calls.dweights.results[0]], calls.dweights)):
             return False
-        sums, dscores = added
+        sums, *rest = self._inline(calls.dscores)
+        chains = self._chains(dweights, bool(epilogue), rest)
         values = self._values()
-        if values is None or not _same_elements(weights, dscores) or len(dscores.results) != 1:
+        if chains is None or values is None or not is_dot_of(sums, chains.dots):
             return False
         dots = dots_before(sums, dweights, self._results, values)
         if dots is None:
             return False
         sums.results[0].replace_all_uses_with(dots.results[0])
         erase(sums)
-        self._merge(weights, dscores)
+        if keep is not None:
+            keep.detach()
+            insert_before(keep, chains.dscores)
+        self._merge(chains)
         self._remove_unused()
         return True
+
+    def _find_kept(self, value: SSAValue, call: func.CallOp) -> GenericOp | None:
+        """Makes an op of what says which elements the op of `value` keeps; what `call` gives is made anew."""
+        results = func.ReturnOp(*(self._known[result] for result in call.results))
+        self._block.add_op(results)
+        keep = find_kept(value.owner) if isinstance(value.owner, GenericOp) else None
+        self._known.update(zip(call.results, results.operands, strict=True))
+        erase(results)
+        return keep
+
+    def _share_kept(self, keep: GenericOp | None, other: GenericOp | None) -> bool:
+        """Lets one op stand for both; False where they differ."""
+        if other is None:
+            return True
+        if (
+            keep is None
+            or list(keep.inputs) != list(other.inputs)
+            or not keep.body.is_structurally_equivalent(other.body)
+        ):
+            return False
+        other.results[0].replace_all_uses_with(keep.results[0])
+        erase(other)
+        return True
+
+    def _chains(self, dweights: GenericOp, has_epilogue: bool, rest: list[GenericOp]) -> _Chains | None:
+        """What is merged; None where the ops are of another form."""
+        calls, known, outer = self._calls, self._known, self._outer
+        weights = known[calls.weights].owner
+        made = known[calls.dweights.results[0]].owner if has_epilogue else None
+        if len(rest) != 1 or len(rest[0].results) != 1 or not isinstance(weights, GenericOp):
+            return None
+        scaled = whole_scaled(weights, outer)
+        gradients = whole_scaled(made, outer) if isinstance(made, GenericOp) else Scaled(dweights.results[0], None, ())
+        if scaled is None or gradients is None or gradients.base is not dweights.results[0] or len(scaled.rows) != 1:
+            return None
+        exponentials, epilogue = scaled.base.owner, made if isinstance(made, GenericOp) else None
+        ops = [op for op in (exponentials, weights, epilogue) if isinstance(op, GenericOp)]
+        if not isinstance(exponentials, GenericOp) or not _same_elements(ops, rest[0]):
+            return None
+        value = known[calls.dweights.results[0]]
+        return _Chains(
+            exponentials, weights, epilogue, rest[0], Dot(scaled, weights.results[0], gradients, value, outer)
+        )
 
     def add_products(self) -> None:
         """Adds the products, which the kernel returns."""
@@ -114,23 +171,32 @@ class _Body:
         end = func.ReturnOp(*(self._known[call.results[0]] for call in self._calls.products))
         self._block.add_op(end)
 
-    def _merge(self, weights: GenericOp, dscores: GenericOp) -> None:
-        merged = merged_parts(weights, dscores, AffineMap.identity(len(dscores.iterator_types)))
-        both = merged.build(weights, dscores)
-        insert_before(both, dscores)
-        for call, old, new in zip(
-            (self._calls.softmax, self._calls.dscores), (weights, dscores), both.results, strict=True
-        ):
-            old.results[0].replace_all_uses_with(new)
-            self._known[call.results[0]] = new
-        erase(dscores)
-        erase(weights)
+    def _merge(self, chains: _Chains) -> None:
+        """Makes one generic of all; exponentials are made of the rows' maxima and scales that are known."""
+        exponentials, weights, dscores = chains.exponentials, chains.weights, chains.dscores
+        (rows,) = chains.dots.weights.rows
+        exponentials.operands[1] = self._maxima
+        rows.replace_all_uses_with(self._scales)
+        self._remove_unused()
+        if chains.epilogue is not None:
+            dscores = replace_generic(dscores, fused_parts(chains.epilogue, dscores), chains.epilogue)
+            erase(chains.epilogue)
+        if {use.operation for use in exponentials.results[0].uses} == {weights}:
+            weights = replace_generic(weights, fused_parts(exponentials, weights), exponentials)
+            erase(exponentials)
+        else:
+            weights = _merged(exponentials, weights)
+        both = _merged(weights, dscores)
+        both = keep_results(both, [len(both.results) - 2, len(both.results) - 1])
+        simplify_body(both)
+        for value, result in zip((self._calls.weights, self._calls.dscores.results[0]), both.results, strict=True):
+            self._known[value] = result
 
     def _values(self) -> MixedValues | None:
         """How O is made of V."""
         call = self._calls.mixed
         kernel = self._kernels.called(call)
-        weights = kernel.body.block.args[list(call.arguments).index(self._calls.softmax.results[0])]
+        weights = kernel.body.block.args[list(call.arguments).index(self._calls.weights)]
         found = mixed_values(kernel, weights)
         if found is None:
             return None
@@ -139,15 +205,27 @@ class _Body:
 
     def _remove_unused(self) -> None:
         """Removes ops whose results nothing reads, from the last on; weights are read later."""
-        kept = {self._known.get(call.results[0]) for call in (self._calls.softmax, self._calls.dscores)}
+        kept = {self._known.get(value) for value in (self._calls.weights, *self._calls.dscores.results)}
         for op in reversed(list(self._block.ops)):
             if not any(result.first_use is not None or result in kept for result in op.results):
                 erase(op)
 
 
-def _same_elements(weights: GenericOp, dscores: GenericOp) -> bool:
-    """Whether dscores read weights only where they are made in the same iteration."""
-    if not is_all_parallel(dscores) or loop_extents(weights) != loop_extents(dscores):
+def _merged(first: GenericOp, second: GenericOp) -> GenericOp:
+    """One generic in the place of `second`, with the results of both, which have the same iterations."""
+    merged = merged_parts(first, second, AffineMap.identity(len(second.iterator_types))).build(first, second)
+    insert_before(merged, second)
+    for old, new in zip((*first.results, *second.results), merged.results, strict=True):
+        old.replace_all_uses_with(new)
+    erase(second)
+    erase(first)
+    return merged
+
+
+def _same_elements(made: Sequence[GenericOp], dscores: GenericOp) -> bool:
+    """Whether dscores read what others make only where it is made in the same iteration."""
+    if not is_all_parallel(dscores) or any(loop_extents(op) != loop_extents(dscores) for op in made):
         return False
-    reads = [m for v, m in zip(dscores.inputs, input_maps(dscores), strict=False) if v is weights.results[0]]
-    return all(map(is_identity, reads)) and shape_of(weights.results[0]) == shape_of(dscores.results[0])
+    results = {result for op in made for result in op.results}
+    reads = [m for v, m in zip(dscores.inputs, input_maps(dscores), strict=False) if v in results]
+    return all(map(is_identity, reads)) and all(shape_of(v) == shape_of(dscores.results[0]) for v in results)

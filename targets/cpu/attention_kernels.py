@@ -6,17 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAttr, TensorType, i1, i64
 from xdsl.dialects.linalg.ops import GenericOp
+from xdsl.dialects.tensor import EmptyOp
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from cellc.passes.attention_form import AttentionParts, parts_of, problem_of
+from cellc.passes.dropout_form import split_keep
+from cellc.passes.element_places import numbers_at_places
+from cellc.passes.generic_fusion import fused_parts
+from cellc.passes.generic_rewrites import erase, replace_generic
 from cellc.passes.kernel_form import verify_kernel_form
+from cellc.passes.linalg_analysis import input_maps, is_all_parallel, is_contraction, shape_of
 from cellc.passes.outline_kernels import in_place
 from cellc.passes.rewriting import location_of
-from cellc.passes.softmax_form import divide_last, softmax_of
+from cellc.passes.scaled_rows import divide_last
+from cellc.passes.softmax_form import softmax_of
 from cellc.targets.cpu.attention import can_write, cuts_rows
-from cellc.targets.cpu.kernel_variants import inline
+from cellc.targets.cpu.attention_calls import RandomCall
+from cellc.targets.cpu.kernel_variants import ProgramKernels, inline
 
 
 @dataclass(frozen=True)
@@ -36,10 +44,16 @@ class ForwardKernel:
 
 
 def forward_kernel(
-    calls: Sequence[func.CallOp], kernels: Sequence[func.FuncOp], operands: Sequence[SSAValue], name: str
+    kernels: ProgramKernels,
+    calls: Sequence[func.CallOp],
+    random: RandomCall | None,
+    operands: Sequence[SSAValue],
+    name: str,
 ) -> ForwardKernel | None:
     """The kernel of a contraction, a softmax and a contraction; None where rows of it cannot be cut along the keys."""
-    kernel = attention_kernel(calls, kernels, operands, name)
+    kernel = attention_kernel(kernels, calls, random, operands, name)
+    if kernel is None:
+        return None
     end, outer = kernel.body.block.last_op, outer_of(kernel)
     assert end is not None
     parts = parts_of(generics_of(kernel), outer)
@@ -54,10 +68,12 @@ def forward_kernel(
     return ForwardKernel(kernel, factors_of(kernel, parts))
 
 
-def operands_of(calls: Sequence[func.CallOp]) -> list[SSAValue]:
-    """What calls read and none of them makes, each once."""
-    made = {result for call in calls for result in call.results}
-    return [v for v in dict.fromkeys(v for call in calls for v in call.arguments) if v not in made]
+def operands_of(calls: Sequence[func.CallOp], random: RandomCall | None) -> list[SSAValue]:
+    """What calls read and none of them makes, each once; for `random` numbers what their call reads."""
+    made, found = {result for call in calls for result in call.results}, list[SSAValue]()
+    for value in (value for call in calls for value in call.arguments):
+        found += random.call.arguments if random is not None and value is random.value else [value]
+    return [v for v in dict.fromkeys(found) if v not in made]
 
 
 def factors_of(kernel: func.FuncOp, parts: AttentionParts) -> tuple[int, int]:
@@ -67,25 +83,72 @@ def factors_of(kernel: func.FuncOp, parts: AttentionParts) -> tuple[int, int]:
 
 
 def attention_kernel(
-    calls: Sequence[func.CallOp], kernels: Sequence[func.FuncOp], operands: Sequence[SSAValue], name: str
-) -> func.FuncOp:
-    """A kernel of kind `attention` with the ops of those that are called one after the other."""
+    kernels: ProgramKernels,
+    calls: Sequence[func.CallOp],
+    random: RandomCall | None,
+    operands: Sequence[SSAValue],
+    name: str,
+) -> func.FuncOp | None:
+    """A kernel of kind `attention` with the ops of those that are called one after the other; None where the calls'
+    random numbers follow from more than places."""
     block = Block(arg_types=[value.type for value in operands])
     known: dict[SSAValue, SSAValue] = dict(zip(operands, block.args, strict=True))
+    if random is not None and not add_numbers(kernels, random, known, block):
+        return None
     results: Sequence[SSAValue] = ()
-    for call, kernel in zip(calls, kernels, strict=True):
-        results = inline(kernel, call, known, block)
+    for call in calls:
+        results = inline(kernels.called(call), call, known, block)
         known.update(zip(call.results, results, strict=True))
     end = func.ReturnOp(*results)
     block.add_op(end)
-    outer = kernels[1].attributes["cellc.outer"]
+    outer = kernels.called(calls[1]).attributes["cellc.outer"]
     assert isinstance(outer, IntegerAttr)
-    divide_last([op for op in block.ops if isinstance(op, GenericOp)], outer.value.data)
+    product = [op for op in _generics_in(block) if is_contraction(op)][-1]
+    for made in [value.owner for value in product.inputs]:
+        if isinstance(made, GenericOp):
+            find_kept(made)
+    for op in reversed(_generics_in(block)):
+        if not any(result.uses for result in op.results):
+            erase(op)
+    divide_last(_generics_in(block), outer.value.data)
     kernel = kernel_of(block, "attention", outer, calls, name)
     pairs = in_place(generics_of(kernel), list(end.operands), block.args)
     if pairs:
         kernel.attributes["cellc.in_place"] = ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in p]) for p in pairs])
     return kernel
+
+
+def add_numbers(kernels: ProgramKernels, random: RandomCall, known: dict[SSAValue, SSAValue], block: Block) -> bool:
+    """Adds an op that makes the numbers in the shape in which they are read; whether they follow from places alone."""
+    kernel = kernels.called(random.call)
+    (made,) = generics_of(kernel)
+    arguments: dict[SSAValue, SSAValue] = dict(zip(kernel.body.block.args, random.call.arguments, strict=True))
+    if not set(made.inputs) <= set(arguments):
+        return False
+    numbers = numbers_at_places(made, [known[arguments[v]] for v in made.inputs], shape_of(random.value))
+    if numbers is None:
+        return False
+    empty = numbers.outputs[0].owner
+    assert isinstance(empty, EmptyOp)
+    block.add_ops([empty, numbers])
+    known[random.value] = numbers.results[0]
+    return True
+
+
+def find_kept(op: GenericOp) -> GenericOp | None:
+    """Makes an op of its own of what says which weights `op` keeps; None where it keeps all or the form is another."""
+    numbers = [v.owner for v in op.inputs if isinstance(v.owner, GenericOp) and _makes_numbers(v)]
+    if numbers:
+        op = replace_generic(op, fused_parts(numbers[0], op, last=False), numbers[0])
+    return split_keep(op)
+
+
+def _makes_numbers(value: SSAValue) -> bool:
+    """Whether an op makes numbers, not choices, of indices and of a state."""
+    op, type_ = value.owner, value.type
+    if not isinstance(op, GenericOp) or not isinstance(type_, TensorType) or type_.element_type == i1:
+        return False
+    return is_all_parallel(op) and len(op.inputs) > 0 and not any(m.used_dims() for m in input_maps(op))
 
 
 def kernel_of(block: Block, kind: str, outer: Attribute, calls: Sequence[func.CallOp], name: str) -> func.FuncOp:
@@ -102,7 +165,11 @@ def kernel_of(block: Block, kind: str, outer: Attribute, calls: Sequence[func.Ca
 
 def generics_of(kernel: func.FuncOp) -> list[GenericOp]:
     """The generics of a kernel, in order."""
-    return [op for op in kernel.body.block.ops if isinstance(op, GenericOp)]
+    return _generics_in(kernel.body.block)
+
+
+def _generics_in(block: Block) -> list[GenericOp]:
+    return [op for op in block.ops if isinstance(op, GenericOp)]
 
 
 def outer_of(kernel: func.FuncOp) -> int:

@@ -7,7 +7,7 @@
 If nothing else reads %s and %p, they are replaced by one call of a kernel of kind `attention`, and no tensor of scores
 is in memory. Only the CPU has such kernels, so other targets keep the three. As in FlashAttention (Dao et al., 2022)
 the scores of some rows are made, used and forgotten. What a softmax divides weights by divides the results instead
-(`softmax_form.py`).
+(`scaled_rows.py`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from cellc.passes.hoist_constants import is_constant
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.rewriting import location_of
 from cellc.targets.cpu.attention import can_write
+from cellc.targets.cpu.attention_calls import RandomCall, erase_numbers, random_call_of
 from cellc.targets.cpu.attention_kernels import attention_kernel, factors_of, generics_of, operands_of, outer_of
 from cellc.targets.cpu.kernel_variants import ProgramKernels, is_read_once, kind_of, replace_call
 
@@ -83,33 +84,43 @@ class _Fusion:
 
     def replace(self, calls: Calls) -> None:
         """Puts a call of the joined kernel in the place of the last of the three, if there is such a kernel."""
-        operands = operands_of(calls)
+        random = random_call_of(self.kernels, calls[1], calls[1:2])
+        if random is None or not self._replace(calls, random):
+            self._replace(calls, None)
+
+    def _replace(self, calls: Calls, random: RandomCall | None) -> bool:
+        """The same with a kernel that makes `random` numbers itself; whether it was done."""
+        operands = operands_of(calls, random)
         numbers = tuple(operands.index(v) if v in operands else -1 for call in calls for v in call.arguments)
-        key = (tuple(call.callee.root_reference.data for call in calls), numbers)
+        every = (*calls, *(() if random is None else (random.call,)))
+        key = (tuple(call.callee.root_reference.data for call in every), numbers)
         if key not in self.joined:
-            self.joined[key] = self._join(calls, operands, self.kernels.fresh("attention"))
+            self.joined[key] = self._join(calls, random, operands, self.kernels.fresh("attention"))
         joined, last = self.joined[key], calls[-1]
         # A constant factor is packed once for all runs, which is worth more.
         if joined is None or any(is_constant(self.kernels.main, operands[i]) for i in joined.factors):
-            return
+            return False
         call = func.CallOp(joined.name, operands, [result.type for result in last.results])
         call.location = location_of(*calls)
         insert_before(call, last)
         replace_call(last, call.results)
         for old in reversed(calls[:-1]):
             erase(old)
+        erase_numbers(random)
+        return True
 
-    def _join(self, calls: Calls, operands: list[SSAValue], name: str) -> _Joined | None:
+    def _join(self, calls: Calls, random: RandomCall | None, operands: list[SSAValue], name: str) -> _Joined | None:
         """Makes the kernel that computes what the three compute; None where its form or its size forbids it."""
-        kernels = [self.kernels.called(call) for call in calls]
-        kernel = attention_kernel(calls, kernels, operands, name)
+        kernel = attention_kernel(self.kernels, calls, random, operands, name)
+        if kernel is None:
+            return None
         end = kernel.body.block.last_op
         assert end is not None
         parts = parts_of(generics_of(kernel), outer_of(kernel))
         if parts is None or problem_of(parts, end.operands) or not can_write(kernel, parts):
             return None
         verify_kernel_form(kernel)
-        self.kernels.add(kernel, kernels[-1])
+        self.kernels.add(kernel, self.kernels.called(calls[-1]))
         return _Joined(name, factors_of(kernel, parts))
 
 

@@ -10,8 +10,9 @@ become
     %dv, %dk, %dq = call @attention_gradient(%q, %k, %v, %do, %o, %m, %t)
 
 where %m and %t are a maximum and one over a sum for each row, from which the second kernel makes some weights at a time
-(`passes/attention_gradient_form.py`). Nothing of the size of %w is in memory then. Calls that others read, and those of
-another form, stay as they are.
+(`passes/attention_gradient_form.py`). Nothing of the size of %w is in memory then. With dropout of weights both kernels
+read the random state instead of what is kept (`passes/dropout_form.py`). Calls that others read, and those of another
+form, stay as they are.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from xdsl.passes import ModulePass
 from cellc.passes.generic_rewrites import erase, insert_before
 from cellc.passes.hoist_constants import is_constant
 from cellc.passes.rewriting import location_of
-from cellc.targets.cpu.attention_calls import AttentionCalls, attention_calls_of
+from cellc.targets.cpu.attention_calls import AttentionCalls, attention_calls_of, erase_numbers
 from cellc.targets.cpu.attention_gradient_kernel import backward_kernel
 from cellc.targets.cpu.attention_kernels import ForwardKernel, forward_kernel, operands_of
 from cellc.targets.cpu.kernel_variants import ProgramKernels, replace_call
@@ -61,7 +62,7 @@ class _Fusion:
 
     def replace(self, calls: AttentionCalls) -> None:
         """Puts calls of the joined kernels in the place of these, if there are such kernels."""
-        forward, backward = operands_of(calls.forward), operands_of(calls.backward)
+        forward, backward = (operands_of(some, calls.random) for some in (calls.forward, calls.backward))
         key = _key(calls, [*forward, *backward])
         if key not in self.joined:
             self.joined[key] = self._join(calls, forward, backward)
@@ -76,19 +77,20 @@ class _Fusion:
             replace_call(product, [result])
         for old in (calls.dscores, calls.dweights, calls.softmax, calls.scores):
             erase(old)
+        erase_numbers(calls.random)
 
     def _join(
         self, calls: AttentionCalls, forward: list[SSAValue], backward: list[SSAValue]
     ) -> tuple[ForwardKernel, func.FuncOp] | None:
-        kernels = [self.kernels.called(call) for call in calls.forward]
-        first = forward_kernel(calls.forward, kernels, forward, self.kernels.fresh("attention"))
+        name = self.kernels.fresh("attention")
+        first = forward_kernel(self.kernels, calls.forward, calls.random, forward, name)
         if first is None:
             return None
         name = self.kernels.fresh("attention_gradient")
         second = backward_kernel(self.kernels, calls, backward, first.returned, name)
         if second is None:
             return None
-        self.kernels.add(first.kernel, kernels[-1])
+        self.kernels.add(first.kernel, self.kernels.called(calls.mixed))
         self.kernels.add(second, self.kernels.called(calls.products[-1]))
         return first, second
 
@@ -96,7 +98,7 @@ class _Fusion:
 def _key(calls: AttentionCalls, operands: list[SSAValue]) -> tuple[object, ...]:
     """Equal where the same kernels are called with operands that are equal in the same places."""
     known = list(dict.fromkeys(operands))
-    every = (*calls.forward, *calls.backward)
+    every = (*calls.forward, *calls.backward, *(() if calls.random is None else (calls.random.call,)))
     numbers = tuple(known.index(v) if v in known else -1 for call in every for v in call.arguments)
     return (tuple(call.callee.root_reference.data for call in every), numbers)
 

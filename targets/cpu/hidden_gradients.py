@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf, prod
 
+from xdsl.dialects import arith
+from xdsl.dialects.linalg.ops import GenericOp
+
 from cellc.passes.attention_gradient_form import AttentionGradientParts
+from cellc.passes.dropout_form import float_constant
 from cellc.targets.cpu.attention_products import Keys, Shared
 from cellc.targets.cpu.hidden_keys import SLACK, Epilogue, HiddenKeys
 from cellc.targets.cpu.kernel import KernelWriter
@@ -20,6 +24,7 @@ class HiddenGradients(HiddenKeys):
 
     def __init__(self, kernel: KernelWriter, parts: AttentionGradientParts, keys: Keys, batch: Sequence[str]) -> None:
         super().__init__(kernel, parts, keys, None)
+        self._gradients = parts.elements
         nest = kernel.nest_of(parts.elements)
         accesses = [nest.inputs[i] for i in (parts.maxima, *parts.row_numbers)]
         self._numbers = [
@@ -28,10 +33,10 @@ class HiddenGradients(HiddenKeys):
         self._row = parts.outer - 1
 
     def measure(self, scores: Shared, mixed: Shared) -> None:
-        """Finds max |k| for the block, which becomes NaN where V, dO or a product of them is not finite."""
+        """Finds max |k| for the block, which becomes NaN where V, dO or what is made of their product is not finite."""
         (product, factor), largest = mixed, self._largest(*scores)
         terms = prod(product.nest.extents[d] for d in product.nest.reduced)
-        slack = self._vectors.constant(terms * SLACK, self._element)
+        slack = self._vectors.constant(terms * SLACK * _growth(self._gradients), self._element)
         bound = self._op("mulf", self._largest(product, factor), self._largest(product, 1 - factor))
         nothing = self._op("mulf", self._op("mulf", bound, slack), self._vectors.constant(0.0, self._element))
         self._keep_largest(self._op("addf", largest, nothing))
@@ -54,3 +59,12 @@ class HiddenGradients(HiddenKeys):
         bounds = (self._writer.index(0), self._writer.index(rows), 1)
         least, nothing = self._writer.loop(bounds, body, [infinity, zero], [self._type] * 2)
         return self._op("addf", least, nothing)
+
+
+def _growth(op: GenericOp) -> float:
+    """By what the constants of a body may multiply a number at most, such as one over dropout's keep_prob."""
+    growth = 1.0
+    for inner in op.body.block.ops:
+        if isinstance(inner, arith.MulfOp | arith.DivfOp) and (constant := float_constant(inner.rhs)):
+            growth *= max(1.0, abs(constant) if isinstance(inner, arith.MulfOp) else 1 / abs(constant))
+    return growth

@@ -20,10 +20,11 @@ from cellc.targets.cpu.attention_products import AttentionProducts, Keys, Packed
 from cellc.targets.cpu.chain import write_nest
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.hidden_keys import HiddenKeys, SeenPanels
+from cellc.targets.cpu.kept_weights import KeptKeys, KeptWeights
 from cellc.targets.cpu.kernel import KernelWriter, element_of
 from cellc.targets.cpu.masked_scores import may_hide
 from cellc.targets.cpu.nest import copy_nest, restrict, shape_of
-from cellc.targets.cpu.online_softmax import Mixed, OnlineSoftmax, RowState, fill
+from cellc.targets.cpu.online_softmax import ROWS, Mixed, OnlineSoftmax, RowState, fill
 from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 from cellc.targets.target import UnsupportedKernelError
@@ -56,6 +57,8 @@ class OnlineAttentionWriter:
         inside = [value for value in made if value in self._kept or value not in kernel.results]
         self._numbers = {value: kernel.scratch(self._element, self.blocks.part) for value in inside}
         self._vectors = Vectors(kernel.writer, kernel.level.lanes(ITEM_BYTES[self._element]))
+        keep = softmax.keep
+        self._dropout = None if keep is None else KeptWeights(kernel, keep, ROWS, self.blocks.keys)
         self._sums: Buffer | None = None
         self._batch: Sequence[str] = ()
         self._first = ""
@@ -81,6 +84,8 @@ class OnlineAttentionWriter:
         """The rows of part `part` of one (batch, head) index, for all keys."""
         writer, size = self._writer, self.blocks.keys
         self._batch, self._first = batch, writer.linear(0, [(part, self.blocks.part)])
+        if self._dropout is not None:
+            self._dropout.begin()
         packed = self._find_panels()
         maxima, totals = (self._numbers[op.results[0]] for op in (self._softmax.maximum, self._softmax.total))
         state = RowState(maxima, totals, self._first)
@@ -136,7 +141,10 @@ class OnlineAttentionWriter:
             columns = self._columns_of(panels, self._width(scores, packed), keys)
             sums = self._waiting(row, rows, packed) if self._several else None
             keep = self._softmax.maximum.results[0] in self._kept
-            softmax = OnlineSoftmax(self._kernel, self._scores, self._pitch, keys.count, state, sums, keep_maxima=keep)
+            kept = None if self._dropout is None else KeptKeys(self._dropout, self._batch, keys.first)
+            softmax = OnlineSoftmax(
+                self._kernel, self._scores, self._pitch, keys.count, state, sums, keep_maxima=keep, kept=kept
+            )
             softmax.write(row, rows, columns or self._writer.index(keys.count))
             product = self._products.some_keys(mixed, packed.values)
             if sums is None:

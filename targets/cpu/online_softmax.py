@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from cellc.targets.cpu import vector_math
 from cellc.targets.cpu.access import Access, Buffer
+from cellc.targets.cpu.kept_weights import KeptKeys
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 
 # Rows at a time: while the lanes of one row are added up, the processor has another row's to do.
-_ROWS = 4
+ROWS = 4
 
 
 def joined(vectors: Vectors, combine: Callable[[str, str], str], vector: str, element: str) -> str:
@@ -76,6 +77,7 @@ class OnlineSoftmax:
     """Writes a chunk of rows; the scores of its row i begin at `scores` + i * `pitch`, `columns` of them.
 
     `mixed` is given where other keys came before. Without it, maxima are stored only where `keep_maxima` says so.
+    With dropout `kept` says which exponentials are kept: others become 0 when they are in the sum.
     """
 
     def __init__(
@@ -88,16 +90,17 @@ class OnlineSoftmax:
         mixed: Mixed | None,
         *,
         keep_maxima: bool = False,
+        kept: KeptKeys | None = None,
     ) -> None:
         self._writer, self._element = kernel.writer, scores.element
         self._vectors = Vectors(kernel.writer, kernel.level.lanes(ITEM_BYTES[scores.element]))
         self._scores, self._pitch, self._columns, self._state, self._mixed = scores, pitch, columns, state, mixed
         self._type = self._vectors.type(scores.element)
-        self._keep_maxima = keep_maxima
+        self._keep_maxima, self._kept = keep_maxima, kept
 
     def write(self, first: str, rows: int, columns: str) -> None:
         """Does rows `first` to `first` + `rows` with their first `columns` columns, all of them or whole vectors."""
-        writer, rest = self._writer, rows % _ROWS
+        writer, rest = self._writer, rows % ROWS
 
         def some(count: int) -> Callable[[str, list[str]], list[str]]:
             def body(row: str, _: list[str]) -> list[str]:
@@ -106,7 +109,7 @@ class OnlineSoftmax:
 
             return body
 
-        writer.loop((writer.index(0), writer.index(rows - rest), _ROWS), some(_ROWS))
+        writer.loop((writer.index(0), writer.index(rows - rest), ROWS), some(ROWS))
         writer.loop((writer.index(rows - rest), writer.index(rows), 1), some(1))
 
     def _some_rows(self, first: str, rows: list[str], columns: str) -> None:
@@ -122,11 +125,12 @@ class OnlineSoftmax:
         maxima = [joined(self._vectors, self._larger, m, self._element) for m in found]
         known = [self._writer.add(first, row) for row in rows]
         bases, factors = self._new_maxima(known, maxima)
+        kept = self._keep(known, columns)
 
         def exponentials(column: str, carried: list[str]) -> list[str]:
             made = [self._exp(self._op("subf", self._load(p, column), b)) for p, b in zip(places, bases, strict=True)]
-            for place, value in zip(places, made, strict=True):
-                self._vectors.store(value, place.moved((column, 1)), 1)
+            for place, value, chosen in zip(places, made, kept, strict=True):
+                self._vectors.store(self._chosen(value, chosen, column), place.moved((column, 1)), 1)
             return [self._op("addf", c, value) for c, value in zip(carried, made, strict=True)]
 
         found = self._for_vectors(columns, exponentials, [zero] * len(rows))
@@ -140,6 +144,21 @@ class OnlineSoftmax:
 
     def _load(self, row: Access, column: str) -> str:
         return self._vectors.load(row.moved((column, 1)), 1)
+
+    def _keep(self, rows: list[str], columns: str) -> list[Access | None]:
+        """Finds out what of some rows is kept, and says where that is."""
+        if self._kept is None:
+            return [None] * len(rows)
+        self._kept.write(rows[0], len(rows), columns)
+        return [self._kept.weights.at(slot) for slot in range(len(rows))]
+
+    def _chosen(self, value: str, kept: Access | None, column: str) -> str:
+        """The exponentials that are kept, 0 for the others."""
+        if kept is None:
+            return value
+        types = f"{self._vectors.type('i1')}, {self._type}"
+        zero = self._vectors.constant(0.0, self._element)
+        return self._writer.pure(f"arith.select {self._load(kept, column)}, {value}, {zero} : {types}")
 
     def _end_rows(self, places: list[Access]) -> None:
         """Stores -inf, which counts for nothing, in the lanes behind the last columns."""

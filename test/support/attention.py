@@ -28,12 +28,18 @@ Shape = tuple[int, ...]
 Attend = Callable[..., Tensor]
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, *masks: Tensor) -> Tensor:
+def mixed(scores: Tensor, value: Tensor, keep: float) -> Tensor:
+    """softmax(scores) V; each weight is kept with probability `keep`."""
+    weights = ops.softmax(scores, -1)
+    return ops.matmul(ops.Dropout(keep)(weights)[0] if keep < 1 else weights, value)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, *masks: Tensor, keep: float = 1.0) -> Tensor:
     """softmax(Q K^T / sqrt(d) + masks) V."""
     scores = ops.matmul(query, key.transpose(0, 1, 3, 2)) * query.shape[-1] ** -0.5
     for mask in masks:
         scores = scores + mask
-    return ops.matmul(ops.softmax(scores, -1), value)
+    return mixed(scores, value, keep)
 
 
 def heads(function: Attend) -> Attend:
@@ -46,19 +52,19 @@ def heads(function: Attend) -> Attend:
     return attended
 
 
-def causal(query: Tensor, key: Tensor, value: Tensor, seen: Tensor) -> Tensor:
+def causal(query: Tensor, key: Tensor, value: Tensor, seen: Tensor, keep: float = 1.0) -> Tensor:
     """Scores that are not seen are -1e30, whatever they were."""
     scores = ops.matmul(query, key.transpose(0, 1, 3, 2)) * query.shape[-1] ** -0.5
     scores = ops.select(seen, scores, ops.fill(scores.dtype, scores.shape, -1e30))
-    return ops.matmul(ops.softmax(scores, -1), value)
+    return mixed(scores, value, keep)
 
 
-def causal_by_index(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def causal_by_index(query: Tensor, key: Tensor, value: Tensor, keep: float = 1.0) -> Tensor:
     """A mask that is computed from the indices of a score."""
     scores = ops.matmul(query, key.transpose(0, 1, 3, 2)) * query.shape[-1] ** -0.5
     rows, columns = (apply("iota", shape=scores.shape, dtype="i32", axis=axis) for axis in (2, 3))
     scores = ops.select(rows >= columns, scores, ops.fill(scores.dtype, scores.shape, -1e30))
-    return ops.matmul(ops.softmax(scores, -1), value)
+    return mixed(scores, value, keep)
 
 
 def with_positions(query: Tensor, key: Tensor, value: Tensor, table: Tensor, places: Tensor) -> Tensor:

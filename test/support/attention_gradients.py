@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from cellc import Tensor, ops
+from cellc.dialects.nn.random import RandomUniform
 from cellc.function import Function
 from cellc.graph import Graph
 from cellc.lowering import LoweredForCpu
@@ -23,6 +25,8 @@ from support.attention import FUSED, Attend, inputs, kinds, lowered, normal
 
 SEPARATE = tuple(name for name in PIPELINES["cpu"] if name != "fuse-attention-gradient")
 Arrays = Sequence[np.ndarray]
+STATE = np.array([2**40 + 7, 3], np.int64)
+"""The seed and the step of a program with dropout, its last array."""
 
 
 def problem(*shape: int, dtype: type = np.float32) -> list[np.ndarray]:
@@ -46,43 +50,58 @@ def traced(function: Attend, arrays: Arrays) -> Graph:
     return Function(step, lambda: "step", "function").trace(tuple(map(Tensor, arrays)), {}).graph
 
 
-def run(program: LoweredForCpu, arrays: Arrays, level: str, threads: int = 1) -> list[np.ndarray]:
-    """The gradients of the first three arrays."""
+def run(
+    program: LoweredForCpu, arrays: Arrays, level: str, threads: int = 1, like: Arrays | None = None
+) -> list[np.ndarray]:
+    """The program's results, which are like these: else the gradients of the first three arrays."""
     objects = compile_kernels(program.kernels, LEVELS[level])
     addresses = load({kernel.name: data for kernel, data in zip(program.kernels, objects, strict=True)})
     module = Module(program.program.to_bytes(), addresses, threads)
-    results = [np.empty(array.shape, array.dtype) for array in arrays[:3]]
+    results = [np.empty(array.shape, array.dtype) for array in (arrays[:3] if like is None else like)]
     pointers = module.pointer_array()
-    for i, array in enumerate([*map(np.ascontiguousarray, arrays), *results]):
+    given = [array.copy() if array is STATE else np.ascontiguousarray(array) for array in arrays]
+    for i, array in enumerate([*given, *results]):
         pointers[i] = array.ctypes.data_as(ctypes.c_void_p)
     module.run(pointers)
     return results
 
 
-def exact(arrays: Arrays, *masks: np.ndarray, seen: np.ndarray | None = None) -> list[np.ndarray]:
-    """The gradients in f64."""
+def kept_of(arrays: Arrays, keep: float, stream: int = 0) -> np.ndarray:
+    """What each weight is multiplied by: 0 or 1 / keep, by the numbers of a random op, the first one of a program."""
+    shape, dtype = (*arrays[0].shape[:3], arrays[1].shape[2]), "f64" if arrays[0].dtype == np.float64 else "f32"
+    numbers = RandomUniform.evaluate(STATE, shape=shape, dtype=dtype, stream=stream)
+    return np.where(numbers < numbers.dtype.type(keep), 1 / keep, 0)
+
+
+def exact(
+    arrays: Arrays, *masks: np.ndarray, seen: np.ndarray | None = None, kept: np.ndarray | float = 1.0
+) -> list[np.ndarray]:
+    """The gradients in f64; weights are multiplied by `kept` before they are multiplied with V."""
     q, k, v, w, m = (a.astype(np.float64) for a in arrays)
     weights = _weights(q, k, masks, seen)
-    gradients = 2 * w * (weights @ v @ m) @ m.T
-    inside = gradients @ v.swapaxes(2, 3)
+    gradients = 2 * w * (kept * weights @ v @ m) @ m.T
+    inside = kept * (gradients @ v.swapaxes(2, 3))
     scores = weights * (inside - (inside * weights).sum(-1, keepdims=True)) * q.shape[-1] ** -0.5
     scores = scores if seen is None else np.where(seen, scores, 0)
-    return [scores @ k, scores.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ gradients]
+    return [scores @ k, scores.swapaxes(2, 3) @ q, (kept * weights).swapaxes(2, 3) @ gradients]
 
 
-def bounds(arrays: Arrays, *masks: np.ndarray, seen: np.ndarray | None = None) -> list[np.ndarray]:
+def bounds(
+    arrays: Arrays, *masks: np.ndarray, seen: np.ndarray | None = None, kept: np.ndarray | float = 1.0
+) -> list[np.ndarray]:
     """What rounding may change at most: each sum of n terms by n units of the sum of absolute values, scores through
     the exponential, all from the inputs on."""
     q, k, v, w, m = (a.astype(np.float64) for a in arrays)
     weights, (queries, keys), depth = _weights(q, k, masks, seen), (q.shape[2], k.shape[2]), q.shape[-1]
     q, k, v, w, m = (np.abs(a) for a in (q, k, v, w, m))
-    gradients = 2 * w * (weights @ v @ m) @ m.T
-    inside = gradients @ v.swapaxes(2, 3)
+    gradients = 2 * w * (kept * weights @ v @ m) @ m.T
+    inside = kept * (gradients @ v.swapaxes(2, 3))
     scores = weights * (inside + (inside * weights).sum(-1, keepdims=True)) * depth**-0.5
     added = sum(np.abs(np.where(np.isfinite(mask) & (mask > -1e3), mask, 0)).max() for mask in masks)
     exponents = 1 + 2 * ((q @ k.swapaxes(2, 3)).max() * depth**-0.5 + added)
     terms = 5 * depth + 2 * keys + max(queries, keys) + 32
     unit = terms * exponents * np.finfo(arrays[0].dtype).eps / 2
+    weights = kept * weights
     return [unit * found for found in (scores @ k, scores.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ gradients)]
 
 
@@ -95,15 +114,24 @@ def _weights(q: np.ndarray, k: np.ndarray, masks: Arrays, seen: np.ndarray | Non
 
 
 def check(
-    function: Attend, arrays: Arrays, level: str, *masks: np.ndarray, seen: np.ndarray | None = None, fused: bool = True
+    function: Attend,
+    arrays: Arrays,
+    level: str,
+    *masks: np.ndarray,
+    seen: np.ndarray | None = None,
+    fused: bool = True,
+    keep: float = 1.0,
 ) -> None:
-    """One kernel for the gradients gives what f64 does, and so do separate ones."""
+    """One kernel for the gradients gives what f64 does, and so do separate ones; weights are kept with probability
+    `keep`."""
+    function, kept = (partial(function, keep=keep), kept_of(arrays, keep)) if keep < 1 else (function, 1.0)
     given = [*arrays, *masks, *(() if seen is None else (seen,))]
     graph = traced(function, given)
     one, separate = lowered(graph, FUSED, level), lowered(graph, SEPARATE, level)
     assert ("attention_gradient" in kinds(one)) == fused
     assert "attention_gradient" not in kinds(separate)
-    wanted, limits = exact(arrays, *masks, seen=seen), bounds(arrays, *masks, seen=seen)
+    wanted, limits = (of(arrays, *masks, seen=seen, kept=kept) for of in (exact, bounds))
+    given += [] if keep == 1 else [STATE]
     for program in (one, separate):
         for found, right, limit in zip(run(program, given, level), wanted, limits, strict=True):
             np.testing.assert_array_equal(np.isnan(found), np.isnan(right))

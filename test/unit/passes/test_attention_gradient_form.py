@@ -47,6 +47,26 @@ def _elements(scores: str = "m, n", body: str = ELEMENTS, dots: str = "%t", maxi
     return _generic("%w, %ds", inputs, "m, n", "m, n", M, body)
 
 
+def _keep(row: int = 0) -> str:
+    """What is kept where the number of a place is below 7."""
+    return (
+        "%ek = tensor.empty() : tensor<4x4xi1>\n"
+        "%kept = linalg.generic {indexing_maps = [affine_map<(m, n) -> (m, n)>], "
+        'iterator_types = ["parallel", "parallel"]} outs(%ek : tensor<4x4xi1>) {\n^bb0(%o: i1):\n'
+        f"%m = linalg.index {row} : index\n%n = linalg.index {1 - row} : index\n%c = arith.constant 4 : index\n"
+        "%p = arith.muli %m, %c : index\n%r = arith.addi %p, %n : index\n%i = arith.index_cast %r : index to i32\n"
+        "%l = arith.constant 7 : i32\n%b = arith.cmpi ult, %i, %l : i32\nlinalg.yield %b : i1\n} -> tensor<4x4xi1>\n"
+    )
+
+
+def _chosen_elements() -> str:
+    body = ELEMENTS.replace("%r = ", "%f = ").replace("%r, ", "%f, ") + "\n%z = arith.constant 0.0 : f32\n"
+    inputs = [("%s", "m, n", M), ("%max", "m", V), ("%scale", "m", V), ("%g", "m, n", M), ("%t", "m", V)]
+    inputs.append(("%kept", "m, n", "tensor<4x4xi1>"))
+    text = _generic("%w, %ds", inputs, "m, n", "m, n", M, body + "%r = arith.select %x5, %f, %z : f32")
+    return text.replace("%x5: f32", "%x5: i1")
+
+
 VALUES = _product("%dv", "%w", "%do", ("k, m", "k, n"))
 KEYS = _product("%dk", "%ds", "%q", ("k, m", "k, n"))
 QUERIES = _product("%dq", "%ds", "%k", ("m, k", "k, n"))
@@ -72,6 +92,7 @@ def test_a_kernel_of_this_form_passes() -> None:
     _verify(SCORES, DWEIGHTS, DOTS, _elements(), KEYS, VALUES, QUERIES, returned="%dk, %dv, %dq")
     twice = _generic("%dq2", [("%dq", "m, n", M)], "m, n", "n, m", M, "%r = arith.addf %x0, %x0 : f32")
     _verify(SCORES, DWEIGHTS, DOTS, _elements(), VALUES, KEYS, QUERIES, twice, returned="%dv, %dk, %dq2")
+    _verify(SCORES, DWEIGHTS, DOTS, _keep(), _chosen_elements(), VALUES, KEYS, QUERIES)
 
 
 REFUSED = {
@@ -93,6 +114,9 @@ REFUSED = {
     "dots that are not one number": [
         SCORES, DWEIGHTS, _generic("%t", [("%do", "k, m", M), ("%out", "k, m", M)], "k, m", "m", V, DOT),
         _elements(), VALUES, KEYS, QUERIES,
+    ],
+    "kept otherwise than by their places": [
+        SCORES, DWEIGHTS, DOTS, _keep(row=1), _chosen_elements(), VALUES, KEYS, QUERIES,
     ],
 }  # fmt: skip
 
