@@ -74,7 +74,7 @@ def again_and_again(dataset: Any, done: int, begun: int, last: int) -> Generator
             if not ours and hasattr(dataset, "reset"):
                 dataset.reset()
     finally:
-        if ours:
+        if isinstance(found, TupleIterator):
             found.close()
 
 
