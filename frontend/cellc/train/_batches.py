@@ -49,7 +49,8 @@ def again_and_again(dataset: Any, done: int, begun: int, last: int) -> Generator
     """The batches of the dataset up to the one numbered `last`, over and over.
 
     The first `done` ones, which are trained already, are left out. Of datasets that are not ours only the `begun` ones
-    of the present epoch are: how the order of their rows goes on from epoch to epoch is their own matter.
+    of the present epoch are: how the order of their rows goes on from epoch to epoch is their own matter. Where they
+    have `reset()`, it is called after each time over them, as MindSpore does.
     """
     ours = isinstance(dataset, Dataset)
     size = dataset.get_dataset_size() if done and ours else 1
@@ -70,8 +71,10 @@ def again_and_again(dataset: Any, done: int, begun: int, last: int) -> Generator
                     break
             if empty:
                 raise bad_argument(ValueError, "For 'Model.train', the dataset gave nothing.")
+            if not ours and hasattr(dataset, "reset"):
+                dataset.reset()
     finally:
-        if found is not None:
+        if isinstance(found, TupleIterator):
             found.close()
 
 
