@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -32,6 +33,11 @@ _settings.update({
     "grad_for_scalar": False, "pynative_synchronize": False, "mempool_block_size": "1GB", "runtime_num_threads": 0,
     "memory_optimize_level": "O0", "load_compile_cache": False, "save_compile_cache": False,
 })  # fmt: skip
+
+_OF_PROCESSES = (
+    "ParallelMode", "set_auto_parallel_context", "get_auto_parallel_context", "reset_auto_parallel_context",
+)  # fmt: skip
+"""Names that MindSpore has here, and `cellc.communication` gives."""
 
 epoch = 0
 """Grows with every change that may change a trace."""
@@ -87,15 +93,15 @@ def set_context(**settings: Any) -> None:
     epoch += 1
 
 
-def get_context(key: str) -> Any:
+def get_context(attr_key: str) -> Any:
     """The present value of a setting.
 
     Raises:
         ValueError: an unknown key.
     """
-    if key not in _settings:
-        raise ValueError(f"get_context has no key {key!r}; known: {', '.join(sorted(_settings))}")
-    return _settings[key]
+    if attr_key not in _settings:
+        raise ValueError(f"get_context has no key {attr_key!r}; known: {', '.join(sorted(_settings))}")
+    return _settings[attr_key]
 
 
 def log_recompiles() -> bool:
@@ -112,3 +118,9 @@ def touch() -> None:
     """Notes a change that may change a trace."""
     global epoch
     epoch += 1
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_PROCESSES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("cellc.communication"), name)
