@@ -63,6 +63,17 @@ def test_compat_in_a_program_of_ones_own(tmp_path):
         from mindspore.nn.layer.basic import Dense
         assert mindspore is cellc and mindspore.nn is cellc.nn and Dense is cellc.nn.Dense
         assert cellc.nn.__spec__.name == "cellc.nn" and cellc.__spec__.name == "cellc"
+        from mindspore.ops.primitive import Primitive, constexpr
+        from mindspore.ops.composite.base import HyperMap
+        from mindspore.ops.operations.math_ops import Add
+        from mindspore.nn.metrics.accuracy import Accuracy
+        from mindspore.nn.metrics.metric import rearrange_inputs
+        from mindspore.dataset.engine.datasets import Dataset
+        from mindspore.dataset.vision.utils import Inter
+        from mindspore.train.callback._loss_monitor import LossMonitor
+        assert HyperMap is cellc.ops.HyperMap and Add is cellc.ops.Add and Accuracy is cellc.nn.Accuracy
+        assert Inter is cellc.dataset.vision.Inter and LossMonitor is cellc.LossMonitor
+        assert rearrange_inputs.__module__ == "cellc.nn.metrics.metric"
         from mindspore import log
         log.warning("said")
         from mindspore.common.api import _cell_graph_executor
