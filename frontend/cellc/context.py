@@ -34,6 +34,10 @@ _settings.update({
     "memory_optimize_level": "O0", "load_compile_cache": False, "save_compile_cache": False,
 })  # fmt: skip
 
+# MindSpore's keys for what is not here: they can only be off.
+_OFF = {"precompile_only": False, "enable_dump": False}
+_settings.update(_OFF, save_dump_path=".")
+
 _OF_PROCESSES = (
     "ParallelMode", "set_auto_parallel_context", "get_auto_parallel_context", "reset_auto_parallel_context",
 )  # fmt: skip
@@ -53,6 +57,8 @@ def _check(key: str, value: Any) -> None:
             f"device_target must be one of {', '.join(_TARGETS)}, got {value!r}; "
             "for other devices, `cellc compile --emit=ptx` and `--emit=hivm` write their code"
         )
+    if key in _OFF and value is True:
+        raise ValueError(f"set_context has no {key}: it can only be False")
     default = _settings[key]
     if type(default) in (bool, int) and type(value) is not type(default):
         raise TypeError(f"{key} must be of type {type(default).__name__}, got {value!r}")

@@ -55,3 +55,11 @@ def test_settings_that_tune_communication_are_remembered() -> None:
     finally:
         cellc.reset_auto_parallel_context()
     assert cellc.get_auto_parallel_context("gradient_fp32_sync") is True
+
+
+def test_keys_for_what_is_not_here_can_only_be_off() -> None:
+    cellc.set_context(precompile_only=False, enable_dump=False, save_dump_path=".")
+    for key in ("precompile_only", "enable_dump"):
+        with pytest.raises(ValueError, match=f"set_context has no {key}: it can only be False"):
+            cellc.set_context(**{key: True})
+    assert cellc.get_context("enable_dump") is False
