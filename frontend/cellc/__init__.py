@@ -33,6 +33,7 @@ _NAMES = {
     "set_seed": "cellc.seed",
     "get_seed": "cellc.seed",
     "ms_function": "cellc.compiled_function",
+    "ms_class": "cellc.compiled_function",
     "jit": "cellc.compiled_function",
     "export": "cellc.cellir",
     "load": "cellc.cellir",

@@ -26,8 +26,15 @@ _ELSEWHERE = {
     "amp": "train.amp",
     "common.seed": "common",
     "common.sparse_tensor": "",
+    "ops.primitive": "ops",
+    "ops.function": "ops",
+    "dataset.engine": "dataset",
+    "dataset.vision.utils": "dataset.vision",
 }
 """Modules of MindSpore, and what is below them, whose names are in another module here."""
+
+_GATHERED = ("nn.metrics", "ops.composite", "ops.operations", "train.callback")
+"""Packages of MindSpore: the names of their modules are also in the package's namesake here."""
 
 
 class _Finder(MetaPathFinder):
@@ -80,6 +87,9 @@ def _our_name(foreign: str) -> str:
     for theirs, ours in _ELSEWHERE.items():
         if path == theirs or path.startswith(f"{theirs}."):
             path = ours
+    for package in _GATHERED:
+        if path.startswith(f"{package}.") and not _exists(f"cellc.{path}"):
+            path = package
     return f"cellc.{path}" if path else "cellc"
 
 

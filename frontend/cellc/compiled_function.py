@@ -54,3 +54,14 @@ def ms_function(
 
 
 jit = ms_function
+
+
+def ms_class(cls: type) -> type:
+    """Decorator: the class as it is. MindSpore asks for it where `construct` uses objects; tracing runs any Python.
+
+    Raises:
+        TypeError: `cls` is not a class.
+    """
+    if not isinstance(cls, type):
+        raise TypeError(f"ms_class takes a class, got {cls!r}")
+    return cls

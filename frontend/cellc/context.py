@@ -39,6 +39,10 @@ _settings.update({
     "memory_optimize_level": "O0", "load_compile_cache": False, "save_compile_cache": False,
 })  # fmt: skip
 
+# MindSpore's keys for what is not here: they can only be off.
+_OFF = {"precompile_only": False, "enable_dump": False}
+_settings.update(_OFF, save_dump_path=".")
+
 epoch = 0
 """Grows with every change that may change a trace."""
 
@@ -59,6 +63,8 @@ def _check(key: str, value: Any) -> None:
             f"device_target must be one of {', '.join(_TARGETS)}, got {value!r}; "
             "for other devices, `cellc compile --emit=ptx` and `--emit=hivm` write their code"
         )
+    if key in _OFF and value is True:
+        raise ValueError(f"set_context has no {key}: it can only be False")
     default = _settings[key]
     if type(default) in (bool, int) and type(value) is not type(default):
         raise TypeError(f"{key} must be of type {type(default).__name__}, got {value!r}")
@@ -99,15 +105,15 @@ def set_context(**settings: Any) -> None:
     epoch += 1
 
 
-def get_context(key: str) -> Any:
+def get_context(attr_key: str) -> Any:
     """The present value of a setting.
 
     Raises:
         ValueError: an unknown key.
     """
-    if key not in _settings:
-        raise ValueError(f"get_context has no key {key!r}; known: {', '.join(sorted(_settings))}")
-    return _settings[key]
+    if attr_key not in _settings:
+        raise ValueError(f"get_context has no key {attr_key!r}; known: {', '.join(sorted(_settings))}")
+    return _settings[attr_key]
 
 
 def log_recompiles() -> bool:

@@ -82,6 +82,10 @@ class TensorBase:
             self._type = TensorType(shape, dtype_of(dtype).code)
             self._init = init
             return
+        if input_data is None and shape is not None:
+            raise TypeError(
+                f"a Tensor of shape {shape!r} needs input_data or init; networks take their shapes from each call"
+            )
         self._take_data(input_data, None if dtype is None else dtype_of(dtype))
 
     def _take_data(self, data: Any, dtype: DType | None) -> None:
@@ -189,6 +193,10 @@ class TensorBase:
         return self._init is not None
 
     # Elements
+
+    def to_tensor(self, slice_index: Any = None, shape: Any = None, opt_shard_group: Any = None) -> Any:
+        """The older name of `init_data`."""
+        return self.init_data(slice_index, shape, opt_shard_group)
 
     def init_data(self, slice_index: Any = None, shape: Any = None, opt_shard_group: Any = None) -> Any:
         """Makes the elements of a lazily initialised tensor; returns the tensor."""

@@ -69,6 +69,17 @@ def test_compat_in_a_program_of_ones_own(tmp_path):
         mindspore.context.set_auto_parallel_context(parallel_mode=ParallelMode.DATA_PARALLEL, gradients_mean=True)
         assert mindspore.get_auto_parallel_context("parallel_mode") == "data_parallel"
         assert amp is cellc.train.amp and build_train_network is cellc.build_train_network
+        from mindspore.ops.primitive import Primitive, constexpr
+        from mindspore.ops.composite.base import HyperMap
+        from mindspore.ops.operations.math_ops import Add
+        from mindspore.nn.metrics.accuracy import Accuracy
+        from mindspore.nn.metrics.metric import rearrange_inputs
+        from mindspore.dataset.engine.datasets import Dataset
+        from mindspore.dataset.vision.utils import Inter
+        from mindspore.train.callback._loss_monitor import LossMonitor
+        assert HyperMap is cellc.ops.HyperMap and Add is cellc.ops.Add and Accuracy is cellc.nn.Accuracy
+        assert Inter is cellc.dataset.vision.Inter and LossMonitor is cellc.LossMonitor
+        assert rearrange_inputs.__module__ == "cellc.nn.metrics.metric"
         log.warning("said")
         from mindspore.common.api import _cell_graph_executor
         assert _cell_graph_executor.compile(Dense(2, 3), cellc.ops.ones((1, 2))) == ("predict", True)

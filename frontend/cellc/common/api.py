@@ -3,6 +3,7 @@
 from typing import Any
 
 from cellc.compiled_function import jit as jit
+from cellc.compiled_function import ms_class as ms_class
 from cellc.compiled_function import ms_function as ms_function
 
 

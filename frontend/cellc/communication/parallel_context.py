@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from cellc.communication.management import world_size
 from cellc.errors import bad_argument
@@ -10,11 +10,21 @@ from cellc.ops import _validate
 
 
 class ParallelMode:
-    """How processes share the work: not at all, or each with a batch of its own."""
+    """How processes share the work: not at all, or each with a batch of its own.
+
+    The other modes are names that scripts compare with; `set_auto_parallel_context` refuses them.
+    """
 
     STAND_ALONE = "stand_alone"
     DATA_PARALLEL = "data_parallel"
-    MODE_LIST = (STAND_ALONE, DATA_PARALLEL)
+    HYBRID_PARALLEL = "hybrid_parallel"
+    SEMI_AUTO_PARALLEL = "semi_auto_parallel"
+    AUTO_PARALLEL = "auto_parallel"
+    MODE_LIST: ClassVar[list[str]] = [STAND_ALONE, DATA_PARALLEL, HYBRID_PARALLEL, SEMI_AUTO_PARALLEL, AUTO_PARALLEL]
+
+
+_MODES = (ParallelMode.STAND_ALONE, ParallelMode.DATA_PARALLEL)
+"""What there is here."""
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -24,6 +34,9 @@ _DEFAULTS: dict[str, Any] = {
     "global_rank": None,
     "parameter_broadcast": False,
 }
+
+# MindSpore's keys that tune how it sends gradients. They are remembered, and change nothing.
+_DEFAULTS.update({"all_reduce_fusion_config": [], "comm_fusion": {}, "gradient_fp32_sync": True})
 _settings = dict(_DEFAULTS)
 
 
@@ -36,6 +49,7 @@ def set_auto_parallel_context(**settings: Any) -> None:
         gradients_mean: whether to the mean, or the sum.
         device_num, global_rank: what to take the number of processes and this one's for; by default what they are.
         parameter_broadcast: whether `Model.train` first gives all processes the parameters of the first.
+        all_reduce_fusion_config, comm_fusion, gradient_fp32_sync: remembered, without effect.
 
     Raises:
         TypeError: a value of a wrong type.
@@ -47,9 +61,11 @@ def set_auto_parallel_context(**settings: Any) -> None:
             known = ", ".join(_DEFAULTS)
             raise bad_argument(ValueError, f"For '{owner}', there is no setting {name!r}; there are {known}.")
         if name == "parallel_mode":
-            _validate.one_of(name, value, ParallelMode.MODE_LIST, owner)
-        elif name in ("gradients_mean", "parameter_broadcast"):
+            _validate.one_of(name, value, _MODES, owner)
+        elif isinstance(_DEFAULTS[name], bool):
             _validate.boolean(name, value, owner)
+        elif isinstance(_DEFAULTS[name], list | dict):
+            _validate.of_type(name, value, type(_DEFAULTS[name]), owner)
         else:
             _validate.non_negative_int(name, value, owner)
     _settings.update(settings)

@@ -46,7 +46,7 @@ class Batched(Dataset):
     def __init__(
         self,
         rows: Dataset,
-        size: int,
+        size: Any,
         drop: bool,
         workers: int | None,
         function: Any,
@@ -54,7 +54,8 @@ class Batched(Dataset):
         outputs: Any,
         pad_info: Any,
     ) -> None:
-        self._size = _validate.positive_int("batch_size", size, "batch")
+        self._size_of = size if callable(size) else None
+        self._size = 1 if callable(size) else _validate.positive_int("batch_size", size, "batch")
         self._drop = _validate.boolean("drop_remainder", drop, "batch")
         self._workers = 1 if workers is None else _validate.positive_int("num_parallel_workers", workers, "batch")
         self._function = function
@@ -66,10 +67,21 @@ class Batched(Dataset):
 
     def get_dataset_size(self) -> int:
         count = self._inputs[0].get_dataset_size()
+        if self._size_of is not None:
+            return sum(1 for _ in self._groups(iter(range(count)), 0))
         return count // self._size if self._drop else math.ceil(count / self._size)
 
     def get_batch_size(self) -> int:
-        return self._size
+        """Of the first batch, where a function says it."""
+        return next(self._sizes(0))
+
+    def _sizes(self, epoch: int) -> Iterator[int]:
+        """The size of each batch."""
+        size_of = self._size_of
+        if size_of is None:
+            return itertools.repeat(self._size)
+        given = (size_of(BatchInfo(epoch, batch)) for batch in itertools.count())
+        return (_validate.positive_int("batch_size", size, "batch") for size in given)
 
     def owns_rows(self) -> bool:
         return self._function is None
@@ -78,7 +90,7 @@ class Batched(Dataset):
         return itertools.chain.from_iterable(self.groups(time))
 
     def groups(self, time: Pass) -> Iterator[list[Row]]:
-        one_by_one = self._function is not None or self._padding is not None
+        one_by_one = self._function is not None or self._padding is not None or self._size_of is not None
         gather = None if one_by_one else self._inputs[0].gather()
         return ([row] for row in self._one_by_one(time)) if gather is None else self._gathered(time, gather)
 
@@ -128,14 +140,17 @@ class Batched(Dataset):
                 columns = self._mapped(columns, BatchInfo(time.epoch, numbered[0]))
             return self._stacked(columns)
 
-        return in_order(one, enumerate(self._groups(self._inputs[0].rows(time))), self._workers)
+        return in_order(one, enumerate(self._groups(self._inputs[0].rows(time), time.epoch)), self._workers)
 
     def _stacked(self, columns: list[Any]) -> Row:
         return tuple(_column(values, name, self._padding) for values, name in zip(columns, self._columns, strict=True))
 
-    def _groups(self, items: Iterator[_Item]) -> Iterator[list[_Item]]:
-        while group := list(itertools.islice(items, self._size)):
-            if len(group) == self._size or not self._drop:
+    def _groups(self, items: Iterator[_Item], epoch: int) -> Iterator[list[_Item]]:
+        for size in self._sizes(epoch):
+            group = list(itertools.islice(items, size))
+            if not group:
+                return
+            if len(group) == size or not self._drop:
                 yield group
 
     def _mapped(self, columns: list[Any], info: BatchInfo) -> list[Any]:

@@ -91,6 +91,13 @@ class TupleIterator:
         self._stopped.set()
 
 
+class ListIterator(TupleIterator):
+    """Lists of columns, which is what MindSpore's tuple iterator gives, see TupleIterator."""
+
+    def _given(self, row: tuple[Any, ...]) -> Any:
+        return list(row)
+
+
 class DictIterator(TupleIterator):
     """Dicts of columns by name, see TupleIterator."""
 

@@ -101,6 +101,14 @@ class Rows(ABC):
         """How often `repeat` gives the rows."""
         return self._inputs[0].get_repeat_count() if self._inputs else 1
 
+    def num_classes(self) -> int | None:
+        """How many classes the labels name; None where the source does not say."""
+        return self._inputs[0].num_classes() if self._inputs else None
+
+    def get_class_indexing(self) -> dict[str, int]:
+        """The labels of classes by their names; empty where the source has no names."""
+        return self._inputs[0].get_class_indexing() if self._inputs else {}
+
     def output_shapes(self) -> list[list[int]]:
         """The shapes of the first row's columns."""
         return [list(value.shape) for value in self._first()]

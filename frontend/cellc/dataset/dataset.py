@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cellc.dataset._columns import names_of, positions_of
-from cellc.dataset._iterator import DictIterator, TupleIterator
+from cellc.dataset._iterator import DictIterator, ListIterator
 from cellc.dataset._rows import Rows
 from cellc.errors import bad_argument
 from cellc.ops import _validate
 
 if TYPE_CHECKING:
+    from cellc.dataset._batched import BatchInfo
     from cellc.dataset.transfer import TransferDataset
 
 
 class Dataset(Rows):
     """Base of datasets: rows of NumPy arrays, one for each column.
 
-    Methods return further datasets and change nothing. Iterating gives tuples of Tensors, one time over the rows.
+    Methods return further datasets and change nothing. Iterating gives lists of Tensors, one time over the rows.
     """
 
     def shuffle(self, buffer_size: int) -> Dataset:
@@ -37,6 +38,10 @@ class Dataset(Rows):
         column_order: Sequence[str] | None = None,
         num_parallel_workers: int | None = None,
         python_multiprocessing: bool = False,
+        cache: None = None,
+        callbacks: None = None,
+        max_rowsize: int = 16,
+        offload: bool | None = None,
     ) -> Dataset:
         """Applies operations to columns, each to what the one before returned.
 
@@ -46,16 +51,20 @@ class Dataset(Rows):
             output_columns: names of the results; those of the inputs by default.
             column_order: all columns of the new dataset, in order; by default results take the place of the inputs.
             num_parallel_workers: how many threads; see `config.set_num_parallel_workers`.
-            python_multiprocessing: accepted for MindSpore's sake; threads are used.
+            cache, callbacks: not supported.
+            python_multiprocessing, max_rowsize, offload: accepted for MindSpore's sake; threads are used.
 
         Raises:
             TypeError, ValueError: an argument has another type, or a column does not exist.
+            NotImplementedError: `cache` or `callbacks` is given.
         """
+        if cache is not None or callbacks is not None:
+            raise NotImplementedError("For 'map', 'cache' and 'callbacks' are not supported.")
         return _mapped.Mapped(self, operations, input_columns, output_columns, column_order, num_parallel_workers)
 
     def batch(
         self,
-        batch_size: int,
+        batch_size: int | Callable[[BatchInfo], int],
         drop_remainder: bool = False,
         num_parallel_workers: int | None = None,
         per_batch_map: Callable[..., Any] | None = None,
@@ -64,26 +73,29 @@ class Dataset(Rows):
         column_order: Sequence[str] | None = None,
         pad_info: dict[str, Any] | None = None,
         python_multiprocessing: bool = False,
+        max_rowsize: int = 16,
     ) -> Dataset:
         """Stacks rows.
 
         Args:
-            batch_size: how many.
+            batch_size: how many, or a function that says so of each batch, given its BatchInfo.
             drop_remainder: whether a last batch with fewer rows is left out.
             num_parallel_workers: how many threads `per_batch_map` uses.
             per_batch_map: called with a list of arrays for each of `input_columns` and a BatchInfo; returns the lists
                 that stand for them.
-            input_columns, output_columns, column_order, python_multiprocessing: see `map`.
+            input_columns, output_columns: see `map`.
+            column_order: the columns of the new dataset, in order; all of them as they are by default.
             pad_info: by column, (shape, value): rows are padded at their ends to the shape; where it, or a size in it,
                 is None, to the greatest of the batch. An empty dict pads all columns with 0.
+            python_multiprocessing, max_rowsize: accepted for MindSpore's sake; threads are used.
 
         Raises:
             TypeError, ValueError: an argument has another type or value; while reading, where shapes differ, or a row
                 is greater than it is to be padded to.
         """
-        rows = _batched.Batched(self, batch_size, drop_remainder, num_parallel_workers, per_batch_map, input_columns,
-                                output_columns, pad_info)  # fmt: skip
-        return rows if column_order is None else rows.project(column_order)
+        batches = _batched.Batched(self, batch_size, drop_remainder, num_parallel_workers, per_batch_map, input_columns,
+                                   output_columns, pad_info)  # fmt: skip
+        return batches if column_order is None else batches.project(column_order)
 
     def repeat(self, count: int | None = None) -> Dataset:
         """The rows `count` times; without end for None or -1.
@@ -109,8 +121,13 @@ class Dataset(Rows):
         """
         return _reordered.Sliced(self, 0, None if count == -1 else _validate.positive_int("count", count, "take"))
 
-    def filter(self, predicate: Callable[..., Any], input_columns: str | Sequence[str] | None = None) -> Dataset:
-        """The rows for which `predicate`, given the columns' arrays, is true.
+    def filter(
+        self,
+        predicate: Callable[..., Any],
+        input_columns: str | Sequence[str] | None = None,
+        num_parallel_workers: int | None = None,
+    ) -> Dataset:
+        """The rows for which `predicate`, given the columns' arrays, is true; `num_parallel_workers` has no effect.
 
         Raises:
             TypeError, ValueError: `predicate` is not callable, or a column does not exist.
@@ -159,14 +176,27 @@ class Dataset(Rows):
     def __add__(self, datasets: Dataset) -> Dataset:
         return self.concat(datasets)
 
+    def apply(self, apply_func: Callable[[Dataset], Dataset]) -> Dataset:
+        """What a function of the dataset returns.
+
+        Raises:
+            TypeError: `apply_func` is not callable, or does not return a Dataset.
+        """
+        if not callable(apply_func):
+            raise bad_argument(TypeError, f"For 'apply', 'apply_func' must be a function, but got {apply_func!r}.")
+        result = apply_func(self)
+        if not isinstance(result, Dataset):
+            raise bad_argument(TypeError, f"For 'apply', 'apply_func' must return a Dataset, but it gave {result!r}.")
+        return result
+
     def create_tuple_iterator(
         self,
         columns: Sequence[str] | None = None,
         num_epochs: int = -1,
         output_numpy: bool = False,
         do_copy: bool = True,
-    ) -> TupleIterator:
-        """An iterator over tuples of columns; each `for` goes one time over the dataset.
+    ) -> ListIterator:
+        """An iterator over lists of columns; each `for` goes one time over the dataset.
 
         Args:
             columns: which; all by default.
@@ -178,7 +208,7 @@ class Dataset(Rows):
             TypeError, ValueError: an argument has another type, or a column does not exist.
         """
         chosen = self if columns is None else self.project(columns)
-        return TupleIterator(chosen, num_epochs, output_numpy)
+        return ListIterator(chosen, num_epochs, output_numpy)
 
     def create_dict_iterator(self, num_epochs: int = -1, output_numpy: bool = False) -> DictIterator:
         """An iterator over dicts of columns by name; see `create_tuple_iterator`."""

@@ -153,13 +153,19 @@ class ImageFolderDataset(Source):
             raise NotImplementedError(f"For '{owner}', 'decrypt' is not supported: decrypt the files before.")
         folder = _folder(dataset_dir, owner)
         endings = {str(one).lower() for one in extensions or (".bmp", ".jpeg", ".jpg", ".png")}
-        labels = _class_labels(folder, class_indexing, owner)
+        self._labels = labels = _class_labels(folder, class_indexing, owner)
         self._files = [(path, label) for name, label in labels.items()
                        for path in sorted((folder / name).rglob("*")) if path.suffix.lower() in endings]  # fmt: skip
         if not self._files:
             raise bad_argument(ValueError, f"For '{owner}', there is no image in {folder}/{'|'.join(labels)}.")
         self._decode = Decode() if _validate.boolean("decode", decode, owner) else None
         super().__init__(["image", "label"], num_samples, shuffle, num_shards, shard_id, sampler)
+
+    def num_classes(self) -> int:
+        return len(self._labels)
+
+    def get_class_indexing(self) -> dict[str, int]:
+        return dict(self._labels)
 
     def _length(self) -> int:
         return len(self._files)

@@ -108,6 +108,9 @@ class MSELoss(LossBase):
 class SoftmaxCrossEntropyWithLogits(LossBase):
     """-sum over classes of labels * log(softmax(logits)).
 
+    The gradient is that of this formula. (MindSpore's own has softmax - labels for the logits, which differs where the
+    labels of a row do not sum to 1, and zeros for the labels.)
+
     Args:
         sparse: True for labels that are class numbers, False for one probability for each class.
         reduction: "mean", "sum" or "none" over the rows.

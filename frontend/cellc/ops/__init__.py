@@ -162,6 +162,7 @@ from cellc.ops._normalization import moments as moments
 from cellc.ops._pooling import avg_pool as avg_pool
 from cellc.ops._pooling import max_pool as max_pool
 from cellc.ops._primitive import Primitive as Primitive
+from cellc.ops._primitive import constexpr as constexpr
 from cellc.ops._reduction import argmax as argmax
 from cellc.ops._reduction import argmin as argmin
 from cellc.ops._reduction import max as max

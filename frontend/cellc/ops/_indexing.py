@@ -27,21 +27,19 @@ def gather(input_params: Operand, input_indices: Operand, axis: int = 0) -> Tens
 
 
 def sparse_gather(input_params: Operand, input_indices: Operand, axis: int = 0) -> Tensor:
-    """`gather` along axis 0; optimizers may update the rows that it read alone.
+    """`gather`; along axis 0, optimizers may update the rows that it read alone.
 
     LazyAdam, FTRL and ProximalAdagrad do, where a step reads a Parameter in no other way and is one program.
 
     Raises:
         TypeError: `input_indices` does not hold integers.
-        ValueError: `axis` is not 0.
     """
     table, indices = as_tensor(input_params), as_tensor(input_indices)
     if not indices.dtype.is_integer:
         message = f"For 'SparseGatherV2', 'input_indices' must hold integers, but got {indices.dtype}."
         raise bad_argument(TypeError, message)
     if table.ndim == 0 or axis not in (0, -table.ndim):
-        message = f"For 'SparseGatherV2', 'axis' must be 0, but got {axis} with 'input_params' of shape {table.shape}."
-        raise bad_argument(ValueError, message)
+        return table.take(indices, axis)
     return lookups.lookup(table, indices)
 
 

@@ -32,3 +32,24 @@ def class_form(name: str, function: Callable[..., Any]) -> type[Primitive]:
 
     summary = f"Class form of `cellc.ops.{function.__name__}`, whose arguments are the inputs of the call."
     return type(name, (Primitive,), {"__call__": call, "__doc__": summary, "__module__": "cellc.ops"})
+
+
+def constexpr(fn: Callable[..., Any] | None = None, get_instance: bool = True, name: str | None = None) -> Any:
+    """Decorator: `fn`, which computes with Python values, as it is; tracing runs it where it is called.
+
+    Args:
+        fn: the function; without it, a decorator is returned.
+        get_instance: False gives a class whose objects are called: `decorated()(*arguments)`.
+        name: the class's name; that of the function by default.
+
+    Raises:
+        TypeError: `fn` is not callable.
+    """
+    if fn is None:
+        return lambda function: constexpr(function, get_instance, name)
+    if not callable(fn):
+        raise TypeError(f"constexpr takes a function, got {fn!r}")
+    if get_instance:
+        return fn
+    body = {"__call__": lambda self, *inputs: fn(*inputs), "__doc__": fn.__doc__, "__module__": fn.__module__}
+    return type(name or fn.__name__, (Primitive,), body)

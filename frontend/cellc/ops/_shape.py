@@ -145,11 +145,16 @@ def strided_slice(input_x: Operand, begin: Sequence[int], end: Sequence[int], st
     Negative positions count from the end and positions beyond an axis stop at its border, as in Python; so
     does a negative stride, which runs backwards.
     """
+    check_bounds(begin, end, strides)
+    return as_tensor(input_x)[tuple(builtins.slice(*bounds) for bounds in zip(begin, end, strides, strict=True))]
+
+
+def check_bounds(begin: Sequence[int], end: Sequence[int], strides: Sequence[int]) -> None:
+    """Raises a ValueError where the three differ in length."""
     if not len(begin) == len(end) == len(strides):
         raise bad_argument(
             ValueError, f"For 'strided_slice', 'begin' {begin}, 'end' {end} and 'strides' {strides} differ in length."
         )
-    return as_tensor(input_x)[tuple(builtins.slice(*bounds) for bounds in zip(begin, end, strides, strict=True))]
 
 
 def tile(input_x: Operand, multiples: Sequence[int]) -> Tensor:

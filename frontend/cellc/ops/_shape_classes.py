@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from cellc import dtype as dtypes
+from cellc.arithmetic import as_tensor
+from cellc.errors import bad_argument
 from cellc.ops import _creation, _indexing, _shape, _state, _validate
 from cellc.ops._primitive import Primitive, class_form
 from cellc.tensor import Tensor
@@ -14,7 +17,6 @@ Flatten = class_form("Flatten", _shape.flatten)
 Transpose = class_form("Transpose", _shape.transpose)
 ExpandDims = class_form("ExpandDims", _shape.expand_dims)
 Slice = class_form("Slice", _shape.slice)
-StridedSlice = class_form("StridedSlice", _shape.strided_slice)
 Tile = class_form("Tile", _shape.tile)
 Gather = class_form("Gather", _indexing.gather)
 Fill = class_form("Fill", _creation.fill)
@@ -29,11 +31,68 @@ Depend = class_form("Depend", _state.depend)
 Identity = class_form("Identity", _state.identity)
 
 
+class StridedSlice(Primitive):
+    """`strided_slice` with exceptions: `StridedSlice(...)(input_x, begin, end, strides)`.
+
+    Bit i of each mask says what entry i of `begin`, `end` and `strides` means.
+
+    Args:
+        begin_mask: from the first element on, whatever `begin` says.
+        end_mask: up to the last element, whatever `end` says.
+        ellipsis_mask: all axes that no other entry names, as `...` does.
+        new_axis_mask: a new axis of extent 1.
+        shrink_axis_mask: the element at `begin`, without the axis.
+
+    Raises:
+        TypeError: a mask is not an int.
+        ValueError: a mask is negative, or `ellipsis_mask` has several bits; in a call, lengths differ.
+
+    Examples:
+        >>> ops.StridedSlice(end_mask=1, shrink_axis_mask=2)(Tensor([[1, 2], [3, 4]]), (0, 1), (0, 0), (1, 1)).asnumpy()
+        array([2, 4])
+    """
+
+    def __init__(
+        self,
+        begin_mask: int = 0,
+        end_mask: int = 0,
+        ellipsis_mask: int = 0,
+        new_axis_mask: int = 0,
+        shrink_axis_mask: int = 0,
+    ) -> None:
+        self.begin_mask = _validate.non_negative_int("begin_mask", begin_mask, self.name)
+        self.end_mask = _validate.non_negative_int("end_mask", end_mask, self.name)
+        self.ellipsis_mask = _validate.non_negative_int("ellipsis_mask", ellipsis_mask, self.name)
+        self.new_axis_mask = _validate.non_negative_int("new_axis_mask", new_axis_mask, self.name)
+        self.shrink_axis_mask = _validate.non_negative_int("shrink_axis_mask", shrink_axis_mask, self.name)
+        if ellipsis_mask.bit_count() > 1:
+            message = f"For '{self.name}', 'ellipsis_mask' must have at most one bit, but got {ellipsis_mask}."
+            raise bad_argument(ValueError, message)
+
+    def __call__(self, input_x: Tensor, begin: Sequence[int], end: Sequence[int], strides: Sequence[int]) -> Tensor:
+        """The elements that the entries name."""
+        if not any(vars(self).values()):
+            return _shape.strided_slice(input_x, begin, end, strides)
+        _shape.check_bounds(begin, end, strides)
+        return as_tensor(input_x)[tuple(map(self._entry, range(len(begin)), begin, end, strides))]
+
+    def _entry(self, at: int, begin: int, end: int, stride: int) -> Any:
+        """What Python's index has for an entry; the first of these masks decides, as in MindSpore."""
+        bit = 1 << at
+        if bit & self.ellipsis_mask:
+            return ...
+        if bit & self.new_axis_mask:
+            return None
+        if bit & self.shrink_axis_mask:
+            return begin
+        return slice(None if bit & self.begin_mask else begin, None if bit & self.end_mask else end, stride)
+
+
 class SparseGatherV2(Primitive):
-    """`Gather` along axis 0 whose gradient has rows, see `nn.LazyAdam`: `SparseGatherV2()(params, indices, 0)`."""
+    """`Gather`; along axis 0 its gradient has rows, see `nn.LazyAdam`: `SparseGatherV2()(params, indices, 0)`."""
 
     def __call__(self, input_params: Tensor, input_indices: Tensor, axis: int = 0) -> Tensor:
-        """The rows of `input_params` that `input_indices` names; an index outside reads zeros."""
+        """The slices of `input_params` that `input_indices` names; an index outside reads zeros."""
         return _indexing.sparse_gather(input_params, input_indices, axis)
 
 

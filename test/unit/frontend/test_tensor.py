@@ -9,6 +9,7 @@ import pytest
 
 import cellc
 from cellc import Tensor
+from cellc.initializer import Constant, initializer
 from cellc.storage import aligned_copy
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 8 + 0.5
@@ -58,6 +59,21 @@ def test_from_numpy_shares_where_it_can() -> None:
 def test_data_that_is_refused(data: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         Tensor(data)
+
+
+def test_a_shape_alone_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"a Tensor of shape \[3, None\] needs input_data or init"):
+        Tensor(shape=[3, None], dtype=cellc.float32)
+
+
+def test_a_lazy_tensor_is_filled_under_both_names() -> None:
+    for name in ("init_data", "to_tensor"):
+        lazy = initializer(Constant(2), [2, 2], cellc.float32)
+        assert lazy.has_init
+        filled = getattr(lazy, name)()
+        assert filled is lazy
+        assert not lazy.has_init
+        assert lazy.asnumpy().tolist() == [[2.0, 2.0], [2.0, 2.0]]
 
 
 def test_repr_and_str() -> None:

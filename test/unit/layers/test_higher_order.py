@@ -65,6 +65,33 @@ def test_types_choose_the_function():
     assert found == ["Bool", "Number", "Number", "String", "Tuple", "List", "None", "Function", "Tensor"]
 
 
+def test_decorators_for_the_parser_leave_things_as_they_are():
+    @ops.constexpr
+    def half(shape):
+        return shape[0] // 2
+
+    @ops.constexpr(get_instance=False, name="Length")
+    def length(shape):
+        return len(shape)
+
+    @cellc.ms_class
+    class Scale:
+        def __init__(self, factor):
+            self.factor = factor
+
+    class Net(nn.Cell):
+        def __init__(self):
+            super().__init__()
+            self.scale, self.length = Scale(3.0), length()
+
+        def construct(self, x):
+            return x * self.scale.factor + half(x.shape) + self.length(x.shape)
+
+    assert Net()(ops.ones((8, 2))).asnumpy().tolist() == [[9.0, 9.0]] * 8
+    assert isinstance(length(), ops.Primitive)
+    assert length().name == "Length"
+
+
 def test_facts_of_tensors():
     x = ops.ones((2, 3), cellc.float16)
     assert (F.shape(x), F.rank(x), F.size(x), F.dtype(x)) == ((2, 3), 2, 6, cellc.float16)
@@ -83,6 +110,8 @@ def test_facts_of_tensors():
         (lambda: ops.MultitypeFuncGraph(3), TypeError, "'name'"),
         (lambda: scale("x", Tensor(1)), TypeError, r"For 'scale', no function is registered for \(str, Tensor\)"),
         (lambda: scale.register(Tensor), TypeError, "type_names"),
+        (lambda: ops.constexpr(3), TypeError, "takes a function, got 3"),
+        (lambda: cellc.ms_class(nn.ReLU()), TypeError, "takes a class"),
     ],
 )
 def test_wrong_use(use, error, said):

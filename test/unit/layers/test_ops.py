@@ -101,6 +101,10 @@ OTHERS = {
     "split": (lambda x: ops.split(x, 2, 2), lambda x: tuple(np.split(x, 2, 2)), X),
     "slice": (lambda x: ops.slice(x, (0, 1, 1), (1, -1, 2)), lambda x: x[0:1, 1:, 1:3], X),
     "strided_slice": (lambda x: ops.strided_slice(x, (0, 0), (2, 3), (1, 2)), lambda x: x[0:2, 0:3:2], X),
+    "StridedSlice": (lambda x: ops.StridedSlice()(x, (0, 0), (2, 3), (1, 2)), lambda x: x[0:2, 0:3:2], X),
+    "StridedSlice ends": (lambda x: ops.StridedSlice(2, 1)(x, (1, 1), (1, 2), (1, 1)), lambda x: x[1:, :2], X),
+    "StridedSlice axes": (lambda x: ops.StridedSlice(ellipsis_mask=1, new_axis_mask=2, shrink_axis_mask=4)(
+        x, (0, 0, 1), (0, 0, 0), (1, 1, 1)), lambda x: x[..., None, 1], X),
     "strided_slice back": (lambda x: ops.strided_slice(x, (1, 2), (0, 0), (-1, -2)), lambda x: x[1:0:-1, 2:0:-2], X),
     "tile": (lambda x: ops.tile(x, (2, 1, 3)), lambda x: np.tile(x, (2, 1, 3)), X),
     "tile more axes": (lambda x: ops.tile(x, (2, 3)), lambda x: np.tile(x, (2, 3)), Y[:, 0]),
@@ -164,6 +168,7 @@ CLASSES = {
     "Transpose": (lambda x: ops.Transpose()(x, (1, 0, 2)), lambda x: x.transpose(1, 0, 2), X),
     "Squeeze": (ops.Squeeze(0), lambda x: x[0], X[:1]),
     "Gather": (lambda x, i: ops.Gather()(x, i, 2), lambda x, i: np.take(x, i, 2), X, IDS),
+    "SparseGatherV2 columns": (lambda x, i: ops.SparseGatherV2()(x, i, 1), lambda x, i: x[:, i], MATRIX, IDS % 2),
     "SparseGatherV2": (lambda x, i: ops.SparseGatherV2()(x, i, 0), lambda x, i: x[i], MATRIX, IDS % 2),
     "EmbeddingLookup": (lambda x, i: ops.EmbeddingLookup()(x, i + 5, 5), lambda x, i: x[i], MATRIX, IDS % 2),
     "Pad": (ops.Pad(((1, 0), (0, 2))), lambda x: np.pad(x, ((1, 0), (0, 2))), MATRIX),
@@ -245,6 +250,10 @@ def test_assign_and_its_like():
         (lambda x: ops.cast(x, "f128"), TypeError, "f128"),
         (lambda x: ops.arange(1, 2, 0), ValueError, "'step' must not be 0"),
         (lambda x: ops.exp(ops.ones((2,), cellc.int32)), TypeError, "exp"),
+        (lambda x: ops.StridedSlice(end_mask=1)(x, (0,), (2,), (1, 1)), ValueError, "differ in length"),
+        (lambda x: ops.StridedSlice(begin_mask=-1), ValueError, "'begin_mask' must not be negative"),
+        (lambda x: ops.StridedSlice(shrink_axis_mask=1.0), TypeError, "'shrink_axis_mask'"),
+        (lambda x: ops.StridedSlice(ellipsis_mask=3), ValueError, "'ellipsis_mask' must have at most one bit"),
     ],
 )
 def test_wrong_inputs(call, error, said):

@@ -581,6 +581,43 @@ def pets(folder):
     return str(folder)
 
 
+def test_batches_of_sizes_that_a_function_gives():
+    def size(info):
+        return 1 + info.get_batch_num() + info.get_epoch_num()
+
+    rows = numbers(6).batch(size)
+    assert (rows.get_dataset_size(), rows.get_batch_size()) == (3, 1)
+    iterator = rows.create_tuple_iterator(num_epochs=2, output_numpy=True)
+    assert [len(x) for (x,) in iterator] == [1, 2, 3]
+    assert [len(x) for (x,) in iterator] == [2, 3, 1]
+    assert [len(x) for (x,) in numbers(6).batch(lambda info: 4, drop_remainder=True)] == [4]
+
+
+def test_the_order_of_a_batchs_columns():
+    rows = numbers().zip(numbers().rename("x", "y").map(lambda y: -y)).batch(2, column_order=["y", "x"])
+    assert rows.get_col_names() == ["y", "x"]
+    assert [y.tolist() for y, _ in rows.create_tuple_iterator(num_epochs=1, output_numpy=True)][1] == [-2, -3]
+
+
+def test_what_a_function_makes_of_a_dataset():
+    assert numbers(6).apply(lambda rows: rows.batch(4)).get_dataset_size() == 2
+
+
+def test_iterators_give_lists_and_dicts():
+    assert isinstance(next(iter(numbers())), list)
+    assert isinstance(next(numbers().create_tuple_iterator()), list)
+    assert isinstance(next(numbers().create_dict_iterator()), dict)
+
+
+def test_classes_of_folders(tmp_path):
+    folder = pets(tmp_path)
+    rows = ds.ImageFolderDataset(folder).batch(2)
+    assert (rows.num_classes(), rows.get_class_indexing()) == (2, {"cat": 0, "dog": 1})
+    rows = ds.ImageFolderDataset(folder, class_indexing={"dog": 7})
+    assert (rows.num_classes(), rows.get_class_indexing()) == (1, {"dog": 7})
+    assert (numbers().num_classes(), numbers().get_class_indexing()) == (None, {})
+
+
 def test_image_folders(tmp_path):
     folder = pets(tmp_path)
     rows = list(ds.ImageFolderDataset(folder, shuffle=False).create_tuple_iterator(num_epochs=1, output_numpy=True))
@@ -680,6 +717,10 @@ def test_names_of_mindspore_17():
 
     assert c_transforms.TypeCast is transforms.TypeCast
     assert c_vision.Resize is py_vision.Resize is vision.Resize
+    assert transforms.TypeCast(data_type=cellc.int32)(1.5).dtype == np.int32
+    image = py_vision.Normalize((0.25, 0.5, 0.0), (0.5, 1.0, 2.0))(vision.ToTensor()(np.full((2, 4, 3), 255, np.uint8)))
+    assert image[:, 0, 0].tolist() == [1.5, 0.5, 0.5]
+    assert py_vision.Normalize(1.0, 2.0)(np.ones((3, 2, 2), np.float32)).max() == 0
 
 
 def test_settings():
@@ -714,6 +755,13 @@ BAD = [
     (lambda: numbers().map(abs, "x", num_parallel_workers=0), ValueError, "num_parallel_workers"),
     (lambda: numbers().batch(0), ValueError, "batch_size"),
     (lambda: numbers().batch(2, 1), TypeError, "drop_remainder"),
+    (lambda: numbers().batch("2"), TypeError, "batch_size"),
+    (lambda: numbers().batch(lambda info: 0).get_dataset_size(), ValueError, "batch_size"),
+    (lambda: numbers().batch(2, column_order=["y"]), ValueError, "'y'"),
+    (lambda: numbers().batch(2, pad_info={"x": ([4], 0)}), NotImplementedError, "pad_info"),
+    (lambda: numbers().map(abs, callbacks=[]), NotImplementedError, "callbacks"),
+    (lambda: numbers().apply(3), TypeError, "apply_func"),
+    (lambda: numbers().apply(len), TypeError, "must return a Dataset, but it gave"),
     (lambda: numbers().repeat(0), ValueError, "count"),
     (lambda: numbers().take(0), ValueError, "count"),
     (lambda: numbers().skip(-1), ValueError, "count"),
@@ -728,10 +776,13 @@ BAD = [
     (lambda: numbers().repeat().get_dataset_size(), RuntimeError, "without end"),
     (lambda: ds.config.set_prefetch_size(0), ValueError, "size"),
     (lambda: transforms.TypeCast("x"), TypeError, "output_type"),
+    (lambda: transforms.TypeCast(data_type="x"), TypeError, "data_type"),
     (lambda: transforms.OneHot(0), ValueError, "num_classes"),
     (lambda: transforms.OneHot(2)(np.array(2)), ValueError, "class 2"),
     (lambda: transforms.Compose([]), ValueError, "transforms"),
     (lambda: transforms.RandomApply([abs], 2.0), ValueError, "prob"),
+    (lambda: vision.Decode(rgb=False), ValueError, "rgb"),
+    (lambda: vision.Decode(1), TypeError, "rgb"),
     (lambda: vision.Resize((0, 1)), ValueError, "size"),
     (lambda: vision.Normalize([1.0], [0.0]), ValueError, "std"),
     (lambda: vision.Normalize([1.0, 2.0], [1.0, 1.0])(IMAGE), ValueError, "2 means"),

@@ -18,13 +18,15 @@ class TypeCast(RowWise):
 
     Args:
         output_type: a dtype.
+        data_type: its name in MindSpore 1.7; one of the two is given.
 
     Raises:
-        TypeError: `output_type` is none.
+        TypeError: it is no dtype.
     """
 
-    def __init__(self, output_type: Any) -> None:
-        self._dtype = _validate.element_type("output_type", output_type, "TypeCast").numpy
+    def __init__(self, output_type: Any = None, *, data_type: Any = None) -> None:
+        name, value = ("output_type", output_type) if data_type is None else ("data_type", data_type)
+        self._dtype = _validate.element_type(name, value, "TypeCast").numpy
 
     def __call__(self, data: Any) -> np.ndarray:
         return np.asarray(data).astype(self._dtype)

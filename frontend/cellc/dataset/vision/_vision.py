@@ -40,9 +40,17 @@ class Border(enum.Enum):
 class Decode:
     """Decodes the bytes of an image file to uint8 (H, W, 3) in RGB.
 
+    Args:
+        rgb: True; there is no other order of the channels.
+
     Raises:
-        ValueError: while reading, where the bytes are no image.
+        TypeError: `rgb` is not a bool.
+        ValueError: `rgb` is False; while reading, where the bytes are no image.
     """
+
+    def __init__(self, rgb: bool = True) -> None:
+        if not _validate.boolean("rgb", rgb, "Decode"):
+            raise bad_argument(ValueError, "For 'Decode', 'rgb' must be True: images are decoded to RGB.")
 
     def __call__(self, data: Any) -> np.ndarray:
         pillow = _pillow("Decode")
