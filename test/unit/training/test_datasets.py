@@ -758,7 +758,6 @@ BAD = [
     (lambda: numbers().batch("2"), TypeError, "batch_size"),
     (lambda: numbers().batch(lambda info: 0).get_dataset_size(), ValueError, "batch_size"),
     (lambda: numbers().batch(2, column_order=["y"]), ValueError, "'y'"),
-    (lambda: numbers().batch(2, pad_info={"x": ([4], 0)}), NotImplementedError, "pad_info"),
     (lambda: numbers().map(abs, callbacks=[]), NotImplementedError, "callbacks"),
     (lambda: numbers().apply(3), TypeError, "apply_func"),
     (lambda: numbers().apply(len), TypeError, "must return a Dataset, but it gave"),
