@@ -121,6 +121,23 @@ class Dataset(Rows):
         """
         return _reordered.Sliced(self, 0, None if count == -1 else _validate.positive_int("count", count, "take"))
 
+    def split(self, sizes: Sequence[int] | Sequence[float], randomize: bool = True) -> list[Dataset]:
+        """Parts that have no row in common; each has the same rows each time over it.
+
+        A source that shuffles gives its rows in one order to the parts. Behind other steps, rows must come in the same
+        order each time. `shuffle` the parts for another order each time.
+
+        Args:
+            sizes: of each part: ints that add up to the dataset's size, or fractions of it that add up to 1.
+            randomize: whether the parts have random rows (`config.set_seed` says which), or rows one after the other.
+
+        Raises:
+            TypeError, ValueError: `sizes` are none, or `randomize` is not a bool.
+        """
+        from cellc.dataset import _split
+
+        return _split.split(self, sizes, randomize)
+
     def filter(
         self,
         predicate: Callable[..., Any],
