@@ -48,7 +48,8 @@ class ROC(Metric):
         scores, labels = self._arrays(inputs, "predicted value", "true value")
         if not scores.size:
             raise self._error(f"scores must not be empty, but have shape {scores.shape}")
-        scores = scores.astype(np.float64)  # so that they have negatives, which order them
+        # With negatives, which order them; a small type may have none.
+        scores = scores.astype(np.float64 if scores.dtype.kind == "f" else np.int64)
         if scores.shape == labels.shape:
             if self.class_num not in (None, 1):
                 raise self._error(f"scores of the labels' shape need 'class_num' 1, but it is {self.class_num}")
