@@ -242,7 +242,7 @@ class ChainWriter:
         while ops:
             op = ops.pop(0)
             apart = bool(ops) and not self._instead.keys() & {op, ops[0]}
-            pair = apart and op not in self._borders and may_read_as_made(op, ops[0])
+            pair = apart and not self._borders.keys() & {op, ops[0]} and may_read_as_made(op, ops[0])
             yield op, ops.pop(0) if pair else None
 
     def _read_as_made(self, op: linalg.GenericOp, reader: linalg.GenericOp, fixed: Mapping[int, str]) -> bool:

@@ -177,8 +177,11 @@ class ProductWriter:
     def _may_overlap(self) -> bool:
         """Whether the last panel can be whole vectors that the one before has some of: nothing is masked then.
 
-        Its results are stored twice, so they must not replace what is read for them.
+        Its results are stored twice, so they must not replace what is read for them. A column of a product with lanes
+        along the reduction is a whole sum by itself, which is not made twice.
         """
+        if self._tiling.dot_dim is not None:
+            return False
         stored = self._packer is not None or self._resident is not None or self._vector.panel is not None
         return not stored and not self._blocking.turned and not self._kernel.shared_results
 

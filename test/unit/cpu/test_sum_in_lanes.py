@@ -12,8 +12,8 @@ from cellc.targets.cpu.level import LEVELS
 from cellc.targets.cpu.product import product_of
 from cellc.targets.cpu.tiling import choose_tiling
 from support.convolution_kernels import windows
-from support.cpu_kernels import Operand, filled, generic, kernel, parse_kernel
-from support.matmul_kernels import MULTIPLY_ADD
+from support.cpu_kernels import Operand, assembly, filled, generic, kernel, parse_kernel
+from support.matmul_kernels import MULTIPLY_ADD, Matmul
 
 
 class WeightGradient(nn.Cell):
@@ -98,6 +98,16 @@ def test_what_is_replaced_is_replaced_once(width: int) -> None:
         result = net(cellc.Tensor(x)).asnumpy()
     product = np.einsum("ncijrs,kcrs->nkij", windows(x.astype(np.float64), 5, 5, 1), weight.astype(np.float64))
     np.testing.assert_allclose(result, 0.25 + 1.5 * product, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("level", "lanes"), [("v3", 8), ("v4", 16)])
+def test_columns_that_are_sums_by_themselves_are_made_once(level: str, lanes: int) -> None:
+    """With lanes along the reduction a column takes as long as any other: one more is one more."""
+    whole, more = (
+        assembly(Matmul(1, columns, 512, transpose_rhs=True).text(), LEVELS[level]).count("vfmadd")
+        for columns in (lanes, lanes + 1)
+    )
+    assert (whole, more) == (lanes, lanes + 1)
 
 
 def pieces(
