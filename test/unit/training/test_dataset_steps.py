@@ -60,6 +60,9 @@ def test_batch():
     ({"x": ([None], 7.0), "n": (None, 0)}, [[[0, 7], [0, 1]], [[0, 1, 2]]]),
     ({"x": (None, 7)}, [[[0, 7], [0, 1]], [[0, 1, 2]]]),
     ({}, [[[0, 0], [0, 1]], [[0, 1, 2]]]),
+    ({"x": None}, [[[0, 0], [0, 1]], [[0, 1, 2]]]),
+    ({"x": ([np.int64(3)], None)}, [[[0, 0, 0], [0, 1, 0]], [[0, 1, 2]]]),
+    ({"x": ((3,), np.float32(2))}, [[[0, 2, 2], [0, 1, 2]], [[0, 1, 2]]]),
 ])  # fmt: skip
 def test_batch_pads_rows(pad_info, expected):
     rows = ragged().batch(2, pad_info=pad_info)
@@ -76,12 +79,6 @@ def test_order_of_the_columns_of_batches():
     assert rows.get_batch_size() == 2
     found = [[column.tolist() for column in row] for row in rows.create_tuple_iterator(None, 1, output_numpy=True)]
     assert found == [[[0, 1], [0, 1]], [[3, 4], [2, 3]]]
-
-
-def test_the_order_of_a_batchs_columns():
-    rows = numbers().zip(numbers().rename("x", "y").map(lambda y: -y)).batch(2, column_order=["y", "x"])
-    assert rows.get_col_names() == ["y", "x"]
-    assert [y.tolist() for y, _ in rows.create_tuple_iterator(num_epochs=1, output_numpy=True)][1] == [-2, -3]
 
 
 def test_batches_of_sizes_that_a_function_gives():
