@@ -25,8 +25,8 @@ class Padding:
 
     def __init__(self, info: Any, columns: list[str]) -> None:
         if not isinstance(info, dict) or not all(_is_setting(setting) for setting in info.values()):
-            message = f"For 'batch', 'pad_info' must be a dict of (shape or None, number or None) by column, but got {info!r}."
-            raise bad_argument(TypeError, message)
+            wanted = "a dict of (shape or None, number or None) by column"
+            raise bad_argument(TypeError, f"For 'batch', 'pad_info' must be {wanted}, but got {info!r}.")
         for name in info:
             if name not in columns:
                 no_column(name, columns, "batch")
