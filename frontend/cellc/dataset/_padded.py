@@ -64,7 +64,7 @@ def _is_setting(setting: Any) -> bool:
 
 
 def _is_size(size: Any) -> bool:
-    return isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 0
+    return isinstance(size, int | np.integer) and not isinstance(size, bool) and bool(size >= 0)
 
 
 def _filled(value: np.ndarray, sizes: list[int], fill: float) -> np.ndarray:
