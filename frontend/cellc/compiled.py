@@ -25,6 +25,9 @@ class Compiled:
     Args:
         graph: its inputs of kind parameter and constant are bound to their sources' storage.
         results: how many of its outputs the caller gets; the others update parameters in place.
+
+    Attributes:
+        bound: whether it can run: False where a parameter has another shape now than the graph was made for.
     """
 
     def __init__(self, graph: Graph, results: int) -> None:
@@ -52,7 +55,7 @@ class Compiled:
             if value.updated_by is not None:
                 value.source.updated_under(self._lock)
         with stage("parameters"):
-            self.refresh()
+            self.bound = self.refresh()
 
     def _prepared_values(self, graph: Graph) -> Followed | None:
         """What the program takes that is computed of its parameters alone; its addresses are bound."""
@@ -70,12 +73,17 @@ class Compiled:
         Returns:
             False, and nothing is bound, when one has another type than the program was compiled for.
         """
-        if any(source._type != type for _, source, type in self._bound):
-            return False
-        for slot, source, _ in self._bound:
-            self._pointers[slot] = address_of(source._elements())
-        if self._prepared is not None:
-            self._prepared.forget()
+        arrays = [source._elements() for _, source, _ in self._bound]
+        # Both, because another thread may be about to give a parameter another shape.
+        for array, (_, source, type) in zip(arrays, self._bound, strict=True):
+            if source._type != type or array.shape != type.shape:
+                return False
+        with self._held:  # another thread may be running the program
+            for (slot, _, _), array in zip(self._bound, arrays, strict=True):
+                self._pointers[slot] = address_of(array)
+            self._arrays = arrays  # a call goes on with them when a parameter gets other storage meanwhile
+            if self._prepared is not None:
+                self._prepared.forget()
         return True
 
     def run(self, tensors: Sequence[TensorBase]) -> list[Tensor]:

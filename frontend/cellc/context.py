@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 from typing import Any
 
@@ -44,7 +45,9 @@ _OFF = {"precompile_only": False, "enable_dump": False}
 _settings.update(_OFF, save_dump_path=".")
 
 epoch = 0
-"""Grows with every change that may change a trace."""
+"""Another number after every change that may change a trace."""
+
+_epochs = itertools.count(1)
 
 
 def __getattr__(name: str) -> Any:
@@ -98,11 +101,10 @@ def set_context(**settings: Any) -> None:
         ValueError: an unknown key, or a value out of range.
         TypeError: a value of a wrong type.
     """
-    global epoch
     for key, value in settings.items():
         _check(key, value)
     _settings.update(settings)
-    epoch += 1
+    touch()
 
 
 def get_context(attr_key: str) -> Any:
@@ -127,6 +129,6 @@ def cpu_level() -> str:
 
 
 def touch() -> None:
-    """Notes a change that may change a trace."""
+    """Notes a change that may change a trace, after it; no two threads give one number."""
     global epoch
-    epoch += 1
+    epoch = next(_epochs)

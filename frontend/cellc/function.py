@@ -31,13 +31,15 @@ class Traced:
         graph: what it computes; the first outputs are its results.
         structure: the Python value it returned, with leaves where the outputs go.
         reads: what it read of the cells (see `cellc.recompile`).
+        epoch: the `context.epoch` when it had read that.
     """
 
-    def __init__(self, graph: Graph, structure: Any, results: int, reads: recompile.Reads) -> None:
+    def __init__(self, graph: Graph, structure: Any, results: int, reads: recompile.Reads, epoch: int) -> None:
         self.graph = graph
         self.structure = structure
         self.results = results
         self.reads = reads
+        self.epoch = epoch
 
 
 class _Entry:
@@ -50,15 +52,16 @@ class _Entry:
         self.compiled = Compiled(traced.graph, traced.results)
         self.result_of = rebuilding(traced.structure)
         self.reads = traced.reads
-        self.epoch = context.epoch
+        self.epoch = traced.epoch
 
     def is_current(self) -> bool:
         """Whether nothing that was read while tracing has changed since."""
-        if self.epoch == context.epoch:
+        epoch = context.epoch  # before anything is looked at: what another thread changes then is seen next time
+        if self.epoch == epoch:
             return not self.reads.contents_changed()
         if self.reads.changed() is not None or not self.compiled.refresh():
             return False
-        self.epoch = context.epoch
+        self.epoch = epoch
         return True
 
     def run(self, tensors: Sequence[TensorBase]) -> Any:
@@ -135,6 +138,8 @@ class Function:
         except Exception as error:
             tracebacks.prune(error)
             raise
+        if not entry.compiled.bound:  # another thread has given a parameter another shape meanwhile
+            return self._compile(signature, args, kwargs)
         kept = self._entries.setdefault(signature, [])
         kept.append(entry)
         # An attribute that changes at every call would otherwise keep every program it ever had.
@@ -159,7 +164,8 @@ class Function:
             returned = flatten(result, outputs)
             _check_result(returned)
             graph = trace.finish([trace.value_of(output) for output in outputs])
-        return Traced(graph, returned, len(outputs), recompile.Reads(trace.reads))
+        epoch = context.epoch
+        return Traced(graph, returned, len(outputs), recompile.Reads(trace.reads), epoch)
 
 
 def _signature(args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[TensorBase]) -> Signature:

@@ -178,7 +178,12 @@ class Parameter(Tensor):
 
     def asnumpy(self) -> np.ndarray:
         """A copy of the elements as a NumPy array: those of one moment, also while another thread trains."""
-        elements = self._asking("asnumpy()")
+        self._asking("asnumpy()")
+        return self._at_once()
+
+    def _at_once(self) -> np.ndarray:
+        """A copy of the elements that they have at one moment."""
+        elements = self._elements()
         with self._quiet():
             return elements.copy()
 
@@ -234,12 +239,18 @@ class Parameter(Tensor):
         from cellc.initializer import initializer
 
         if init == "same" if isinstance(init, str) else False:
-            value: Any = Tensor(self._elements(), self.dtype)
+            value: Any = Tensor(self._at_once(), self.dtype)
         elif isinstance(init, TensorBase):
             value = init
         else:
             value = initializer(init, self.shape, self.dtype)
-        return Parameter(value, self.name, self.requires_grad, self.layerwise_parallel, self.parallel_optimizer)
+        return self._like(value)
+
+    def _like(self, value: Any) -> Parameter:
+        """A parameter with this one's attributes and another value."""
+        other = Parameter(value, self.name, self.requires_grad, self.layerwise_parallel, self.parallel_optimizer)
+        other.comm_fusion = self.comm_fusion
+        return other
 
     def __repr__(self) -> str:
         return (
@@ -250,7 +261,8 @@ class Parameter(Tensor):
         return repr(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Parameter, (self._elements().copy(), self.name, self.requires_grad))
+        flags = self.requires_grad, self.layerwise_parallel, self.parallel_optimizer
+        return (Parameter, (self._at_once(), self.name, *flags), {"comm_fusion": self.comm_fusion})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         clone = self.clone()

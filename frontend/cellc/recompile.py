@@ -112,6 +112,8 @@ def _same(old: Any, new: Any) -> bool:
         return all(_same(a, b) for a, b in zip(old, new, strict=True))
     if isinstance(old, _Array):
         return old == new
+    if isinstance(old, float | complex) and isinstance(new, float | complex):
+        return repr(old) == repr(new)  # 0.0 and -0.0 are equal, NaN is not even equal to itself
     return isinstance(old, _PLAIN) and type(old) is type(new) and old == new
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import copysign
+from math import copysign, nan
 from operator import itemgetter
 from typing import Any
+
+import numpy as np
 
 from cellc.tensor_base import TensorBase
 
@@ -34,7 +36,7 @@ def flatten(value: Any, leaves: list[TensorBase], kinds: list[Any] | None = None
     """Appends the tensors of `value` to `leaves`; returns its structure, with Python values in place.
 
     The structure is hashable where its Python values are. `kinds`, if given, gets what tells apart values whose
-    structures are equal: 1, 1.0 and True, 0.0 and -0.0, a list and a tuple.
+    structures are equal: 1, 1.0 and True, 0.0 and -0.0, a list and a tuple. Such structures are keys, no values.
     """
     if isinstance(value, TensorBase):
         leaves.append(value)
@@ -47,9 +49,20 @@ def flatten(value: Any, leaves: list[TensorBase], kinds: list[Any] | None = None
         items = tuple([flatten(item, leaves, kinds) for item in value])
         return items if type(value) is tuple else _like(value, items)
     if isinstance(value, dict):
+        if kinds is not None:
+            for key in value:
+                flatten(key, [], kinds)
         return _DictKey([(key, flatten(item, leaves, kinds)) for key, item in value.items()])
-    if kinds is not None and isinstance(value, float):
+    return value if kinds is None else _constant(value, kinds)
+
+
+def _constant(value: Any, kinds: list[Any]) -> Any:
+    """A Python value in a key, with what tells it apart in `kinds`. NaN, which equals nothing, is one object."""
+    if isinstance(value, complex | np.complexfloating):
+        return tuple([_constant(part, kinds) for part in (value.real, value.imag)])
+    if isinstance(value, float | np.floating):
         kinds.append(copysign(1.0, value))
+        return value if value == value else nan
     return value
 
 

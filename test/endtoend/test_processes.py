@@ -141,7 +141,9 @@ def test_a_process_that_dies_ends_the_others(tmp_path, end):
         assert "KILL" in (done.stdout + done.stderr).upper()
 
 
-@pytest.mark.parametrize(("code", "status", "said"), [("5", 5, "cellc"), ("'no data'", 1, "no data\ncellc")])
+@pytest.mark.parametrize(
+    ("code", "status", "said"), [("5", 5, "cellc"), ("'no data'", 1, "no data\ncellc"), ("[1]", 1, "[1]\ncellc")]
+)
 def test_a_process_that_exits_with_a_failure_ends_the_others(tmp_path, code, status, said):
     done = run(tmp_path, 2, f"""
         if rank == 1:

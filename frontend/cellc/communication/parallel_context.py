@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar
 
 from cellc.communication.management import world_size
@@ -68,7 +69,7 @@ def set_auto_parallel_context(**settings: Any) -> None:
             _validate.of_type(name, value, type(_DEFAULTS[name]), owner)
         else:
             _validate.non_negative_int(name, value, owner)
-    _settings.update(settings)
+    _settings.update(copy.deepcopy(settings))
 
 
 def get_auto_parallel_context(attr_key: str) -> Any:
@@ -79,7 +80,7 @@ def get_auto_parallel_context(attr_key: str) -> Any:
     """
     if attr_key not in _settings:
         raise bad_argument(ValueError, f"For 'get_auto_parallel_context', there is no setting {attr_key!r}.")
-    value = _settings[attr_key]
+    value = copy.deepcopy(_settings[attr_key])  # lists and dicts among them are not for others to change
     return world_size() if attr_key == "device_num" and value is None else value
 
 

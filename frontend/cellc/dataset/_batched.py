@@ -28,7 +28,7 @@ _SMALL = 1 << 10
 
 
 class BatchInfo:
-    """What `per_batch_map` is told."""
+    """What `per_batch_map`, and a function as `batch_size`, are told."""
 
     def __init__(self, epoch: int, batch: int) -> None:
         self._epoch, self._batch = epoch, batch

@@ -14,8 +14,8 @@ class Padding:
     """What `batch` is told in `pad_info`: for some columns the shape of a row, and the value that fills it up.
 
     Args:
-        info: (shape, value) by column, where the shape or one of its sizes is None for the greatest of the batch; an
-            empty dict is that with 0 for all columns.
+        info: (shape, value) by column, where the shape or one of its sizes is None for the greatest of the batch, and
+            the value is None for 0; None is (None, None), and an empty dict is that for all columns.
         columns: the columns that there are.
 
     Raises:
@@ -25,12 +25,12 @@ class Padding:
 
     def __init__(self, info: Any, columns: list[str]) -> None:
         if not isinstance(info, dict) or not all(_is_setting(setting) for setting in info.values()):
-            message = f"For 'batch', 'pad_info' must be a dict of (shape or None, number) by column, but got {info!r}."
-            raise bad_argument(TypeError, message)
+            wanted = "a dict of (shape or None, number or None) by column"
+            raise bad_argument(TypeError, f"For 'batch', 'pad_info' must be {wanted}, but got {info!r}.")
         for name in info:
             if name not in columns:
                 no_column(name, columns, "batch")
-        self._settings = info or dict.fromkeys(columns, (None, 0))
+        self._settings = {name: setting or (None, None) for name, setting in (info or dict.fromkeys(columns)).items()}
 
     def padded(self, values: list[np.ndarray], name: str) -> list[np.ndarray]:
         """The rows of a column, of one shape where it is one of those to pad.
@@ -50,15 +50,21 @@ class Padding:
         if any(most > size for most, size in zip(greatest, sizes, strict=True)):
             message = f"For 'batch', 'pad_info' {tuple(sizes)} of column {name!r} is less than a row's size"
             raise ValueError(f"{message}: up to {tuple(int(most) for most in greatest)}.")
-        return [_filled(value, sizes, fill) for value in values]
+        return [_filled(value, sizes, 0 if fill is None else fill) for value in values]
 
 
 def _is_setting(setting: Any) -> bool:
+    if setting is None:
+        return True
     if not isinstance(setting, tuple) or len(setting) != 2:
         return False
     shape, fill = setting
-    sizes = shape is None or (isinstance(shape, list | tuple) and all(s is None or isinstance(s, int) for s in shape))
-    return sizes and isinstance(fill, int | float)
+    sizes = shape is None or (isinstance(shape, list | tuple) and all(size is None or _is_size(size) for size in shape))
+    return sizes and isinstance(fill, int | float | np.number | None)
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, int | np.integer) and not isinstance(size, bool) and bool(size >= 0)
 
 
 def _filled(value: np.ndarray, sizes: list[int], fill: float) -> np.ndarray:

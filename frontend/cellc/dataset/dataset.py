@@ -86,7 +86,7 @@ class Dataset(Rows):
             input_columns, output_columns: see `map`.
             column_order: the columns of the new dataset, in order; all of them as they are by default.
             pad_info: by column, (shape, value): rows are padded at their ends to the shape; where it, or a size in it,
-                is None, to the greatest of the batch. An empty dict pads all columns with 0.
+                is None, to the greatest of the batch; a value of None is 0. An empty dict pads all columns with 0.
             python_multiprocessing, max_rowsize: accepted for MindSpore's sake; threads are used.
 
         Raises:

@@ -51,5 +51,9 @@ def constexpr(fn: Callable[..., Any] | None = None, get_instance: bool = True, n
         raise TypeError(f"constexpr takes a function, got {fn!r}")
     if get_instance:
         return fn
-    body = {"__call__": lambda self, *inputs: fn(*inputs), "__doc__": fn.__doc__, "__module__": fn.__module__}
+    body = {
+        "__call__": lambda self, *inputs, **named: fn(*inputs, **named),
+        "__doc__": fn.__doc__,
+        "__module__": fn.__module__,
+    }
     return type(name or fn.__name__, (Primitive,), body)

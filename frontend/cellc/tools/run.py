@@ -6,6 +6,7 @@ import argparse
 import runpy
 import sys
 from pathlib import Path
+from typing import Any
 
 from cellc.tools.sources import UsageError
 
@@ -40,13 +41,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _end_others(code: int | str) -> None:
+def _end_others(code: Any) -> None:
     """Ends the other processes, where the script has joined some: they would wait for this one."""
     from cellc import communication
 
     if communication.world_size() > 1:
-        if isinstance(code, str):
-            print(code, file=sys.stderr)
+        if not isinstance(code, int):
+            print(code, file=sys.stderr)  # as Python does
         communication.end_all_with_this(communication.get_rank(), code if isinstance(code, int) else 1)
 
 

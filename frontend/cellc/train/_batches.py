@@ -50,7 +50,7 @@ def again_and_again(dataset: Any, done: int, begun: int, last: int) -> Generator
 
     The first `done` ones, which are trained already, are left out. Of datasets that are not ours only the `begun` ones
     of the present epoch are: how the order of their rows goes on from epoch to epoch is their own matter. Where they
-    have `reset()`, it is called after each time over them, as MindSpore does.
+    have `reset()`, it is called after each time over them, also where that ends early, as MindSpore does.
     """
     ours = isinstance(dataset, Dataset)
     size = dataset.get_dataset_size() if done and ours else 1
@@ -71,11 +71,18 @@ def again_and_again(dataset: Any, done: int, begun: int, last: int) -> Generator
                     break
             if empty:
                 raise bad_argument(ValueError, "For 'Model.train', the dataset gave nothing.")
-            if not ours and hasattr(dataset, "reset"):
-                dataset.reset()
+            if done < last:
+                reset(dataset)
     finally:
+        reset(dataset)
         if isinstance(found, TupleIterator):
             found.close()
+
+
+def reset(dataset: Any) -> None:
+    """Has a dataset that is not ours begin anew, where it knows how to."""
+    if not isinstance(dataset, Dataset) and hasattr(dataset, "reset"):
+        dataset.reset()
 
 
 def _iterator(dataset: Any, first_epoch: int, limit: int) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from cellc.errors import bad_argument
 from cellc.nn import Cell
 from cellc.nn.metrics import Loss
-from cellc.train._batches import batches_of
+from cellc.train._batches import batches_of, reset
 from cellc.train.callback import RunContext
 from cellc.train.callback._callback import CallbackManager, InternalCallbackParam
 
@@ -40,6 +40,7 @@ class Evaluation:
                 run.net_outputs = self._network(*(batch if isinstance(batch, tuple | list) else (batch,)))
                 manager.call("step_end", context)
                 self._update(run.net_outputs)
+            reset(dataset)
             manager.call("epoch_end", context)
             run.metrics = run.eval_results = {name: metric.eval() for name, metric in self._metrics.items()}
             manager.call("end", context)

@@ -269,6 +269,14 @@ def test_copies_are_independent() -> None:
         assert net(x).asnumpy().tolist() == [1, 2]
 
 
+def test_copies_of_parameters_keep_what_is_set() -> None:
+    one = Parameter(Tensor([1.0]), "one", False, layerwise_parallel=True, parallel_optimizer=False)
+    one.comm_fusion = 3
+    for other in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one)), one.clone()):
+        assert (other.name, other.requires_grad, other.layerwise_parallel) == ("one", False, True)
+        assert (other.parallel_optimizer, other.comm_fusion, other.asnumpy().tolist()) == (False, 3, [1])
+
+
 def test_cells_of_several_threads() -> None:
     def run(number: int) -> float:
         net = Pair()

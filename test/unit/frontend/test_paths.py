@@ -52,6 +52,9 @@ def test_settings_that_tune_communication_are_remembered() -> None:
     try:
         cellc.set_auto_parallel_context(all_reduce_fusion_config=[8, 160], gradient_fp32_sync=False)
         assert cellc.get_auto_parallel_context("all_reduce_fusion_config") == [8, 160]
+        cellc.reset_auto_parallel_context()
+        cellc.get_auto_parallel_context("all_reduce_fusion_config").append(8)
+        assert cellc.get_auto_parallel_context("all_reduce_fusion_config") == []
     finally:
         cellc.reset_auto_parallel_context()
     assert cellc.get_auto_parallel_context("gradient_fp32_sync") is True

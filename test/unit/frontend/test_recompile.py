@@ -56,6 +56,8 @@ def test_what_construct_read_is_watched() -> None:
     [
         ((2,), (2.0,)), ((1,), (True,)), ((0.0,), (-0.0,)), ((np.int32(2),), (np.float32(2),)), ((["a"],), (("a",),)),
         (({"a": 1},), ((("a", 1),),)), (([2],), ([2.0],)), (((),), ({},)),
+        (({1: 0},), ({True: 0},)), (({(0.0,): 0},), ({(-0.0,): 0},)), ((np.float32(0),), (-np.float32(0),)),
+        ((complex(1, 0.0),), (complex(1, -0.0),)),
     ],
 )  # fmt: skip
 def test_equal_arguments_that_are_not_the_same(first: tuple[Any], second: tuple[Any]) -> None:
@@ -68,6 +70,25 @@ def test_equal_arguments_that_are_not_the_same(first: tuple[Any], second: tuple[
 
     assert [function(ONE, *value).item() for value in (first, second, first, second)] == [1, 2, 1, 2]
     assert seen == [repr(*first), repr(*second)]
+
+
+@pytest.mark.parametrize("nan", [lambda: float("nan"), lambda: np.float32("nan"), lambda: complex(1, float("nan"))])
+def test_nan_is_an_argument_like_others(nan: Any) -> None:
+    seen = []
+
+    @jit
+    def function(x: Tensor, value: Any) -> Tensor:
+        seen.append(value)
+        return x * len(seen)
+
+    assert [function(ONE, nan()).item() for _ in range(3)] == [1, 1, 1]
+
+
+def test_an_attribute_that_becomes_negative_zero() -> None:
+    net = Net()
+    for net.child.shift in (0.0, -0.0, 0.0):
+        net(ONE)
+    assert TRACED.count(net) == 2
 
 
 def test_a_keyword_is_for_one_call() -> None:

@@ -74,6 +74,8 @@ def test_decorators_for_the_parser_leave_things_as_they_are():
     def length(shape):
         return len(shape)
 
+    assert length()(shape=(2, 3)) == 2
+
     @cellc.ms_class
     class Scale:
         def __init__(self, factor):

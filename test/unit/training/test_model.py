@@ -146,6 +146,20 @@ def test_a_dataset_of_ones_own_is_reset_after_each_epoch():
         np.testing.assert_array_equal(found, wanted)
 
 
+def test_a_dataset_of_ones_own_is_reset_after_the_last_epoch_too():
+    dataset, valid = Counting(data().batches), Counting(data(1).batches)
+    made = model(metrics={"mae"})
+    for _ in range(2):
+        made.fit(2, dataset, valid)
+    plain = model(metrics={"mae"})
+    for _ in range(2):
+        plain.fit(2, data(), data(1))
+    for found, wanted in zip(weights(made.train_network), weights(plain.train_network), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert made.eval(valid) == plain.eval(data(1))
+    assert (dataset.at, valid.at) == (0, 0)
+
+
 def test_order_of_events():
     recorder = Recorder()
     model().train(2, data(2), callbacks=recorder)

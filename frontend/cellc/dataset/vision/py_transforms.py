@@ -23,5 +23,5 @@ class Normalize(_Normalize):
     """`vision.Normalize` of images (C, H, W), as `ToTensor` gives them; a number stands for all channels."""
 
     def __init__(self, mean: Any, std: Any) -> None:
-        means, deviations = ((value,) if isinstance(value, float) else value for value in (mean, std))
+        means, deviations = ((value,) if isinstance(value, int | float) else value for value in (mean, std))
         super().__init__(means, deviations, is_hwc=False)
