@@ -16,11 +16,9 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.dialects.linalg.ops import GenericOp, YieldOp
 from xdsl.ir import BlockArgument, Operation
-from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
-from cellc.passes.generic_fusion import merged_parts
-from cellc.passes.generic_rewrites import erase, simplify_body
+from cellc.passes.generic_rewrites import simplify_body
 from cellc.passes.kernel_form import kernels_of
 from cellc.passes.linalg_analysis import (
     captured_values,
@@ -35,7 +33,8 @@ from cellc.passes.linalg_analysis import (
     size_of,
     values_read,
 )
-from cellc.passes.program_order import can_sink, depends_on, move_after, ops_between
+from cellc.passes.program_order import can_sink, depends_on, ops_between
+from cellc.passes.several_results import in_place_of_second
 
 MOST_RESULTS = 3
 """Sums of one generic: AVX2 has 16 registers for the four partial sums of each and what is read beside them."""
@@ -105,15 +104,6 @@ def _merged(first: GenericOp, second: GenericOp) -> GenericOp | None:
     dependents = None if depends_on(second, first) else can_sink(first, second)
     if dependents is None or _overtakes([first, *dependents], second):
         return None
-    parts = merged_parts(first, second, AffineMap.identity(len(second.iterator_types)))
-    merged = parts.build(first, second)
-    assert second.parent is not None
-    second.parent.insert_op_before(merged, second)
-    for before, after in zip((*first.results, *second.results), merged.results, strict=True):
-        before.replace_all_uses_with(after)
-        after.name_hint = before.name_hint
-    erase(second)
-    erase(first)
-    move_after(dependents, merged)
+    merged = in_place_of_second(first, second, dependents)
     simplify_body(merged)
     return merged

@@ -51,6 +51,11 @@ def _merge(first: GenericOp, second: GenericOp) -> GenericOp | None:
     dependents = can_sink(first, second)
     if dependents is None:
         return None
+    return in_place_of_second(first, second, dependents)
+
+
+def in_place_of_second(first: GenericOp, second: GenericOp, dependents: list[Operation]) -> GenericOp:
+    """One generic with the results of both where the second was; what needs the first comes behind it."""
     parts = merged_parts(first, second, AffineMap.identity(len(second.iterator_types)))
     merged = parts.build(first, second)
     assert second.parent is not None
