@@ -11,7 +11,7 @@ chain (kind `reduction`), which begins with the pad's `linalg.fill` and `tensor.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 
 from xdsl.context import Context
@@ -22,7 +22,7 @@ from xdsl.dialects.tensor import InsertSliceOp
 from xdsl.ir import BlockArgument, SSAValue
 from xdsl.passes import ModulePass
 
-from cellc.passes.kernel_form import pads_behind, verify_kernel_form
+from cellc.passes.kernel_form import pads_behind
 from cellc.passes.linalg_analysis import (
     bare_dim,
     captured_values,
@@ -33,7 +33,7 @@ from cellc.passes.linalg_analysis import (
     shape_of,
 )
 from cellc.targets.cpu.fuse_pads import is_pad
-from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, is_read_once, kind_of, replace_call
+from cellc.targets.cpu.kernel_variants import ProgramKernels, Variants, call_before, is_read_once, kind_of, replace_call
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # Bytes of padded planes that may lie in scratch memory: they are to stay in the level 2 cache.
@@ -53,15 +53,15 @@ class FusePaddedReadsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         kernels = ProgramKernels(op)
-        kernels.rewrite_calls(_Fusion(kernels).visit)
+        kernels.rewrite_calls(_Fusion(kernels, Variants(kernels)).visit)
 
 
 @dataclass
 class _Fusion:
-    """The kernels, and the variant of a kernel with some arguments padded by some kernels; None where none is."""
+    """The kernels, and their variants with some arguments padded by some kernels."""
 
     kernels: ProgramKernels
-    variants: dict[tuple[str, tuple[tuple[int, str], ...]], str | None] = field(default_factory=dict)
+    variants: Variants
 
     def visit(self, call: func.CallOp) -> None:
         """Joins a call with those that pad its operands for it alone."""
@@ -89,15 +89,10 @@ class _Fusion:
         return kernel if is_pad(kernel) else None
 
     def _variant(self, name: str, pads: Pads) -> str | None:
-        key = (name, tuple((i, pad.sym_name.data) for i, pad in pads.items()))
-        if key not in self.variants:
-            number, kernel = len(self.variants), self.kernels[name]
-            variant = padding(kernel, pads, f"{name}_padding_{number}")
-            self.variants[key] = None if variant is None else variant.sym_name.data
-            if variant is not None:
-                verify_kernel_form(variant)
-                self.kernels.add(variant, kernel)
-        return self.variants[key]
+        form = tuple((i, pad.sym_name.data) for i, pad in pads.items())
+        return self.variants.of(
+            name, form, lambda kernel, number: padding(kernel, pads, f"{name}_padding_{number}")
+        )  # fmt: skip
 
 
 def padding(kernel: func.FuncOp, pads: Pads, name: str) -> func.FuncOp | None:

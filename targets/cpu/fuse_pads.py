@@ -11,7 +11,7 @@ to be padded.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 
 from xdsl.context import Context
@@ -23,9 +23,9 @@ from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 
 from cellc.passes.generic_rewrites import erase, insert_before, yielding_again
-from cellc.passes.kernel_form import pads_behind, verify_kernel_form
+from cellc.passes.kernel_form import pads_behind
 from cellc.passes.linalg_analysis import is_all_parallel, result_index, shape_of
-from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, is_read_once, kind_of, replace_call
+from cellc.targets.cpu.kernel_variants import ProgramKernels, Variants, call_before, is_read_once, kind_of, replace_call
 
 # Elements that a row must have: an elementwise kernel walks a result that is not padded as one long row. Of a chain
 # only the op that makes the result walks rows, which costs less than to write the result and read it again. A chain
@@ -41,15 +41,15 @@ class FusePadsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         kernels = ProgramKernels(op)
-        kernels.rewrite_calls(_Fusion(kernels).visit)
+        kernels.rewrite_calls(_Fusion(kernels, Variants(kernels)).visit)
 
 
 @dataclass
 class _Fusion:
-    """The kernels, and the variant with (kernel, result, pad, whether the result stays); None where none is."""
+    """The kernels, and their variants with (result, pad, whether the result stays)."""
 
     kernels: ProgramKernels
-    variants: dict[tuple[str, int, str, bool], str | None] = field(default_factory=dict)
+    variants: Variants
 
     def visit(self, pad: func.CallOp) -> None:
         """Joins a call with the one whose result it pads, if it is a pad."""
@@ -80,15 +80,10 @@ class _Fusion:
         return isinstance(reader, func.CallOp) and kind_of(self.kernels.called(reader)) in ("elementwise", "reduction")
 
     def _variant(self, name: str, result: int, pad: func.FuncOp, *, stays: bool) -> str | None:
-        key = (name, result, pad.sym_name.data, stays)
-        if key not in self.variants:
-            number, kernel = len(self.variants), self.kernels[name]
-            variant = padded(kernel, result, pad, f"{name}_padded_{number}", stays=stays)
-            self.variants[key] = None if variant is None else variant.sym_name.data
-            if variant is not None:
-                verify_kernel_form(variant)
-                self.kernels.add(variant, kernel)
-        return self.variants[key]
+        return self.variants.of(
+            name, (result, pad.sym_name.data, stays),
+            lambda kernel, number: padded(kernel, result, pad, f"{name}_padded_{number}", stays=stays),
+        )  # fmt: skip
 
 
 def is_pad(kernel: func.FuncOp) -> bool:

@@ -11,7 +11,7 @@ from xdsl.ir import Block, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from cellc.passes.generic_rewrites import erase, insert_before
-from cellc.passes.kernel_form import kernels_of
+from cellc.passes.kernel_form import kernels_of, verify_kernel_form
 from cellc.passes.linalg_analysis import iterator_attributes, main_function, map_attributes
 from cellc.passes.rewriting import set_location
 
@@ -49,6 +49,32 @@ class ProgramKernels:
         set_location(kernel, like.location)
         self._by_name[kernel.sym_name.data] = kernel
         insert_before(kernel, like)
+
+
+# Makes the variant of a kernel with a number, or None.
+Make = Callable[[func.FuncOp, int], func.FuncOp | None]
+
+
+class Variants:
+    """Kernels that are others in another form, by name and form; made once, and None where there is none."""
+
+    def __init__(self, kernels: ProgramKernels) -> None:
+        self._kernels = kernels
+        self._names: dict[tuple[object, ...], str | None] = {}
+
+    def of(
+        self, name: str, form: tuple[object, ...], make: Callable[[func.FuncOp, int], func.FuncOp | None]
+    ) -> str | None:
+        """The name of kernel `name` in a form, which `make` gives that kernel and the variant's number."""
+        key = (name, *form)
+        if key not in self._names:
+            kernel = self._kernels[name]
+            variant = make(kernel, len(self._names))
+            self._names[key] = None if variant is None else variant.sym_name.data
+            if variant is not None:
+                verify_kernel_form(variant)
+                self._kernels.add(variant, kernel)
+        return self._names[key]
 
 
 def call_before(op: func.CallOp, name: str, operands: Sequence[SSAValue], kernel: func.FuncOp) -> func.CallOp:
