@@ -282,8 +282,7 @@ class ProductWriter:
         if self._next_panel is None:
             return panel
         around = self._next_panel.around(self._panel_start, self._blocking.turned, ranges)
-        following = [panel.following] if panel.following is not None else []
-        return replace(panel, following=together([*following, *around]))
+        return replace(panel, following=together(panel.following, around))
 
     def _rows(self, ranges: dict[int, Range], tile: Tile) -> None:
         """Runs `tile` for every register tile of the block's rows."""

@@ -104,8 +104,9 @@ def _is_far(access: Access) -> bool:
     return access.buffer.size * ITEM_BYTES[access.buffer.storage] >= _FAR_BYTES
 
 
-def together(asked: Sequence[Asking]) -> Asking | None:
+def together(first: Asking | None, others: Sequence[Asking]) -> Asking | None:
     """All of them, one after the other."""
+    asked = [*others] if first is None else [first, *others]
     if len(asked) < 2:
         return asked[0] if asked else None
     groups = [asking.group for asking in asked if asking.group is not None]
@@ -166,9 +167,8 @@ class NextPanel:
         walked as one (`turned`). Where a sum has few steps, memory has no time to spare for asking ahead."""
         if self._rows.pieces is not None or self._tiling.sums < _MANY_SUMS or self._steps > _MOST_STEPS:
             return []
-        reads = {a for a in self._product.nest.inputs[2:] if a is not None and _is_far(a)}
         asked = []
-        for access in sorted(reads, key=lambda a: a.buffer.name):
+        for access in dict.fromkeys(a for a in self._product.nest.inputs[2:] if a is not None and _is_far(a)):
             lines = self._lines_of_rows(access, turned)
             if lines is not None and prod(self._tiles) * self._steps >= _SLOWLY * lines.count:
                 source = access.at(self._tiling.lane_dim, panel)
