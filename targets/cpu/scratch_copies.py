@@ -7,7 +7,7 @@ from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, rows_of
-from cellc.targets.cpu.vectors import ITEM_BYTES
+from cellc.targets.cpu.vectors import ITEM_BYTES, WOVEN
 
 # Reductions longer than KC_LIMIT run in pieces of about KC steps, whose panel stays in the L1 and L2 caches. Of wide
 # panels, which many rows multiply and which read rows seldom, pieces are longer, or a panel is whole: sums wait less.
@@ -16,6 +16,8 @@ KC, KC_LIMIT, _WIDE_KC, _WIDE, _PANEL_BYTES, FEWEST_ROWS = 512, 1024, 1024, 4, 1
 _MANY_USES, _MANY_USES_OF_PAGES = 100, 32
 # Elements of a page of memory, about; pages whose places are at hand, those of other factors aside.
 PAGE, _KNOWN_PAGES = 1024, 256
+# Reduction steps of which the L1 cache holds a panel, and a line of the other factor for each.
+L1_STEPS = 128
 # Lines of the L1 cache that both factors of a piece may take where each is read along lanes, and again and again.
 _READ_AGAIN_LINES = 320
 
@@ -27,11 +29,14 @@ class CopiedRows(Enum):
     BY_ROW = auto()
 
 
-def steps_are_apart(product: Product, scalar: Access) -> bool:
-    """Whether each reduction step reads other cache lines, in more pages than the processor knows the places of."""
+def steps_are_apart(product: Product, scalar: Access, stride: int = 1) -> bool:
+    """Whether each reduction step reads other cache lines, in more pages than the processor knows the places of.
+
+    Rows `stride` apart take so many times the lines, where the L1 cache does not keep them for the next panel."""
     nest = product.nest
     nearest = min((abs(scalar.strides[d]) for d in nest.reduced), default=0)
-    return nearest >= LINE and nearest * prod(nest.extents[d] for d in nest.reduced) > _KNOWN_PAGES * PAGE
+    steps = prod(nest.extents[d] for d in nest.reduced)
+    return nearest >= LINE and (stride if steps >= L1_STEPS else 1) * nearest * steps > _KNOWN_PAGES * PAGE
 
 
 def rows_to_copy(product: Product, tiling: Tiling) -> CopiedRows | None:
@@ -42,8 +47,8 @@ def rows_to_copy(product: Product, tiling: Tiling) -> CopiedRows | None:
         return None
     if dim not in product.shared(tiling.vector_factor, tiling.lane_dim) or strides[tiling.lane_dim] != 0:
         return None
-    far = steps_are_apart(product, factor.access)
-    if strides[dim] == 1 < tiling.tile <= tiling.lanes and (far or factor.extension is not None):
+    near, widened = 1 <= strides[dim] <= WOVEN, factor.extension is not None
+    if near and 1 < tiling.tile <= tiling.lanes and (widened or steps_are_apart(product, factor.access, strides[dim])):
         return CopiedRows.BY_STEP if all(abs(strides[d]) >= LINE for d in reduced) else None
     if factor.extension is None or strides[reduced[-1]] != 1:
         return None

@@ -10,6 +10,7 @@ from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, loads_of, rows_of, written_out
 from cellc.targets.cpu.scratch_copies import (
     FEWEST_ROWS,
+    L1_STEPS,
     PAGE,
     CopiedRows,
     pays_to_pack,
@@ -27,8 +28,8 @@ _CYCLES_PER_TILE = 24
 # Cycles to load a line of which the next ones are not known ahead; to copy a vector to where its neighbours went, from
 # turned blocks, to where they did not go; how many times longer lines in pages of their own take.
 _CYCLES_PER_LINE, _CYCLES_PER_COPY, _CYCLES_PER_TURN, _CYCLES_PER_FAR_COPY, _FAR = 1.6, 2, 7, 8, 5
-# Lines of the L1 cache, 48 KiB; of so many reduction steps it holds a panel, and a line of the other factor for each.
-_L1_LINES, _L1_STEPS = 768, 128
+# Lines of the L1 cache, 48 KiB.
+_L1_LINES = 768
 # Lines a whole number of pages apart that it holds, beside a panel.
 _L1_WAYS = 6
 
@@ -99,7 +100,7 @@ def _rows_read(product: Product, tiling: Tiling) -> float:
     if steps_are_apart(product, scalar):
         return _FAR * begun
     steps = _elements_per_step(nest, scalar, apart)
-    if steps >= LINE and prod(nest.extents[d] for d in nest.reduced) > _L1_STEPS:
+    if steps >= LINE and prod(nest.extents[d] for d in nest.reduced) > L1_STEPS:
         return begun
     return apart * min(steps, LINE) / LINE if apart > 1 else 0.0
 

@@ -2,9 +2,15 @@
 
 import numpy as np
 import pytest
+from xdsl.dialects.linalg.ops import GenericOp
 
+from cellc.targets.cpu.blocking import choose_blocking
+from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.level import LEVELS, native_level
+from cellc.targets.cpu.product import product_of
+from cellc.targets.cpu.scratch_copies import CopiedRows
 from cellc.targets.cpu.target import CpuTarget
+from cellc.targets.cpu.tiling import choose_tiling
 from support.convolution_kernels import Convolution, Depthwise, windows
 from support.cpu_kernels import assembly, compile_text, parse_kernel
 
@@ -45,6 +51,21 @@ def test_forward(case: Convolution, level: str) -> None:
     result = compile_text(case.forward(), LEVELS[level])(x, w)[0]
     expected = np.einsum("ncijrs,kcrs->nkij", case.windows(x), w.astype(np.float64))
     compare(result, expected, case.c * case.r * case.s)
+
+
+STRIDED = [Convolution(3, 1100, 11, 11, 150, 1, 1, 2), Convolution(2, 520, 14, 14, 135, 1, 1, 3)]
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("case", STRIDED, ids=str)
+def test_places_of_many_channels_that_lie_apart_are_copied(case: Convolution, level: str) -> None:
+    kernel = KernelWriter(parse_kernel(case.forward()), LEVELS[level])
+    product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
+    assert product is not None
+    tiling = choose_tiling(product, LEVELS[level])
+    assert tiling is not None
+    assert choose_blocking(product, tiling).rows is CopiedRows.BY_STEP
+    test_forward(case, level)
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
