@@ -9,12 +9,13 @@ from typing import Any
 from cellc import compile as compiler
 from cellc.dtype import dtype_of
 from cellc.fill_ahead import filled_ahead
+from cellc.fresh_arrays import FreshArrays
 from cellc.graph import Graph
 from cellc.parameter import UpdateLock, written
 from cellc.passes.stage_times import stage
 from cellc.preparation import Followed, PreparedValues
 from cellc.running import state
-from cellc.storage import FreshArrays, address_of
+from cellc.storage import address_of
 from cellc.tensor import Tensor
 from cellc.tensor_base import TensorBase
 
