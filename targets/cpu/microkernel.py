@@ -58,7 +58,7 @@ class MicroKernel:
         asks: Sequence[Callable[[], None]] | None = None
         if width < self._tiling.width:
             vector = replace(vector, following=None)  # the last panel
-        elif rows == self._tiling.tile and vector.kept is None and self._in_groups(ranges):
+        elif rows == self._tiling.tile and vector.kept is None and self._in_groups(ranges) and not self._is_far(vector):
             vector, asks = _asking_in_groups(vector)
             if self._rows_wait(scalar):
                 asks = (*asks, lambda: self._ask_next_tile(scalar.access))
@@ -74,6 +74,15 @@ class MicroKernel:
         extent = self._product.nest.extents[reduced[-1]] if reduced else 1
         whole = not reduced or reduced[-1] not in ranges or self._tiling.lanes % GROUP == 0  # f64 may have two lanes
         return whole and extent >= _LONG and extent % GROUP == 0
+
+    def _is_far(self, vector: Factor) -> bool:
+        """Whether steps are read from pages of their own, of a matrix that no level 2 cache holds.
+
+        Processors foresee what one load reads, step after step, and not what the loads of several steps do in turn."""
+        access = vector.access
+        own = access.buffer == self._product.factors[self._tiling.vector_factor].access.buffer
+        apart = all(access.strides[d] >= PAGE for d in self._product.nest.reduced)
+        return own and apart and access.buffer.size * ITEM_BYTES[access.buffer.storage] > _L2_BYTES
 
     def _sliding_sums(self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str]) -> list[str]:
         """All taps of windows that slide over an image, line by line (`sliding_rows.py`)."""

@@ -28,6 +28,9 @@ _CYCLES_PER_TILE = 24
 # Cycles to load a line of which the next ones are not known ahead; to copy a vector to where its neighbours went, from
 # turned blocks, to where they did not go; how many times longer lines in pages of their own take.
 _CYCLES_PER_LINE, _CYCLES_PER_COPY, _CYCLES_PER_TURN, _CYCLES_PER_FAR_COPY, _FAR = 1.6, 2, 7, 8, 5
+# Lines come in pairs from memory, and single ones that lie apart take as long as so many side by side.
+_LINES_FOR_ONE = 4
+_L2_BYTES = 1 << 20
 # Lines of the L1 cache, 48 KiB.
 _L1_LINES = 768
 # Lines a whole number of pages apart that it holds, beside a panel.
@@ -77,7 +80,9 @@ def _memory_cycles(product: Product, tiling: Tiling) -> float:
         # Panels are read again and again from the L2 cache.
         cycles = tiling.width * ITEM_BYTES[product.element] / _PANEL_BYTES_PER_CYCLE
     else:
-        cycles = tiling.vectors * _CYCLES_PER_LINE * (1 if steps * tiling.vectors > _L1_LINES // 2 else once)
+        again = steps * tiling.vectors > _L1_LINES // 2
+        lines = _LINES_FOR_ONE if tiling.vectors == 1 and _is_far(nest, factor.access) else tiling.vectors
+        cycles = lines * _CYCLES_PER_LINE * (1 if again else once)
     if packed and rows > FEW:  # fewer become dot products
         copied = _CYCLES_PER_COPY if factor.access.strides[tiling.lane_dim] == 1 else _CYCLES_PER_TURN
         cycles += tiling.vectors * copied * once
@@ -89,6 +94,12 @@ def _memory_cycles(product: Product, tiling: Tiling) -> float:
     if rows * steps <= _L1_LINES // 2 * LINE:
         return cycles  # all rows stay in the L1 cache
     return cycles + _rows_read(product, tiling) * _CYCLES_PER_LINE
+
+
+def _is_far(nest: Nest, vector: Access) -> bool:
+    """Whether lines that lie apart come from a matrix that hardly fits a level 2 cache."""
+    apart = all(abs(vector.strides[d]) >= 2 * LINE for d in nest.reduced)
+    return apart and vector.buffer.size * ITEM_BYTES[vector.buffer.storage] >= _L2_BYTES
 
 
 def _rows_read(product: Product, tiling: Tiling) -> float:

@@ -86,6 +86,26 @@ def test_whole_panels_are_packed_without_a_loop_of_their_own() -> None:
     assert len(packing) == 1
 
 
+def test_steps_of_a_far_matrix_are_read_by_one_load_each() -> None:
+    """Its rows lie pages apart and in no cache: processors foresee what the same load reads, step after step."""
+    (far,) = inner_loops(assembly(Matmul(1, 3072, 512).text(), LEVELS["v4"]))
+    (near,) = inner_loops(assembly(Matmul(1, 256, 512).text(), LEVELS["v4"]))
+    assert count("vfmadd", near) == 4 * count("vfmadd", far) > 0
+
+
+def test_tiles_of_a_far_matrix_are_not_one_vector_wide() -> None:
+    """Lines come in pairs; 16 rows of a near matrix, in one pass, need no second one."""
+    widths = []
+    for columns, steps in ((256, 512), (768, 768)):
+        kernel = KernelWriter(parse_kernel(Matmul(16, columns, steps).text()), LEVELS["v4"])
+        product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
+        assert product is not None
+        tiling = choose_tiling(product, LEVELS["v4"])
+        assert tiling is not None
+        widths.append(tiling.vectors)
+    assert widths == [1, 2]
+
+
 @pytest.mark.parametrize("level", LEVEL_NAMES)
 @pytest.mark.parametrize("narrow", ["f16", "bf16"])
 @pytest.mark.parametrize("flags", [(False, False), (True, False), (False, True), (True, True)])
@@ -117,6 +137,12 @@ def test_epilogue_of_one_row() -> None:
 def test_long_epilogues_are_loops_over_the_tile(size: tuple[int, int, int], level: str) -> None:
     """Also where tiles are turned: of 64 x 7 results, lanes run along the 64."""
     check(Matmul(*size, epilogue=True, long_epilogue=True), level)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("rows", [1, 3, 16, 19])
+def test_few_rows_of_a_far_matrix(rows: int, level: str) -> None:
+    check(Matmul(rows, 1100, 301, epilogue=True), level)
 
 
 def test_f64() -> None:
