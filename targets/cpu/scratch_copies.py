@@ -12,6 +12,8 @@ from cellc.targets.cpu.vectors import ITEM_BYTES, WOVEN
 # Reductions longer than KC_LIMIT run in pieces of about KC steps, whose panel stays in the L1 and L2 caches. Of wide
 # panels, which many rows multiply and which read rows seldom, pieces are longer, or a panel is whole: sums wait less.
 KC, KC_LIMIT, _WIDE_KC, _WIDE, _PANEL_BYTES, FEWEST_ROWS = 512, 1024, 1024, 4, 1 << 19, 256
+# Of filters, whose windows read many more lines, so many that the panel stays in the L1 cache.
+_KC_OF_TAPS = 256
 # So many rows that copying a panel that they share pays, though it lies along lanes, and where each step is in a page.
 _MANY_USES, _MANY_USES_OF_PAGES = 100, 32
 # Elements of a page of memory, about; pages whose places are at hand, those of other factors aside.
@@ -93,7 +95,7 @@ def pieces_of(product: Product, tiling: Tiling, steps: int) -> int | None:
     if wide and steps * tiling.width * ITEM_BYTES[product.element] <= _PANEL_BYTES:
         return None
     inner = steps // nest.extents[nest.reduced[0]]
-    pieces = max(1, (_WIDE_KC if wide else KC) // inner)
+    pieces = max(1, (_WIDE_KC if wide else _KC_OF_TAPS if len(nest.reduced) > 1 else KC) // inner)
     return pieces if pieces < nest.extents[nest.reduced[0]] else None
 
 
