@@ -19,6 +19,9 @@ ONE_THREAD = dict.fromkeys(("CELLC_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NU
 OPERANDS = 4
 """Sets of operands that take turns, so that no side finds its data in cache because it is the same again."""
 
+# Short kernels are measured for so long, or so many times: a median of a few microseconds is mostly noise.
+_SECONDS, _MOST_ROUNDS = 0.1, 200
+
 Sides = dict[str, Callable[[int], object]]
 """For each library, cellc first: a function that computes with operands `i` and waits for the result."""
 
@@ -78,7 +81,8 @@ def measure(case: Case, rounds: int) -> tuple[dict[str, float], float]:
     before = measure_peak(level, threads=1).flops
     times: dict[str, list[float]] = {side: [] for side in sides}
     repeats = max(1, int(2e7 // case.flops))
-    for turn in range(rounds):
+    first = seconds(lambda: _repeat(sides["cellc"], 0, repeats))
+    for turn in range(max(rounds, min(_MOST_ROUNDS, int(_SECONDS / first)))):
         for side, run in sides.items():
             times[side].append(seconds(lambda run=run, turn=turn: _repeat(run, turn, repeats)) / repeats)
     peak = max(before, measure_peak(level, threads=1).flops)
@@ -97,7 +101,7 @@ def main(description: str | None, cases: Sequence[Case], others: Sequence[str]) 
 
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("names", nargs="*", help="parts of names; without any, all")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=15, help="at least; short kernels are run more often")
     options = parser.parse_args()
     if not ONE_THREAD.items() <= os.environ.items():  # read when a library is loaded, so start again with them
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ONE_THREAD)
