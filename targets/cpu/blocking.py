@@ -9,9 +9,9 @@ from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.scratch_copies import FEWEST_ROWS, CopiedRows, pays_to_pack, pieces_of, rows_to_copy
 
-# Bytes of the broadcast factor that a block reads again for each panel, and of windows, which share what they read; rows
-# that share the packing of a panel, and how few they may be for the sake of more blocks.
-_ROWS_BYTES, _WINDOWS_BYTES, _MANY_ROWS, _SOME_BLOCKS = 1 << 19, 1 << 20, 512, 8
+# Bytes of the broadcast factor that a block reads again for each panel, and of windows, which share what they read;
+# rows that share the packing of a panel, and how few they may be for the sake of more blocks.
+_ROWS_BYTES, _WINDOWS_BYTES, _MOST_ROWS, _MANY_ROWS, _SOME_BLOCKS = 1 << 19, 1 << 20, 1024, 512, 8
 BLOCK_STEPS, _ENOUGH_BLOCKS, MOST_PANELS = 1 << 18, 32, 8
 # Columns for which copied rows pay; panels of a block whose rows are copied from memory, once for all of them.
 _MANY_COLUMNS, MOST_COPIED_PANELS = 64, 32
@@ -44,7 +44,7 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     panels, copied = ceil(nest.extents[lane] / tiling.width), _copied(product, tiling)
     wide = min(panels, MOST_COPIED_PANELS) if copied is CopiedRows.BY_STEP else 1
     chunks, rows = {}, 0
-    for fewest in (*_rows_of_windows(product, tiling, shared), _MANY_ROWS, FEWEST_ROWS):
+    for fewest in (_most_rows(product, tiling, shared), _MANY_ROWS, FEWEST_ROWS):
         chunks, rows = _row_chunks(product, tiling, shared, fewest, wide)
         if _count(product, tiling, chunks) >= (_SOME_BLOCKS if wide == 1 else FEW):
             break
@@ -77,13 +77,13 @@ def _copied(product: Product, tiling: Tiling) -> CopiedRows | None:
     return None if copied is CopiedRows.BY_STEP and few and not widened else copied
 
 
-def _rows_of_windows(product: Product, tiling: Tiling, shared: list[int]) -> list[int]:
-    """More rows than `_MANY_ROWS` for a block, where their windows share so much that a level 2 cache holds them."""
+def _most_rows(product: Product, tiling: Tiling, shared: list[int]) -> int:
+    """Rows that share the packing of a panel; of windows, which share what they read, what a level 2 cache holds."""
     nest, scalar = product.nest, product.factors[1 - tiling.vector_factor].access
     rows, steps = (prod(nest.extents[d] for d in dims) for dims in (shared, nest.reduced))
     read = LINE * cache_lines(scalar, {d: nest.extents[d] for d in (*shared, *nest.reduced)})
-    most = min(2 * _MANY_ROWS, _WINDOWS_BYTES * rows // (4 * max(1, read)))
-    return [most] if 2 * read <= rows * steps and most > _MANY_ROWS else []
+    held = _WINDOWS_BYTES * rows // (4 * max(1, read)) if 2 * read <= rows * steps else _MOST_ROWS
+    return max(_MANY_ROWS, min(_MOST_ROWS, held))
 
 
 def _row_chunks(
