@@ -8,11 +8,14 @@ from cellc.targets.cpu.nest import volume
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.scratch_copies import FEWEST_ROWS, CopiedRows, pays_to_pack, pieces_of, rows_to_copy
+from cellc.targets.cpu.vectors import ITEM_BYTES
 
 # Bytes of the broadcast factor that a block reads again for each panel, and of windows, which share what they read;
 # rows that share the packing of a panel, and how few they may be for the sake of more blocks.
 _ROWS_BYTES, _WINDOWS_BYTES, _MOST_ROWS, _MANY_ROWS, _SOME_BLOCKS = 1 << 19, 1 << 20, 1024, 512, 8
 BLOCK_STEPS, _ENOUGH_BLOCKS, MOST_PANELS = 1 << 18, 32, 8
+# All panels that stay in the L1 cache, and into how many blocks their rows are cut.
+_NEAR_BYTES, _BLOCKS_OF_ROWS = 1 << 15, 16
 # Columns for which copied rows pay; panels of a block whose rows are copied from memory, once for all of them.
 _MANY_COLUMNS, MOST_COPIED_PANELS = 64, 32
 FEW = 4
@@ -42,6 +45,8 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     same = product.shared(tiling.vector_factor, lane)
     shared = [d for d in nest.parallel if d in (*same, tiling.tile_dim, tiling.second_dim)]
     panels, copied = ceil(nest.extents[lane] / tiling.width), _copied(product, tiling)
+    if _panels_are_near(product, tiling, shared):
+        return _by_rows(product, tiling, shared, panels, copied)
     wide = min(panels, MOST_COPIED_PANELS) if copied is CopiedRows.BY_STEP else 1
     chunks, rows = {}, 0
     for fewest in (_most_rows(product, tiling, shared), _MANY_ROWS, FEWEST_ROWS):
@@ -64,9 +69,38 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
         if d not in shared and d != lane and per_block < BLOCK_STEPS:
             chunks[d] = min(nest.extents[d], ceil(BLOCK_STEPS / max(1, per_block)))
             per_block *= chunks[d]
+    return _blocking(product, tiling, shared, chunks, rows, copied)
+
+
+def _blocking(
+    product: Product, tiling: Tiling, shared: list[int], chunks: dict[int, int], rows: int, copied: CopiedRows | None
+) -> Blocking:
+    same = product.shared(tiling.vector_factor, tiling.lane_dim)
     packed = {tiling.tile_dim, tiling.second_dim} <= {None, *same} and pays_to_pack(product, tiling, rows)
+    steps = prod(product.nest.extents[d] for d in product.nest.reduced)
     turned = _turned(product, tiling, shared, chunks)
     return Blocking(chunks, packed, pieces_of(product, tiling, steps), turned, copied)
+
+
+def _panels_are_near(product: Product, tiling: Tiling, shared: list[int]) -> bool:
+    """Whether all panels fit the L1 cache, and results lie along lanes: whole rows of them are made by one thread then,
+    which finds them in its cache again."""
+    nest, lane = product.nest, tiling.lane_dim
+    steps, columns = prod(nest.extents[d] for d in nest.reduced), nest.extents[lane]
+    near = steps * columns * ITEM_BYTES[product.element] <= _NEAR_BYTES
+    return bool(shared) and tiling.dot_dim is None and nest.outputs[0].strides[lane] == 1 and near
+
+
+def _by_rows(product: Product, tiling: Tiling, shared: list[int], panels: int, copied: CopiedRows | None) -> Blocking:
+    """Blocks of all panels and some rows."""
+    nest = product.nest
+    chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel} | {tiling.lane_dim: panels}
+    steps = prod(nest.extents[d] for d in nest.reduced)
+    rows = prod(nest.extents[d] for d in shared)
+    most = max(ceil(rows / _BLOCKS_OF_ROWS), BLOCK_STEPS // max(1, steps * nest.extents[tiling.lane_dim]))
+    if rows > most:
+        rows = _split_rows(product, tiling, chunks, shared, most)
+    return _blocking(product, tiling, shared, chunks, rows, copied)
 
 
 def _copied(product: Product, tiling: Tiling) -> CopiedRows | None:
