@@ -6,7 +6,7 @@ from math import ceil, gcd, lcm, prod
 from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.nest import volume
 from cellc.targets.cpu.product import Product
-from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.register_tile import Tiling, rows_of
 from cellc.targets.cpu.scratch_copies import FEWEST_ROWS, CopiedRows, pays_to_pack, pieces_of, rows_to_copy
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
@@ -45,8 +45,10 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     same = product.shared(tiling.vector_factor, lane)
     shared = [d for d in nest.parallel if d in (*same, tiling.tile_dim, tiling.second_dim)]
     panels, copied = ceil(nest.extents[lane] / tiling.width), _copied(product, tiling)
-    if _panels_are_near(product, tiling, shared):
+    if _panels_are_near(product, tiling):
         return _by_rows(product, tiling, shared, panels, copied)
+    if not {tiling.tile_dim, tiling.second_dim} <= {None, *same}:
+        return _by_loops(product, tiling, shared, panels, copied)
     wide = min(panels, MOST_COPIED_PANELS) if copied is CopiedRows.BY_STEP else 1
     chunks, rows = {}, 0
     for fewest in (_most_rows(product, tiling, shared), _MANY_ROWS, FEWEST_ROWS):
@@ -82,13 +84,14 @@ def _blocking(
     return Blocking(chunks, packed, pieces_of(product, tiling, steps), turned, copied)
 
 
-def _panels_are_near(product: Product, tiling: Tiling, shared: list[int]) -> bool:
+def _panels_are_near(product: Product, tiling: Tiling) -> bool:
     """Whether all panels fit the L1 cache, and results lie along lanes: whole rows of them are made by one thread then,
     which finds them in its cache again."""
     nest, lane = product.nest, tiling.lane_dim
     steps, columns = prod(nest.extents[d] for d in nest.reduced), nest.extents[lane]
     near = steps * columns * ITEM_BYTES[product.element] <= _NEAR_BYTES
-    return bool(shared) and tiling.dot_dim is None and nest.outputs[0].strides[lane] == 1 and near
+    one = len(product.shared(tiling.vector_factor, lane)) == len(nest.parallel) - 1 > 0
+    return near and one and tiling.dot_dim is None and nest.outputs[0].strides[lane] == 1
 
 
 def _by_rows(product: Product, tiling: Tiling, shared: list[int], panels: int, copied: CopiedRows | None) -> Blocking:
@@ -100,6 +103,23 @@ def _by_rows(product: Product, tiling: Tiling, shared: list[int], panels: int, c
     most = max(ceil(rows / _BLOCKS_OF_ROWS), BLOCK_STEPS // max(1, steps * nest.extents[tiling.lane_dim]))
     if rows > most:
         rows = _split_rows(product, tiling, chunks, shared, most)
+    return _blocking(product, tiling, shared, chunks, rows, copied)
+
+
+def _by_loops(product: Product, tiling: Tiling, shared: list[int], panels: int, copied: CopiedRows | None) -> Blocking:
+    """Blocks of inner loops, where the tile runs along a loop that has no panel in common: nothing is packed, and a
+    thread that has the same images in each kernel finds them in its cache."""
+    nest, lane = product.nest, tiling.lane_dim
+    same = product.shared(tiling.vector_factor, lane)
+    units = {d: size for d, size in rows_of(tiling) if d is not None} | {d: nest.extents[d] for d in same}
+    chunks = {d: units.get(d, 1) for d in nest.parallel}
+    chunks[lane] = 1
+    per_block = prod(chunks.values()) * tiling.width * prod(nest.extents[d] for d in nest.reduced)
+    for d in (lane, *(d for d in reversed(nest.parallel) if d not in (*same, lane))):
+        unit, most = chunks[d], panels if d == lane else nest.extents[d]
+        chunks[d] = min(most, unit * ceil(BLOCK_STEPS / max(1, per_block)))
+        per_block *= ceil(chunks[d] / unit)
+    rows = prod(chunks[d] for d in shared)
     return _blocking(product, tiling, shared, chunks, rows, copied)
 
 
