@@ -19,6 +19,8 @@ _NEAR_BYTES, _BLOCKS_OF_ROWS = 1 << 15, 16
 # Columns for which copied rows pay; panels of a block whose rows are copied from memory, once for all of them.
 _MANY_COLUMNS, MOST_COPIED_PANELS = 64, 32
 FEW = 4
+# Steps of a sum beside which storing it a lane at a time takes little.
+_LONG_SUMS = 1024
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,10 @@ def _turned(product: Product, tiling: Tiling, shared: list[int], chunks: dict[in
     if chunks[first] < nest.extents[first]:
         unit = {tiling.tile_dim: tiling.tile, tiling.second_dim: tiling.second}.get(first, 1)
         unit = lcm(unit, tiling.lanes // gcd(tiling.lanes, inner))
-        chunks[first] = min(nest.extents[first], ceil(chunks[first] / unit) * unit)
+        whole = min(nest.extents[first], ceil(chunks[first] / unit) * unit)
+        if whole == nest.extents[first] and prod(nest.extents[d] for d in nest.reduced) >= _LONG_SUMS:
+            return []  # blocks for other threads save more
+        chunks[first] = whole
     return dims
 
 
