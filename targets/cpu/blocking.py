@@ -104,8 +104,8 @@ def _by_rows(product: Product, tiling: Tiling, shared: list[int], panels: int, c
     rows = prod(nest.extents[d] for d in shared)
     most = max(ceil(rows / _BLOCKS_OF_ROWS), BLOCK_STEPS // max(1, steps * nest.extents[tiling.lane_dim]))
     if rows > most:
-        rows = _split_rows(product, tiling, chunks, shared, most)
-    return _blocking(product, tiling, shared, chunks, rows, copied)
+        _split_rows(product, tiling, chunks, shared, most)
+    return _blocking(product, tiling, shared, chunks, rows, copied)  # constants are packed once for all blocks
 
 
 def _by_loops(product: Product, tiling: Tiling, shared: list[int], panels: int, copied: CopiedRows | None) -> Blocking:
