@@ -14,8 +14,8 @@ from cellc.targets.cpu.vectors import ITEM_BYTES
 # rows that share the packing of a panel, and how few they may be for the sake of more blocks.
 _ROWS_BYTES, _WINDOWS_BYTES, _MOST_ROWS, _MANY_ROWS, _SOME_BLOCKS = 1 << 19, 1 << 20, 1024, 512, 8
 BLOCK_STEPS, _ENOUGH_BLOCKS, MOST_PANELS = 1 << 18, 32, 8
-# All panels that stay in the L1 cache, and into how many blocks their rows are cut.
-_NEAR_BYTES, _BLOCKS_OF_ROWS = 1 << 15, 16
+# Panels that stay in a cache, steps beside which storing takes long, and into how many blocks rows are cut then.
+_NEAR_BYTES, _FEW_STEPS, _BLOCKS_OF_ROWS = 1 << 16, 64, 16
 # Columns for which copied rows pay; panels of a block whose rows are copied from memory, once for all of them.
 _MANY_COLUMNS, MOST_COPIED_PANELS = 64, 32
 FEW = 4
@@ -87,11 +87,11 @@ def _blocking(
 
 
 def _panels_are_near(product: Product, tiling: Tiling) -> bool:
-    """Whether all panels fit the L1 cache, and results lie along lanes: whole rows of them are made by one thread then,
-    which finds them in its cache again."""
+    """Whether storing results along lanes takes longer than their few steps, and all panels are in a cache: one thread
+    makes whole rows of results then, and finds them in its own cache again."""
     nest, lane = product.nest, tiling.lane_dim
     steps, columns = prod(nest.extents[d] for d in nest.reduced), nest.extents[lane]
-    near = steps * columns * ITEM_BYTES[product.element] <= _NEAR_BYTES
+    near = steps <= _FEW_STEPS and steps * columns * ITEM_BYTES[product.element] <= _NEAR_BYTES
     one = len(product.shared(tiling.vector_factor, lane)) == len(nest.parallel) - 1 > 0
     return near and one and tiling.dot_dim is None and nest.outputs[0].strides[lane] == 1
 
@@ -102,7 +102,9 @@ def _by_rows(product: Product, tiling: Tiling, shared: list[int], panels: int, c
     chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel} | {tiling.lane_dim: panels}
     steps = prod(nest.extents[d] for d in nest.reduced)
     rows = prod(nest.extents[d] for d in shared)
-    most = max(ceil(rows / _BLOCKS_OF_ROWS), BLOCK_STEPS // max(1, steps * nest.extents[tiling.lane_dim]))
+    blocks = max(FEW, 2 * rows // FEWEST_ROWS) if pays_to_pack(product, tiling, rows) else rows
+    blocks = min(blocks, _BLOCKS_OF_ROWS)
+    most = max(ceil(rows / blocks), BLOCK_STEPS // max(1, steps * nest.extents[tiling.lane_dim]))
     if rows > most:
         _split_rows(product, tiling, chunks, shared, most)
     return _blocking(product, tiling, shared, chunks, rows, copied)  # constants are packed once for all blocks

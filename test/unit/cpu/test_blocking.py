@@ -1,0 +1,74 @@
+"""How products are cut into blocks: what decides, and that results are right however they are cut."""
+
+import numpy as np
+import pytest
+from xdsl.dialects.linalg.ops import GenericOp
+
+from cellc.targets.cpu.blocking import Blocking, choose_blocking
+from cellc.targets.cpu.kernel import KernelWriter
+from cellc.targets.cpu.level import LEVELS, native_level
+from cellc.targets.cpu.product import product_of
+from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.tiling import choose_tiling
+from support.convolution_kernels import Convolution
+from support.cpu_kernels import compile_text, parse_kernel
+from support.matmul_kernels import Matmul
+
+LEVEL_NAMES = [name for name in LEVELS if name in ("v3", native_level().name)]
+
+
+def cut(text: str, level: str) -> tuple[Tiling, Blocking]:
+    kernel = KernelWriter(parse_kernel(text), LEVELS[level])
+    product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
+    assert product is not None
+    tiling = choose_tiling(product, LEVELS[level])
+    assert tiling is not None
+    return tiling, choose_blocking(product, tiling)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("size", [(1570, 144, 24), (300, 200, 16), (999, 61, 48)])
+def test_few_steps_are_cut_by_rows(size: tuple[int, int, int], level: str) -> None:
+    """Storing takes longer than multiplying: a block stores whole rows."""
+    matmul = Matmul(*size, epilogue=True)
+    tiling, blocking = cut(matmul.text(), level)
+    assert tiling.lane_dim == 1
+    assert blocking.chunks[1] * tiling.width >= matmul.n
+    assert blocking.chunks[0] < matmul.m
+    assert blocking.chunks[0] % tiling.tile == 0
+    rng = np.random.default_rng(0)
+    a, b, bias = (rng.standard_normal(s).astype(np.float32) for s in (matmul.lhs, matmul.rhs, (matmul.n,)))
+    result = compile_text(matmul.text(), LEVELS[level])(a, b, bias)[0]
+    bound = (matmul.k + 2) * np.finfo(np.float32).eps * (matmul.magnitude(a, b) + 50)
+    assert (np.abs(result - matmul.expected(a, b, bias)) <= bound).all()
+
+
+def test_many_steps_share_the_packing_of_a_panel() -> None:
+    _, blocking = cut(Matmul(1600, 144, 200).text(), "v4")
+    assert blocking.chunks[0] >= 512
+    assert blocking.chunks[1] == 1
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("images", [8, 32, 37])
+def test_images_of_one_channel_are_cut_image_by_image(images: int, level: str) -> None:
+    """The tile runs over images too, but has no panel in common there: each thread gets some images."""
+    case = Convolution(images, 1, 32, 32, 6, 5, 5)
+    tiling, blocking = cut(case.forward(), level)
+    if level == "v4":
+        assert tiling.second_dim == (0 if images % 4 == 0 else 2)
+    assert blocking.chunks[0] < images
+    x, w = (np.random.default_rng(len(s)).standard_normal(s).astype(np.float32) for s in (case.x, case.weight))
+    result = compile_text(case.forward(), LEVELS[level])(x, w)[0]
+    expected = np.einsum("ncijrs,kcrs->nkij", case.windows(x), w.astype(np.float64))
+    np.testing.assert_allclose(result, expected, rtol=0, atol=25 * 25 * np.finfo(np.float32).eps)
+
+
+def test_long_sums_of_few_rows_have_several_blocks() -> None:
+    """A weight gradient of 150 rows, which are stored along them if a block has them all."""
+    long, short = Convolution(32, 6, 14, 14, 16, 5, 5), Convolution(2, 6, 14, 14, 16, 5, 5)
+    _, blocking = cut(long.weight_gradient(), "v4")
+    assert blocking.chunks[1] < long.c
+    assert not blocking.turned
+    _, blocking = cut(short.weight_gradient(), "v4")
+    assert blocking.turned
