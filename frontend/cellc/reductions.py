@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import TYPE_CHECKING, Any
 
 from cellc import arithmetic, errors
@@ -65,16 +66,30 @@ def _keep(keepdims: bool, aliases: dict[str, bool]) -> bool:
 
 
 def mean(self: Tensor, axis: Axis = None, keep_dims: bool = False, **aliases: bool) -> Tensor:
-    """Arithmetic mean over `axis` (default: all); integers are averaged in float32."""
+    """Arithmetic mean over `axis` (default: all); integers are averaged in float32.
+
+    float16 and bfloat16 are averaged in float32 too: the sum and the number of elements may be too large for float16.
+    """
     __tracebackhide__ = True
     keep = aliases.pop("keepdims", keep_dims)
-    if not self.dtype.is_float:
-        self = self.astype(dtypes.float32)
-    axes = normalize_axes(axis, self.ndim)
-    count = 1
-    for item in axes:
-        count *= self.shape[item]
-    return arithmetic.divide(_reduce("reduce_sum", self, axes, keep) if axes else self, float(count))
+    wide = _wide(self)
+    axes = normalize_axes(axis, wide.ndim)
+    count = float(_count(self, axes))
+    found = arithmetic.divide(_reduce("reduce_sum", wide, axes, keep) if axes else wide, count)
+    return _narrow(found, self)
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """In float32 or float64, in which sums are neither too large nor inexact."""
+    return tensor if tensor.dtype is dtypes.float64 else arithmetic.cast(tensor, dtypes.float32)
+
+
+def _narrow(wide: Tensor, like: Tensor) -> Tensor:
+    return arithmetic.cast(wide, like.dtype) if like.dtype.is_float else wide
+
+
+def _count(tensor: Tensor, axes: tuple[int, ...]) -> int:
+    return math.prod([tensor.shape[axis] for axis in axes])
 
 
 def prod(self: Tensor, axis: Axis = None, keepdims: bool = False, **aliases: bool) -> Tensor:
@@ -167,17 +182,22 @@ def argmin(self: Tensor, axis: int | None = None) -> Tensor:
 
 
 def var(self: Tensor, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """Variance over `axis` (default: all): mean of squared distances from the mean, divided by n - ddof."""
-    axes = normalize_axes(axis, self.ndim)
-    centred = self - mean(self, axes, True) if axes else self - self
-    count = 1
-    for item in axes:
-        count *= self.shape[item]
+    """Variance over `axis` (default: all): mean of squared distances from the mean, divided by n - ddof.
+
+    float16 and bfloat16 are computed in float32; that of integers is float32.
+    """
+    return _narrow(_variance(self, axis, ddof, keepdims), self)
+
+
+def _variance(self: Tensor, axis: Axis, ddof: int, keepdims: bool) -> Tensor:
+    wide = _wide(self)
+    axes = normalize_axes(axis, wide.ndim)
+    centred = wide - mean(wide, axes, True) if axes else wide - wide
     squares = centred * centred
-    return arithmetic.divide(_reduce("reduce_sum", squares, axes, keepdims) if axes else squares,
-                             float(builtins.max(count - ddof, 0)))  # fmt: skip
+    total = _reduce("reduce_sum", squares, axes, keepdims) if axes else squares
+    return arithmetic.divide(total, float(builtins.max(_count(self, axes) - ddof, 0)))
 
 
 def std(self: Tensor, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """Standard deviation over `axis`: the square root of `var`."""
-    return apply("sqrt", var(self, axis, ddof, keepdims))
+    return _narrow(apply("sqrt", _variance(self, axis, ddof, keepdims)), self)
