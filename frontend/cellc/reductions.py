@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cellc import arithmetic, errors
 from cellc import dtype as dtypes
+from cellc.prefix_sums import prefix_sums
 from cellc.trace import apply
 
 if TYPE_CHECKING:
@@ -138,21 +139,16 @@ def ptp(self: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def cumsum(self: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
     """Sums of the elements up to each along `axis` (default: of the flattened tensor).
 
-    Integers of less than 32 bits and bools are summed in int32; the result is converted to `dtype`. Each step adds
-    the sums that lie twice as far back, so there are log2(n) of them (Hillis and Steele, Data Parallel Algorithms).
+    Integers of less than 32 bits and bools are summed in int32, float16 and bfloat16 in float32; the result is
+    converted to `dtype`, or that of a float tensor. `cellc.prefix_sums` says how.
     """
     if self.dtype in (dtypes.bool_, dtypes.int8, dtypes.int16, dtypes.uint8):
         self = self.astype(dtypes.int32)
     if axis is None:
         self, axis = self.reshape((self.size,)), 0
-    axis = normalize_axis(axis, self.ndim)
-    total, zero, back = self, arithmetic.full((), 0, self.dtype), 1
-    while back < self.shape[axis]:
-        low = tuple(back * (item == axis) for item in range(self.ndim))
-        kept = total[(*(slice(None),) * axis, slice(None, -back))]
-        total = total + apply("pad", kept, zero, low=low, high=(0,) * self.ndim, interior=(0,) * self.ndim)
-        back *= 2
-    return total if dtype is None else total.astype(dtype)
+    wide = _wide(self) if self.dtype.is_float else self
+    total = prefix_sums(wide, normalize_axis(axis, self.ndim))
+    return arithmetic.cast(total, self.dtype) if dtype is None else total.astype(dtype)
 
 
 def any(self: Tensor, axis: Axis = None, keep_dims: bool = False) -> Tensor:
