@@ -78,8 +78,13 @@ def _check(key: str, value: Any) -> None:
 
     if key == "cpu_level":
         _check_cpu_level(value)
-    if key == "runtime_num_threads" and not 0 <= value <= MOST_THREADS:
-        raise ValueError(f"{key} must be from 1 to {MOST_THREADS}, or 0 for the default, got {value}")
+    if key == "runtime_num_threads":
+        _check_threads(value)
+
+
+def _check_threads(number: int) -> None:
+    if not 0 <= number <= MOST_THREADS:
+        raise ValueError(f"runtime_num_threads must be from 1 to {MOST_THREADS}, or 0 for the default, got {number}")
 
 
 def _check_cpu_level(name: Any) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellc.compile import run_once
 from cellc.graph import Graph, Value
 from cellc.running import state
 from cellc.trace import Trace
@@ -78,25 +79,15 @@ class EagerTrace(Trace):
         if state.eager is not None:
             state.eager.flush()  # so that nobody waits here who is waited for
         with self._running:
-            waiting = self._waiting()
+            waiting = _waiting(self._held())
             if any(each is tensor for each, _ in waiting):
                 nodes = list(self.nodes)  # before the inputs: the trace's own thread may add to both meanwhile
-                self._give(waiting, Graph(list(self.inputs), nodes, [value for _, value in waiting]))
+                graph = Graph(list(self.inputs), nodes, [value for _, value in waiting])
+                _give(waiting, graph.without_dead_nodes())
 
-    def _waiting(self) -> list[tuple[TensorBase, Value]]:
-        """The tensors that Python still holds, of this graph and without elements, and their values."""
-        held = [tensor for ref in list(self._live) if (tensor := ref()) is not None]
-        pairs = [(tensor, tensor._value) for tensor in held if tensor._trace is self and tensor._array is None]
-        return [(tensor, value) for tensor, value in pairs if value is not None]
-
-    def _give(self, waiting: list[tuple[TensorBase, Value]], graph: Graph) -> None:
-        """Runs the graph, whose first outputs are the tensors' values."""
-        from cellc.compile import run_once
-
-        arrays = run_once(_without_unused_inputs(graph.without_dead_nodes()), len(waiting))
-        for (tensor, value), array in zip(waiting, arrays, strict=True):
-            if tensor._value is value:  # else `t[0] = 1` gave it another one while the graph ran elsewhere
-                tensor._array = array
+    def _held(self) -> list[TensorBase]:
+        """The tensors of this graph that Python still holds."""
+        return [tensor for ref in list(self._live) if (tensor := ref()) is not None and tensor._trace is self]
 
     def flush_if_long(self) -> None:
         """Runs what is pending once it is long, so that it does not grow for ever."""
@@ -114,8 +105,6 @@ class EagerTrace(Trace):
 
     def peek(self, value: Value) -> np.ndarray:
         """The elements of a pending value. Nothing is assigned, and the graph stays."""
-        from cellc.compile import run_once
-
         graph = Graph(self.inputs, self.nodes, [value]).without_dead_nodes()
         assigned, self.assignments = self.assignments, {}  # the program reads what parameters were before
         try:
@@ -132,18 +121,31 @@ class EagerTrace(Trace):
         if self.kept or (not self.nodes and not self.assignments):
             return
         with self._running:
-            mine = [tensor for ref in self._live if (tensor := ref()) is not None and tensor._trace is self]
-            waiting = self._waiting()
+            held = self._held()
+            waiting = _waiting(held)
             graph = self.finish([value for _, value in waiting])
             self._begin()
             try:
                 if graph.outputs:
-                    self._give(waiting, graph)
+                    _give(waiting, graph)
             finally:
-                for tensor in mine:
+                for tensor in held:
                     tensor._value = None
                     if tensor._array is not None:
                         tensor._trace = None
+
+
+def _waiting(tensors: list[TensorBase]) -> list[tuple[TensorBase, Value]]:
+    """Those without elements, and their values."""
+    return [(tensor, value) for tensor in tensors if tensor._array is None and (value := tensor._value) is not None]
+
+
+def _give(waiting: list[tuple[TensorBase, Value]], graph: Graph) -> None:
+    """Runs the graph, whose first outputs are the tensors' values."""
+    arrays = run_once(_without_unused_inputs(graph), len(waiting))
+    for (tensor, value), array in zip(waiting, arrays, strict=True):
+        if tensor._value is value:  # else `t[0] = 1` gave it another one while the graph ran elsewhere
+            tensor._array = array
 
 
 def _without_unused_inputs(graph: Graph) -> Graph:
