@@ -82,7 +82,7 @@ def _check(key: str, value: Any) -> None:
         _check_threads(value)
 
 
-def _check_threads(number: int) -> None:
+def _check_threads(number: Any) -> None:
     if not 0 <= number <= MOST_THREADS:
         raise ValueError(f"runtime_num_threads must be from 1 to {MOST_THREADS}, or 0 for the default, got {number}")
 
