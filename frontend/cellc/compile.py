@@ -44,7 +44,7 @@ class Backend(Protocol):
 
 
 _backend: Backend | None = None
-_programs: dict[tuple[str, str], Executable] = {}
+_programs: dict[tuple[str, str, int], Executable] = {}
 
 
 def set_backend(backend: Backend | None) -> Backend | None:
@@ -71,7 +71,7 @@ def executable(graph: Graph) -> Executable:
     compiler = backend()
     with stage("graph key"):
         key = graph_key(graph)
-    place = (key, context.cpu_level())
+    place = (key, context.cpu_level(), context.num_threads())
     found = _programs.get(place)
     if found is None:
         found = _programs[place] = compiler.compile(graph, key)

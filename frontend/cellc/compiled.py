@@ -66,6 +66,7 @@ class Compiled:
         values = PreparedValues(preparation, run)
         for i, array in enumerate(values.arrays):
             self._pointers[self._executable.slots["prepared", i]] = address_of(array)
+        self._read_before = [self._executable.slots["input", i] for i in preparation.sources]
         return Followed(values, [graph.inputs[i].source for i in preparation.sources])
 
     def refresh(self) -> bool:
@@ -84,7 +85,7 @@ class Compiled:
                 self._pointers[slot] = address_of(array)
             self._arrays = arrays  # a call goes on with them when a parameter gets other storage meanwhile
             if self._prepared is not None:
-                self._prepared.forget()
+                self._prepared.read_at([self._pointers[slot] for slot in self._read_before])
         return True
 
     def run(self, tensors: Sequence[TensorBase]) -> list[Tensor]:

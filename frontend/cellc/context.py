@@ -17,6 +17,9 @@ _OF_COMMUNICATION = (
 )  # fmt: skip
 """Settings of several processes, which scripts for MindSpore look for here."""
 
+MOST_THREADS = 1024
+"""Threads that the runtime takes."""
+
 # Keys with an effect here.
 _settings: dict[str, Any] = {
     "mode": GRAPH_MODE,
@@ -28,6 +31,7 @@ _settings: dict[str, Any] = {
     "enable_sparse": False,
     "log_recompiles": False,
     "cpu_level": "",
+    "runtime_num_threads": 0,
 }
 
 # MindSpore's keys that tune its own compiler or devices. They are remembered, and change nothing.
@@ -36,7 +40,7 @@ _settings.update({
     "auto_tune_mode": "NO_TUNE", "enable_profiling": False, "profiling_options": "", "check_bprop": False,
     "max_device_memory": "1024GB", "print_file_path": "", "env_config_path": "", "variable_memory_max_size": "30GB",
     "reserve_class_name_in_scope": True, "enable_compile_cache": True, "compile_cache_path": "",
-    "grad_for_scalar": False, "pynative_synchronize": False, "mempool_block_size": "1GB", "runtime_num_threads": 0,
+    "grad_for_scalar": False, "pynative_synchronize": False, "mempool_block_size": "1GB",
     "memory_optimize_level": "O0", "load_compile_cache": False, "save_compile_cache": False,
 })  # fmt: skip
 
@@ -74,6 +78,13 @@ def _check(key: str, value: Any) -> None:
 
     if key == "cpu_level":
         _check_cpu_level(value)
+    if key == "runtime_num_threads":
+        _check_threads(value)
+
+
+def _check_threads(number: Any) -> None:
+    if not 0 <= number <= MOST_THREADS:
+        raise ValueError(f"runtime_num_threads must be from 1 to {MOST_THREADS}, or 0 for the default, got {number}")
 
 
 def _check_cpu_level(name: Any) -> None:
@@ -94,6 +105,8 @@ def set_context(**settings: Any) -> None:
         cpu_level: "v4" (AVX-512), "v3" (AVX2), ..., or "native" (this machine's widest, the default unless
             `CELLC_CPU_LEVEL` is in the environment), for what is compiled from then on. Results of one level have the
             same bits on every machine.
+        runtime_num_threads: how many threads run what is compiled from then on, at most 1024; 0 for the default:
+            `CELLC_NUM_THREADS` in the environment, else all processors. Results do not depend on it.
         log_recompiles: whether a message on stderr says why a Cell is compiled again.
         settings: MindSpore's other keys; those that tune its compiler are remembered and have no effect.
 
@@ -126,6 +139,11 @@ def log_recompiles() -> bool:
 def cpu_level() -> str:
     """The CPU level to compile for in this process: the setting, else `CELLC_CPU_LEVEL`, else native."""
     return _settings["cpu_level"] or os.environ.get("CELLC_CPU_LEVEL") or "native"
+
+
+def num_threads() -> int:
+    """How many threads run what is compiled: the setting, or 0 for the runtime's default."""
+    return _settings["runtime_num_threads"]
 
 
 def touch() -> None:

@@ -88,7 +88,8 @@ class CpuProgram:
 
         with stage("load"):
             addresses: Mapping[str, int] = load(artifact.objects)
-        self._module = Module(artifact.program, addresses)
+        threads = context.num_threads()
+        self._module = Module(artifact.program, addresses, threads)
         self.preparation = artifact.preparation
         self.slots = binding_slots(graph, 0 if artifact.preparation is None else len(artifact.preparation.types))
         if len(self.slots) != self._module.binding_count:
@@ -96,7 +97,7 @@ class CpuProgram:
         self.run: Callable[[ctypes.Array[ctypes.c_void_p]], None] = self._module.run
         self.prepare: Callable[[ctypes.Array[ctypes.c_void_p]], None] | None = None
         if artifact.preparation is not None:
-            self.prepare = Module(artifact.preparation.program, addresses).run
+            self.prepare = Module(artifact.preparation.program, addresses, threads).run
 
     def pointer_array(self) -> ctypes.Array[ctypes.c_void_p]:
         """A table for the bindings' addresses."""

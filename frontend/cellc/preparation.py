@@ -60,6 +60,9 @@ class PreparedValues:
     Args:
         preparation: describes them.
         run: runs its program on a table of pointers.
+
+    Attributes:
+        arrays: the results, which stay where they are.
     """
 
     def __init__(self, preparation: Preparation, run: Callable[[ctypes.Array[ctypes.c_void_p]], None]) -> None:
@@ -85,11 +88,16 @@ class Followed:
         self._newest = parameter.newest
         self._values = values
         self._sources = sources
+        self._addresses: list[int] = []
         self._versions: list[int] | None = None
         self._latest = -1
 
-    def forget(self) -> None:
-        """Has the values made again: a parameter may have got other storage."""
+    def read_at(self, addresses: list[int]) -> None:
+        """Has the values made again, of the elements at these addresses, one per parameter.
+
+        They stay readable until others are given: a parameter may get other storage at any time, of another shape too.
+        """
+        self._addresses = addresses
         self._latest, self._versions = -1, None
 
     def update(self) -> None:
@@ -99,6 +107,6 @@ class Followed:
             return
         versions = [source._version for source in self._sources]
         if versions != self._versions:
-            self._values.compute([address_of(source._elements()) for source in self._sources])
+            self._values.compute(self._addresses)
             self._versions = versions
         self._latest = latest

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellc import context
 from cellc.dtype import dtype_of
 from cellc.function import Function
 from cellc.graph import Graph
@@ -67,15 +68,16 @@ def profile_graph(graph: Graph, arrays: Mapping[int, np.ndarray], runs: int = 20
     lowered = lower_for_cpu(graph, level, pipeline=PIPELINES["cpu-prepared"])
     objects = compile_kernels(lowered.kernels, level)
     addresses = load({kernel.name: data for kernel, data in zip(lowered.kernels, objects, strict=True)})
-    module = Module(lowered.program.to_bytes(), addresses)
+    threads = context.num_threads()
+    module = Module(lowered.program.to_bytes(), addresses, threads)
     bindings = _bindings(graph, arrays, binding_slots(graph))
     if lowered.preparation is not None:
-        prepare = Module(lowered.preparation.program, addresses).run
+        prepare = Module(lowered.preparation.program, addresses, threads).run
         prepared = PreparedValues(lowered.preparation, prepare)
         prepared.compute([address_of(bindings[i]) for i in lowered.preparation.sources])
         bindings[len(graph.inputs) : len(graph.inputs)] = prepared.arrays
     samples, step = _sample(module, bindings, runs)
-    return Profile(_commands(lowered, samples), step, measure_peak(level), level.name)
+    return Profile(_commands(lowered, samples), step, measure_peak(level, threads), level.name)
 
 
 def _traceable(function: Callable[..., Any]) -> Function:

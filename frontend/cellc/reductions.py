@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import TYPE_CHECKING, Any
 
 from cellc import arithmetic, errors
 from cellc import dtype as dtypes
+from cellc.prefix_sums import prefix_sums
 from cellc.trace import apply
 
 if TYPE_CHECKING:
@@ -65,16 +67,30 @@ def _keep(keepdims: bool, aliases: dict[str, bool]) -> bool:
 
 
 def mean(self: Tensor, axis: Axis = None, keep_dims: bool = False, **aliases: bool) -> Tensor:
-    """Arithmetic mean over `axis` (default: all); integers are averaged in float32."""
+    """Arithmetic mean over `axis` (default: all); integers are averaged in float32.
+
+    float16 and bfloat16 are averaged in float32 too: the sum and the number of elements may be too large for float16.
+    """
     __tracebackhide__ = True
     keep = aliases.pop("keepdims", keep_dims)
-    if not self.dtype.is_float:
-        self = self.astype(dtypes.float32)
-    axes = normalize_axes(axis, self.ndim)
-    count = 1
-    for item in axes:
-        count *= self.shape[item]
-    return arithmetic.divide(_reduce("reduce_sum", self, axes, keep) if axes else self, float(count))
+    wide = _wide(self)
+    axes = normalize_axes(axis, wide.ndim)
+    count = float(_count(self, axes))
+    found = arithmetic.divide(_reduce("reduce_sum", wide, axes, keep) if axes else wide, count)
+    return _narrow(found, self)
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    """In float32 or float64, in which sums are neither too large nor inexact."""
+    return tensor if tensor.dtype is dtypes.float64 else arithmetic.cast(tensor, dtypes.float32)
+
+
+def _narrow(wide: Tensor, like: Tensor) -> Tensor:
+    return arithmetic.cast(wide, like.dtype) if like.dtype.is_float else wide
+
+
+def _count(tensor: Tensor, axes: tuple[int, ...]) -> int:
+    return math.prod([tensor.shape[axis] for axis in axes])
 
 
 def prod(self: Tensor, axis: Axis = None, keepdims: bool = False, **aliases: bool) -> Tensor:
@@ -123,21 +139,16 @@ def ptp(self: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def cumsum(self: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
     """Sums of the elements up to each along `axis` (default: of the flattened tensor).
 
-    Integers of less than 32 bits and bools are summed in int32; the result is converted to `dtype`. Each step adds
-    the sums that lie twice as far back, so there are log2(n) of them (Hillis and Steele, Data Parallel Algorithms).
+    Integers of less than 32 bits and bools are summed in int32, float16 and bfloat16 in float32; the result is
+    converted to `dtype`, or that of a float tensor. `cellc.prefix_sums` says how.
     """
     if self.dtype in (dtypes.bool_, dtypes.int8, dtypes.int16, dtypes.uint8):
         self = self.astype(dtypes.int32)
     if axis is None:
         self, axis = self.reshape((self.size,)), 0
-    axis = normalize_axis(axis, self.ndim)
-    total, zero, back = self, arithmetic.full((), 0, self.dtype), 1
-    while back < self.shape[axis]:
-        low = tuple(back * (item == axis) for item in range(self.ndim))
-        kept = total[(*(slice(None),) * axis, slice(None, -back))]
-        total = total + apply("pad", kept, zero, low=low, high=(0,) * self.ndim, interior=(0,) * self.ndim)
-        back *= 2
-    return total if dtype is None else total.astype(dtype)
+    wide = _wide(self) if self.dtype.is_float else self
+    total = prefix_sums(wide, normalize_axis(axis, self.ndim))
+    return arithmetic.cast(total, self.dtype) if dtype is None else total.astype(dtype)
 
 
 def any(self: Tensor, axis: Axis = None, keep_dims: bool = False) -> Tensor:
@@ -167,17 +178,22 @@ def argmin(self: Tensor, axis: int | None = None) -> Tensor:
 
 
 def var(self: Tensor, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """Variance over `axis` (default: all): mean of squared distances from the mean, divided by n - ddof."""
-    axes = normalize_axes(axis, self.ndim)
-    centred = self - mean(self, axes, True) if axes else self - self
-    count = 1
-    for item in axes:
-        count *= self.shape[item]
+    """Variance over `axis` (default: all): mean of squared distances from the mean, divided by n - ddof.
+
+    float16 and bfloat16 are computed in float32; that of integers is float32.
+    """
+    return _narrow(_variance(self, axis, ddof, keepdims), self)
+
+
+def _variance(self: Tensor, axis: Axis, ddof: int, keepdims: bool) -> Tensor:
+    wide = _wide(self)
+    axes = normalize_axes(axis, wide.ndim)
+    centred = wide - mean(wide, axes, True) if axes else wide - wide
     squares = centred * centred
-    return arithmetic.divide(_reduce("reduce_sum", squares, axes, keepdims) if axes else squares,
-                             float(builtins.max(count - ddof, 0)))  # fmt: skip
+    total = _reduce("reduce_sum", squares, axes, keepdims) if axes else squares
+    return arithmetic.divide(total, float(builtins.max(_count(self, axes) - ddof, 0)))
 
 
 def std(self: Tensor, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """Standard deviation over `axis`: the square root of `var`."""
-    return apply("sqrt", var(self, axis, ddof, keepdims))
+    return _narrow(apply("sqrt", _variance(self, axis, ddof, keepdims)), self)

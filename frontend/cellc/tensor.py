@@ -137,8 +137,8 @@ class Tensor(TensorBase):
 
     def _become(self, other: Tensor) -> None:
         """Takes over the value of `other`; a name that was bound to the old value keeps nothing of it."""
+        self._value, self._trace = other._value, other._trace  # first: where there is no array, others look here
         self._array, self._init, self._place = other._array, None, None
-        self._value, self._trace = other._value, other._trace
         context.touch()  # a compiled program may hold the address of the old elements
         if other._trace is not None:
             other._trace.track(self)

@@ -4,13 +4,14 @@ A tensor is in one of four states:
 
 * concrete: `_array` holds the elements (C order, 64-byte aligned);
 * initialised lazily: `_init` makes `_array` when first needed;
-* pending: `_value` is part of the thread's eager graph and runs, compiled, when the elements are asked for;
+* pending: `_value` is part of a thread's eager graph and runs, compiled, when the elements are asked for;
 * traced: `_value` is part of a Cell's graph that is being recorded; it has a shape and a dtype, but no elements.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,10 @@ _REFLECTED = {
     "not_equal": "__ne__", "less": "__gt__", "less_equal": "__ge__", "greater": "__lt__", "greater_equal": "__le__",
 }  # fmt: skip
 """NumPy's functions behind the operators of an array, and what a Tensor on the right does for each."""
+
+
+_filling: dict[int, threading.RLock] = {}
+"""By identity: the tensors that a thread is making the first elements of."""
 
 
 class TensorBase:
@@ -201,11 +206,19 @@ class TensorBase:
     def init_data(self, slice_index: Any = None, shape: Any = None, opt_shard_group: Any = None) -> Any:
         """Makes the elements of a lazily initialised tensor; returns the tensor."""
         if self._init is not None:
-            array = aligned_empty(self.shape, self.dtype.numpy)
-            self._init.fill(array)
-            self._array = array
-            self._init = None
+            with _filling.setdefault(id(self), threading.RLock()):
+                self._fill()
+            _filling.pop(id(self), None)
         return self
+
+    def _fill(self) -> None:
+        init = self._init
+        if init is not None:  # else another thread made the elements, which all have to share
+            array = aligned_empty(self.shape, self.dtype.numpy)
+            init.fill(array)
+            if self._init is init:  # else `set_data` gave it others
+                self._array = array
+                self._init = None
 
     def _materialize(self) -> None:
         """Makes the tensor concrete: initialises it, or runs the pending graph it belongs to.
@@ -217,9 +230,13 @@ class TensorBase:
             return
         if self._init is not None:
             self.init_data()
-        else:
-            assert self._trace is not None
-            self._trace.materialize(self)
+        elif (trace := self._trace) is not None:  # else another thread has just made the elements
+            trace.materialize(self)
+
+    def _being_traced(self) -> bool:
+        """Whether it has no elements and never will: it is part of a Cell's graph."""
+        trace = self._trace  # once: another thread may be giving it its elements
+        return self._array is None and trace is not None and not trace.eager
 
     def _elements(self) -> np.ndarray:
         """The storage itself; callers must not write to it or let it out."""
@@ -241,7 +258,7 @@ class TensorBase:
 
     def _asking(self, operation: str) -> np.ndarray:
         """The storage, or an error that names the operation when the tensor is being traced."""
-        if self._array is None and self._trace is not None and not self._trace.eager:
+        if self._being_traced():
             from cellc import errors
 
             # Without the TypeError of a method of the same name, which NumPy tries first, with arguments of its own.
@@ -310,12 +327,12 @@ class TensorBase:
 
     def __repr__(self) -> str:
         head = f"{type(self).__name__}(shape={list(self.shape)}, dtype={self.dtype}"
-        if self._array is None and self._trace is not None and not self._trace.eager:
+        if self._being_traced() and self._trace is not None:
             return f"{head}, traced in {self._trace.name})"
         return f"{head}, value={' ' if self.ndim < 2 else chr(10)}{_text_of(self._elements(), self.dtype)})"
 
     def __str__(self) -> str:
-        if self._array is None and self._trace is not None and not self._trace.eager:
+        if self._being_traced():
             return repr(self)
         return str(self._elements())
 

@@ -110,7 +110,7 @@ def _max_pool2d_gradient(
     b: TensorBuilder, result: TensorType, gradient: Tensor, index: Tensor, *,
     kernel: Ints, strides: Ints, padding: Ints, input_shape: Ints,
 ) -> Tensor:  # fmt: skip
-    if _tiles(kernel, strides, padding):
+    if _tiles(kernel, strides, padding, gradient):
         return _tile(b, result, [gradient, index], kernel, lambda offset, g, i: i.eq(offset).select(g, 0))
     if phases := phases_of(kernel, strides, padding, result.shape):
 
@@ -143,14 +143,28 @@ def _avg_pool2d_gradient(
     b: TensorBuilder, result: TensorType, gradient: Tensor, *,
     kernel: Ints, strides: Ints, padding: Ints, count_include_pad: bool, input_shape: Ints,
 ) -> Tensor:  # fmt: skip
+    size, whole = kernel[0] * kernel[1], count_include_pad or not any(padding)
+    tiles = _tiles(kernel, strides, padding, gradient)
+    if tiles and size & (size - 1) == 0:  # one kernel; a quotient for each element would take longer than both
+        return _tile(b, result, [gradient], kernel, lambda offset, g: g * (1 / size))
+    if whole and not tiles:
+        total = _sum_of_windows(b, gradient, TensorType(result.shape, wide(result.dtype)), kernel, strides, padding)
+        return b.elementwise(lambda x: x / size, [total], result)
     share = _divide(b, gradient, wide(gradient.dtype), input_shape, kernel, strides, padding, count_include_pad)
-    if _tiles(kernel, strides, padding):
+    if tiles:
         return _tile(b, result, [share], kernel, lambda offset, g: g)
+    return _sum_of_windows(b, share, result, kernel, strides, padding)
+
+
+def _sum_of_windows(
+    b: TensorBuilder, x: Tensor, result: TensorType, kernel: Ints, strides: Ints, padding: Ints
+) -> Tensor:
+    """For each element of the input the sum of `x` over the windows that it is in."""
     if phases := phases_of(kernel, strides, padding, result.shape):
-        return sum_phases(b, result, phases, [(share, 0)], lambda place, g: place.only_inside(g))
-    reads = _spread(b, [(share, 0)], result, kernel, strides, padding)
-    (total,) = _reduce_windows(b, lambda g, total: total + g, reads, result.shape, kernel, [(share.dtype, 0)])
-    return b.narrow(total, gradient.dtype)
+        return sum_phases(b, result, phases, [(x, 0)], lambda place, g: place.only_inside(g))
+    reads = _spread(b, [(x, 0)], result, kernel, strides, padding)
+    (total,) = _reduce_windows(b, lambda g, total: total + g, reads, result.shape, kernel, [(wide(x.dtype), 0)])
+    return b.narrow(total, result.dtype)
 
 
 def _divide(
@@ -193,8 +207,10 @@ def _reversed(position: AffineExpr, offset: AffineExpr, extent: int) -> AffineEx
     return position - offset + (extent - 1)
 
 
-def _tiles(kernel: Ints, strides: Ints, padding: Ints) -> bool:
-    return tuple(kernel) == tuple(strides) and not any(padding)
+def _tiles(kernel: Ints, strides: Ints, padding: Ints, windows: Tensor) -> bool:
+    """Whether windows lie side by side, or there is but one."""
+    axes = zip(kernel, strides, windows.shape[2:], strict=True)
+    return not any(padding) and all(size == stride or count == 1 for size, stride, count in axes)
 
 
 def _tile(

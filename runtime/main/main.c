@@ -21,11 +21,19 @@ typedef struct {
   cellc_binding_info_t *infos;
   cellc_array_t **arrays; // of inputs and outputs
   void **pointers;
+  bool misused; // the command line is wrong
 } session_t;
+
+enum { STATUS_MISUSED = 2 };
 
 static bool report(const session_t *session, const char *problem) {
   fprintf(stderr, "%s: error: %s\n", session->command, problem);
   return false;
+}
+
+static bool report_misuse(session_t *session, const char *problem) {
+  session->misused = true;
+  return report(session, problem);
 }
 
 static bool check(const session_t *session, cellc_status_t status) {
@@ -101,19 +109,19 @@ static void print_help(const session_t *session) {
   print_bindings(session, "outputs", CELLC_BINDING_OUTPUT);
 }
 
-static bool check_usage(const session_t *session, const options_t *options) {
+static bool check_usage(session_t *session, const options_t *options) {
   char text[128];
   if (options->input_count != session->input_count) {
     snprintf(text, sizeof text, "%zu input files given, %zu are needed (see --help)", options->input_count,
              session->input_count);
-    return report(session, text);
+    return report_misuse(session, text);
   }
   if (!options->output_count && !options->runs && !options->profile)
-    return report(session, "no output file given: use -o out.npy (see --help)");
+    return report_misuse(session, "no output file given: use -o out.npy (see --help)");
   if (options->output_count > 1 && options->output_count != session->output_count) {
     snprintf(text, sizeof text, "%zu output files given, there are %zu outputs (see --help)",
              options->output_count, session->output_count);
-    return report(session, text);
+    return report_misuse(session, text);
   }
   return true;
 }
@@ -214,7 +222,7 @@ static bool profile(const session_t *session, uint32_t runs) {
 
 static bool execute(session_t *session, const options_t *options) {
   if (*options->error)
-    return report(session, options->error);
+    return report_misuse(session, options->error);
   if (!open_session(session, options->threads))
     return false;
   if (options->help) {
@@ -239,5 +247,5 @@ int main(int argc, char **argv) {
   options_clear(&options);
   if (fflush(stdout) != 0)
     ok = false;
-  return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+  return ok ? EXIT_SUCCESS : session.misused ? STATUS_MISUSED : EXIT_FAILURE;
 }

@@ -89,3 +89,16 @@ def test_a_parameter_that_gets_another_shape_while_programs_run() -> None:
             done.set()
 
     in_threads([work, work, work, change])
+
+
+def test_weights_are_packed_from_the_elements_a_call_holds() -> None:
+    """What another thread does after a call has found its program and before it runs."""
+    net = nn.Dense(128, 96, has_bias=False).set_train(False)
+    x = Tensor(np.ones((16, 128), np.float32))
+    before = net(x).asnumpy()
+    compiled = net._function._recent.compiled
+    assert compiled._prepared is not None
+    net.weight.set_data(Tensor(np.ones((1, 1), np.float32)), slice_shape=True)
+    assert np.array_equal(compiled.run([x])[0].asnumpy(), before)
+    net.weight.set_data(Tensor(np.ones((96, 128), np.float32)), slice_shape=True)
+    assert np.array_equal(net(x).asnumpy(), np.full((16, 96), 128, np.float32))

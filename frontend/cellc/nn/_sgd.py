@@ -82,8 +82,9 @@ class SGD(Optimizer):
 
     def _direction(self, gradient: Tensor, accum: Parameter, stat: Parameter) -> Tensor:
         running = ops.add(ops.mul(accum, self.momentum), ops.mul(gradient, 1 - self.dampening))
-        velocity = ops.assign(accum, ops.select(ops.greater(stat, 0), gradient, running))
-        ops.assign(stat, 0.0)
+        first = ops.greater(stat, 0)
+        velocity = ops.assign(accum, ops.select(first, gradient, running))
+        ops.assign(stat, ops.select(first, 0.0, stat))  # and not 0.0 alone, which would take a kernel and a copy
         return ops.add(gradient, ops.mul(velocity, self.momentum)) if self.nesterov else velocity
 
 

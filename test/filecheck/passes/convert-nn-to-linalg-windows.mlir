@@ -98,3 +98,42 @@ func.func @strided_avg_pool_gradient(%g : tensor<1x2x3x3xf32>) -> tensor<1x2x8x8
     : (tensor<1x2x3x3xf32>) -> tensor<1x2x8x8xf32>
   func.return %0 : tensor<1x2x8x8xf32>
 }
+
+// One window over all of the input, at the stride 1 that is MindSpore's default.
+// CHECK-LABEL: func.func @global_max_pool_gradient
+func.func @global_max_pool_gradient(%g : tensor<1x2x1x1xf32>, %i : tensor<1x2x1x1xi32>) -> tensor<1x2x4x5xf32> {
+  // CHECK-NOT:  linalg.fill
+  // CHECK-NOT:  "reduction"
+  // CHECK:      } -> tensor<1x2x1x4x1x5xf32>
+  %0 = nn.max_pool2d_gradient %g, %i {kernel = [4, 5], strides = [1, 1], padding = [0, 0, 0, 0], input_shape = [1, 2, 4, 5]}
+    : (tensor<1x2x1x1xf32>, tensor<1x2x1x1xi32>) -> tensor<1x2x4x5xf32>
+  func.return %0 : tensor<1x2x4x5xf32>
+}
+
+// The number of elements divides the sum over windows, not each of its terms, so that nothing comes before it.
+// CHECK-LABEL: func.func @avg_pool_gradient
+func.func @avg_pool_gradient(%g : tensor<1x2x2x2xf32>) -> tensor<1x2x4x4xf32> {
+  // CHECK-NOT:  arith.divf
+  // CHECK:      arith.addf
+  // CHECK:      } -> tensor<1x2x4x4xf32>
+  // CHECK:      arith.divf
+  // CHECK:      } -> tensor<1x2x4x4xf32>
+  %0 = nn.avg_pool2d_gradient %g
+    {kernel = [3, 3], strides = [1, 1], padding = [0, 0, 0, 0], count_include_pad = true, input_shape = [1, 2, 4, 4]}
+    : (tensor<1x2x2x2xf32>) -> tensor<1x2x4x4xf32>
+  func.return %0 : tensor<1x2x4x4xf32>
+}
+
+// A quarter, which is exact, as the windows are written side by side.
+// CHECK-LABEL: func.func @avg_pool_gradient_of_tiles
+func.func @avg_pool_gradient_of_tiles(%g : tensor<1x2x2x2xf32>) -> tensor<1x2x4x4xf32> {
+  // CHECK:      linalg.generic
+  // CHECK:        [[C:%.*]] = arith.constant 2.500000e-01 : f32
+  // CHECK-NEXT:   arith.mulf {{.*}}, [[C]]
+  // CHECK:      } -> tensor<1x2x2x2x2x2xf32>
+  // CHECK-NOT:  linalg.generic
+  %0 = nn.avg_pool2d_gradient %g
+    {kernel = [2, 2], strides = [2, 2], padding = [0, 0, 0, 0], count_include_pad = true, input_shape = [1, 2, 4, 4]}
+    : (tensor<1x2x2x2xf32>) -> tensor<1x2x4x4xf32>
+  func.return %0 : tensor<1x2x4x4xf32>
+}

@@ -87,6 +87,10 @@ REDUCTIONS: dict[str, Callable[[], Case]] = {
     "row maxima": lambda: (lambda x: x.max(1), (ones(256, 1000),)),
     "max pool": lambda: cell(nn.MaxPool2d(2, 2), 8, 16, 32, 32),
     "average pool": lambda: cell(nn.AvgPool2d(3, 2), 8, 16, 33, 33),
+    "average pool, gradient": lambda: gradient(nn.AvgPool2d(2, 2), 8, 16, 32, 32),
+    "average pool, gradient of windows that overlap": lambda: gradient(nn.AvgPool2d(3, 1), 8, 16, 32, 32),
+    "max pool, gradient": lambda: gradient(nn.MaxPool2d(2, 2), 8, 16, 32, 32),
+    "running sums": lambda: (lambda x: x.cumsum(0), (ones(256, 512),)),
 }
 ALL = PRODUCTS | ELEMENTWISE | REDUCTIONS
 

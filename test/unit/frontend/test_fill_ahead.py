@@ -1,5 +1,8 @@
 """Large parameters are filled by threads while their program is compiled, with the values they would have anyway."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -95,3 +98,22 @@ def test_compiling_fills_the_parameters(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(compiler, "executable", compile_late)
     cell(cellc.Tensor(np.ones((1, 512), np.float32)))
     assert seen == [cell.weight]
+
+
+def test_threads_share_the_elements_that_one_of_them_makes():
+    class Slow(Initializer):
+        def values(self, shape: tuple[int, ...]) -> int:
+            begun.append(1)
+            go_on.wait(60)
+            return len(begun)
+
+    begun: list[int] = []
+    go_on = threading.Event()
+    tensor = cellc.Tensor(shape=(3,), dtype=cellc.float32, init=Slow())
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(tensor._elements) for _ in range(2)]
+        time.sleep(0.05)
+        go_on.set()
+        first, second = (each.result(60) for each in found)
+    assert first is second
+    assert first.tolist() == [1, 1, 1]

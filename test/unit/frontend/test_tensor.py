@@ -267,3 +267,14 @@ def test_operators_of_arrays_and_functions_of_numpy() -> None:
     assert np.add.reduce(x) == 5
     array += x
     assert array.tolist() == [3, 7]
+
+
+@pytest.mark.parametrize("shape", [(1000,), (260, 260)])
+def test_means_of_float16_whose_sums_and_counts_are_too_large_for_it(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(1).uniform(80, 120, shape).astype(np.float16)
+    tensor, exact = Tensor(x), x.astype(np.float64)
+    for found, wanted in ((tensor.mean(), exact.mean()), (tensor.var(), exact.var()), (tensor.std(), exact.std())):
+        assert found.dtype is cellc.float16
+        np.testing.assert_allclose(found.asnumpy(), wanted, rtol=1e-3)
+    np.testing.assert_allclose(tensor.var(ddof=1).asnumpy(), exact.var(ddof=1), rtol=1e-3)
+    np.testing.assert_allclose(tensor.mean(0, keep_dims=True).asnumpy(), exact.mean(0, keepdims=True), rtol=1e-3)

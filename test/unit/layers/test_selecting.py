@@ -140,3 +140,28 @@ def test_columns_that_are_refused(column: Any, error: type[Exception], message: 
 def test_sums_of_columns_are_refused() -> None:
     with pytest.raises(ValueError, match="'axis' must be 1 or -1, but got 0"):
         _matrix().sum(0)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((16, 3), 0), ((17,), 0), ((3, 129, 2), 1), ((600, 2), 0), ((2, 0), 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_cumsum_of_blocks(shape: tuple[int, ...], axis: int, dtype: type) -> None:
+    x = np.random.default_rng(2).integers(-9, 10, shape).astype(dtype)
+    assert np.array_equal(Tensor(x).cumsum(axis).asnumpy(), x.cumsum(axis))
+    if dtype is not np.int64:
+        weights = np.arange(x.size).reshape(shape).astype(dtype)
+        gradient = cellc.ops.grad(lambda x: (x.cumsum(axis) * Tensor(weights)).sum())(Tensor(x)).asnumpy()
+        assert np.array_equal(gradient, np.flip(np.flip(weights, axis).cumsum(axis), axis))
+
+
+def test_cumsum_passes_infinities_on_to_later_elements_alone() -> None:
+    x = np.ones(100, np.float32)
+    x[[30, 60]] = np.inf, np.nan
+    total = Tensor(x).cumsum().asnumpy()
+    assert np.array_equal(total[:30], np.arange(1, 31))
+    assert np.isposinf(total[30:60]).all()
+    assert np.isnan(total[60:]).all()
+
+
+def test_cumsum_of_float16_is_rounded_once() -> None:
+    x = np.full(3000, 0.1, np.float16)
+    assert np.array_equal(Tensor(x).cumsum().asnumpy(), x.astype(np.float64).cumsum().astype(np.float16))
