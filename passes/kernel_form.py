@@ -68,6 +68,8 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
         _fail(kernel, 5, "does not end in a return")
     work = work[:-1]
     generics = [op for op in work if isinstance(op, GenericOp)]
+    if kind.data in ("elementwise", "contraction", "reduction"):
+        work = [op for op in work if not _is_inner_read(op)]
     if kind.data in ("elementwise", "contraction"):
         work = [op for op in work if not _is_pad(op)]
     if kind.data == "reduction":
@@ -126,7 +128,7 @@ def pads_behind(pad: tensor.InsertSliceOp, outer: int) -> bool:
     written = bare_dims(output_maps(op)[result_index(pad.source)])
     pairs = enumerate(zip(shape_of(pad.source), shape_of(pad.result), strict=True))
     first = next((dim for dim, (before, after) in pairs if before != after), len(shape_of(pad.source)))
-    return is_all_parallel(op) and written is not None and all(written.index(loop) < first for loop in range(outer))
+    return written is not None and all(written.index(loop) < first for loop in range(outer))
 
 
 def _is_padded_argument(op: Operation) -> bool:
@@ -134,6 +136,13 @@ def _is_padded_argument(op: Operation) -> bool:
     if not isinstance(op, tensor.InsertSliceOp) or not isinstance(op.dest.owner, FillOp) or op.offsets:
         return False
     return _is_whole(op) and isinstance(op.source, BlockArgument) and len(list(op.source.uses)) == 1
+
+
+def _is_inner_read(op: Operation) -> bool:
+    """Whether an op takes the inner part of an argument, which nothing else uses."""
+    if not isinstance(op, tensor.ExtractSliceOp) or not isinstance(op.source, BlockArgument) or op.offsets:
+        return False
+    return all(step == 1 for step in op.static_strides.get_values()) and len(list(op.source.uses)) == 1
 
 
 def _is_whole(op: tensor.InsertSliceOp) -> bool:

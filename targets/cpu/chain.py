@@ -40,7 +40,7 @@ def write_reduction_kernel(kernel: KernelWriter) -> None:
     outer = kernel.attribute("outer") or 0
     assert isinstance(outer, int)
     pads = padded_reads(kernel, outer)
-    if len(generics) == 1 and not pads and not (outer and short_rows(kernel, generics, outer)):
+    if len(generics) == 1 and not pads and not kernel.pads and not (outer and short_rows(kernel, generics, outer)):
         _write_single(kernel, generics[0])
         return
     ChainWriter(kernel, generics, outer, pads=pads).write()
