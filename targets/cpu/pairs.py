@@ -93,7 +93,7 @@ class PairWriter(NestWriter):
         if (stride, inner) == (1, 0):
             return self._repeated(access)
         if stride >= 0 and inner >= 0 and self._reach(access, dim) <= 2 * self.vectors.lanes:
-            return self._shuffled(access, dim)
+            return self.vectors.load_at(self.located(access), self._places(access, dim))
         return self.vectors.gather(self.located(access), self._offsets(access, dim))
 
     def _repeated(self, access: Access) -> str:
@@ -107,17 +107,6 @@ class PairWriter(NestWriter):
     def _reach(self, access: Access, dim: int) -> int:
         """How many elements lie from the first that a vector reads to the last."""
         return max(self._places(access, dim)) + 1
-
-    def _shuffled(self, access: Access, dim: int) -> str:
-        """Elements that lie within one vector, or two that may overlap."""
-        offsets, element, lanes = self._places(access, dim), access.buffer.element, self.vectors.lanes
-        reach = max(offsets) + 1
-        starts = [0] if reach <= lanes else [0, reach - lanes]
-        with self.vectors.masked(min(reach, lanes)):
-            located = self.located(access)
-            loaded = [self.vectors.load(located.moved_by(start), 1) for start in starts]
-        places = [(int(offset >= lanes), offset - (starts[-1] if offset >= lanes else 0)) for offset in offsets]
-        return self.vectors.assembled(loaded, places + [(0, 0)] * (lanes - len(places)), element)
 
     def store_one(self, value: str, access: Access, dim: int | None) -> None:
         """Results are contiguous over both loops, or rows that lie apart."""

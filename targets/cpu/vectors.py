@@ -157,6 +157,18 @@ class Vectors:
             f"{kind}, {self.type('i1')}, {vector} into {vector}"
         )
 
+    def load_at(self, access: Access, offsets: Sequence[int]) -> str:
+        """Elements at access + offsets, of as many lanes; from one vector or two that may overlap, if they reach so far."""
+        reach, more = max(offsets) + 1, self.lanes - len(offsets)
+        if reach > 2 * self.lanes or min(offsets) < 0:
+            lanes = self.writer.pure(f"arith.constant dense<{[*offsets, *[0] * more]}> : {self.type('i64')}")
+            return self.gather(access, lanes)
+        starts = [0] if reach <= self.lanes else [0, reach - self.lanes]
+        with self.masked(min(reach, self.lanes)):
+            loaded = [self.load(access.moved_by(start), 1) for start in starts]
+        places = [(int(offset >= self.lanes), offset - (starts[-1] if offset >= self.lanes else 0)) for offset in offsets]
+        return self.assembled(loaded, places + [(0, 0)] * more, access.buffer.element)
+
     def gather(self, access: Access, offsets: str, offset_type: str = "i64") -> str:
         """Elements at access + offsets[lane]."""
         base = self.writer.linear(access.offset, access.terms)
