@@ -80,7 +80,7 @@ class _Fusion:
         replace_call(producer, following)
 
     def _reading_inner(self, pad: func.CallOp, value: OpResult) -> dict[func.CallOp, str]:
-        """The other calls that read what is padded, and kernels that read the padded tensor instead; {} to keep both."""
+        """The other calls that read what is padded, and the kernels that read the padded tensor; {} to keep both."""
         found: dict[func.CallOp, str] = {}
         kernel = self.kernels.called(pad)
         if prod(shape_of(pad.results[0])) > _MOST_GROWTH * prod(shape_of(value)) or self._lies_on_argument(value):

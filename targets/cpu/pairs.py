@@ -40,7 +40,7 @@ def paired(opened: NestWriter) -> NestWriter:
 
 
 def _in_rows_apart(nest: Nest, outer: int, inner: int, lanes: int) -> bool:
-    """Whether results are short rows that lie apart, as in a padded image, and operands fill vectors without gathers."""
+    """Whether results are short rows that lie apart, as in a padded image, and operands need no gathers."""
     short, extents = nest.extents[inner], nest.extents
     if not 1 < short < lanes or lanes % short or extents[outer] % (lanes // short):
         return False

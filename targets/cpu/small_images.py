@@ -2,7 +2,7 @@
 
 Lanes along an image would be mostly empty, and what is computed for a channel would take a vector of its own. So a
 vector of channels is done at a time, as their places lie in memory, one channel after the other: sums are added up
-lane by lane over all images, and then those of a channel's lanes, and what a channel has one of is picked for its lanes.
+lane by lane over all images, and then those of a channel's lanes; what a channel has one of is picked for its lanes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from xdsl.dialects import tensor
 from xdsl.dialects.builtin import AffineMapAttr
 from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import SSAValue
+from xdsl.ir.affine import AffineMap
 
 from cellc.passes.linalg_analysis import is_all_parallel, reduction_loops
 from cellc.targets.cpu.access import Access, row_major
@@ -59,7 +60,7 @@ def small_images(kernel: KernelWriter, generics: Sequence[linalg.GenericOp], out
     if extents[0] < _FEWEST * lanes or any(loop_extents(op) != extents for op in ops):
         return None
     strides = [kernel.views[v].access(m.data).strides for v, m in _operands(ops[0]) if v in kernel.views]
-    for inner in range(1, len(extents)):
+    for inner in range(1, len(extents) - 1):  # without a loop over images they are rows
         places = prod(extents[-inner:])
         if 1 < places <= lanes and lanes % places == 0 and any(_is_image(s, extents, inner) for s in strides):
             fits = all(_fits(kernel, op, extents, inner) for op in ops)
@@ -90,7 +91,8 @@ def _fits(kernel: KernelWriter, op: linalg.GenericOp, extents: Sequence[int], in
     )
 
 
-def _suits(kernel, value, indexing, extents, inner) -> bool:
+def _suits(kernel: KernelWriter, value: SSAValue, indexing: AffineMap, extents: Sequence[int], inner: int) -> bool:
+    """Whether a tensor has one number for each channel, or images, which may lie in padded ones."""
     if value not in kernel.views:
         return len(indexing.results) <= 1 and indexing.used_dims() <= {0}
     view = kernel.views[value]

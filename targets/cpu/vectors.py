@@ -158,7 +158,7 @@ class Vectors:
         )
 
     def load_at(self, access: Access, offsets: Sequence[int]) -> str:
-        """Elements at access + offsets, of as many lanes; from one vector or two that may overlap, if they reach so far."""
+        """Elements at access + offsets, of as many lanes; from one or two vectors, if they lie so near."""
         reach, more = max(offsets) + 1, self.lanes - len(offsets)
         if reach > 2 * self.lanes or min(offsets) < 0:
             lanes = self.writer.pure(f"arith.constant dense<{[*offsets, *[0] * more]}> : {self.type('i64')}")
@@ -166,7 +166,8 @@ class Vectors:
         starts = [0] if reach <= self.lanes else [0, reach - self.lanes]
         with self.masked(min(reach, self.lanes)):
             loaded = [self.load(access.moved_by(start), 1) for start in starts]
-        places = [(int(offset >= self.lanes), offset - (starts[-1] if offset >= self.lanes else 0)) for offset in offsets]
+        far = [offset >= self.lanes for offset in offsets]
+        places = [(int(second), offset - starts[second]) for second, offset in zip(far, offsets, strict=True)]
         return self.assembled(loaded, places + [(0, 0)] * more, access.buffer.element)
 
     def gather(self, access: Access, offsets: str, offset_type: str = "i64") -> str:

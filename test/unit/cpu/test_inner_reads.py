@@ -129,9 +129,7 @@ def test_factors(name: str, gradient: bool, level: str) -> None:
 def test_epilogue(level: str) -> None:
     convolution, random = CONVOLUTIONS["3x3"], np.random.default_rng(3)
     text = with_residual(convolution)
-    inputs = [
-        random.standard_normal(shape, np.float32) for shape in (convolution.x, convolution.weight, convolution.y)
-    ]
+    inputs = [random.standard_normal(shape, np.float32) for shape in (convolution.x, convolution.weight, convolution.y)]
     check(text, inputs, 2, PLANES, level)
 
 
