@@ -12,8 +12,8 @@ Rules, by `cellc.kind`:
   5. material (tensor.empty, linalg.fill, constants) and one return, and nothing else, stand beside those;
   6. `cellc.in_place` pairs name a result and an argument of one type;
   7. elementwise kernels, contractions and reductions may end in pads: fills into each of which they insert a result as
-     a whole, which nothing else reads; a reduction pads what an all-parallel generic makes, behind the dimensions that
-     the shared loops index;
+     a whole, which nothing else reads; a reduction pads behind the dimensions that the shared loops index; and they may
+     begin with extract_slices of arguments, without steps, which nothing else reads;
   8. attention: what `passes/attention_form.py` describes, its chain as in rule 3;
   9. attention_gradient: what `passes/attention_gradient_form.py` describes.
 """
@@ -122,7 +122,7 @@ def _is_pad(op: Operation) -> bool:
 
 
 def pads_behind(pad: tensor.InsertSliceOp, outer: int) -> bool:
-    """Whether what an all-parallel generic makes is padded only behind the dimensions that its first loops index."""
+    """Whether what a generic makes is padded only behind the dimensions that its first loops index."""
     op = pad.source.owner
     assert isinstance(op, GenericOp)
     written = bare_dims(output_maps(op)[result_index(pad.source)])
