@@ -32,8 +32,8 @@ from cellc.targets.cpu.kernel_variants import ProgramKernels, Variants, call_bef
 # only the op that makes the result walks rows, which costs less than to write the result and read it again. A chain
 # loses where the unpadded result is written too: it waits for lines of two images, in places far apart.
 _ROW = {"contraction": 1, "elementwise": 32, "reduction": 1}
-# Elements of a padded tensor for each one inside, at most, where others read the inner part. An image of 8x8 with a border
-# of one has 1.6, one of 4x4 has 2.25: there as many more lines are written and read as the copy took.
+# Elements of a padded tensor for each one inside, at most, where others read the inner part. An image of 8x8 with a
+# border of one has 1.6, one of 4x4 has 2.25: there more lines are written and read, which takes as long as the copy.
 _MOST_GROWTH = 2
 
 
