@@ -12,8 +12,8 @@ Rules, by `cellc.kind`:
   5. material (tensor.empty, linalg.fill, constants) and one return, and nothing else, stand beside those;
   6. `cellc.in_place` pairs name a result and an argument of one type;
   7. elementwise kernels, contractions and reductions may end in pads: fills into each of which they insert a result as
-     a whole, which nothing else reads; a reduction pads what an all-parallel generic makes, behind the dimensions that
-     the shared loops index;
+     a whole, which nothing else reads; a reduction pads behind the dimensions that the shared loops index; and they may
+     begin with extract_slices of arguments, without steps, which nothing else reads;
   8. attention: what `passes/attention_form.py` describes, its chain as in rule 3;
   9. attention_gradient: what `passes/attention_gradient_form.py` describes.
 """
@@ -68,6 +68,8 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
         _fail(kernel, 5, "does not end in a return")
     work = work[:-1]
     generics = [op for op in work if isinstance(op, GenericOp)]
+    if kind.data in ("elementwise", "contraction", "reduction"):
+        work = [op for op in work if not _is_inner_read(op)]
     if kind.data in ("elementwise", "contraction"):
         work = [op for op in work if not _is_pad(op)]
     if kind.data == "reduction":
@@ -120,13 +122,13 @@ def _is_pad(op: Operation) -> bool:
 
 
 def pads_behind(pad: tensor.InsertSliceOp, outer: int) -> bool:
-    """Whether what an all-parallel generic makes is padded only behind the dimensions that its first loops index."""
+    """Whether what a generic makes is padded only behind the dimensions that its first loops index."""
     op = pad.source.owner
     assert isinstance(op, GenericOp)
     written = bare_dims(output_maps(op)[result_index(pad.source)])
     pairs = enumerate(zip(shape_of(pad.source), shape_of(pad.result), strict=True))
     first = next((dim for dim, (before, after) in pairs if before != after), len(shape_of(pad.source)))
-    return is_all_parallel(op) and written is not None and all(written.index(loop) < first for loop in range(outer))
+    return written is not None and all(written.index(loop) < first for loop in range(outer))
 
 
 def _is_padded_argument(op: Operation) -> bool:
@@ -134,6 +136,13 @@ def _is_padded_argument(op: Operation) -> bool:
     if not isinstance(op, tensor.InsertSliceOp) or not isinstance(op.dest.owner, FillOp) or op.offsets:
         return False
     return _is_whole(op) and isinstance(op.source, BlockArgument) and len(list(op.source.uses)) == 1
+
+
+def _is_inner_read(op: Operation) -> bool:
+    """Whether an op takes the inner part of an argument, which nothing else uses."""
+    if not isinstance(op, tensor.ExtractSliceOp) or not isinstance(op.source, BlockArgument) or op.offsets:
+        return False
+    return all(step == 1 for step in op.static_strides.get_values()) and len(list(op.source.uses)) == 1
 
 
 def _is_whole(op: tensor.InsertSliceOp) -> bool:

@@ -46,6 +46,11 @@ class View:
         """The tensor whose `identity` is the access."""
         return View(access.buffer, tuple(shape), access.strides, access.offset, access.terms)
 
+    def inner(self, low: Sequence[int], sizes: Sequence[int]) -> "View":
+        """The part of `sizes` that begins at `low`."""
+        start = sum(offset * stride for offset, stride in zip(low, self.strides, strict=True))
+        return View(self.buffer, tuple(sizes), self.strides, self.offset + start, self.terms)
+
     def access(self, indexing: AffineMap) -> "Access":
         """This tensor read or written at `indexing` of the loop indices."""
         zero = indexing.eval([0] * indexing.num_dims, [])
@@ -85,6 +90,10 @@ class Access:
     def moved(self, *terms: tuple[str, int]) -> "Access":
         """Adds terms."""
         return Access(self.buffer, self.offset, self.strides, (*self.terms, *terms))
+
+    def moved_by(self, elements: int) -> "Access":
+        """Adds a constant."""
+        return Access(self.buffer, self.offset + elements, self.strides, self.terms)
 
     def shifted(self, dim: int, by: int) -> "Access":
         """Adds the constant `by` to the index of loop `dim`."""

@@ -24,6 +24,7 @@ from cellc.targets.cpu.pairs import contiguous_over, open_nest
 from cellc.targets.cpu.read_as_made import ReadAsMade, may_read_as_made
 from cellc.targets.cpu.reduction import ReductionWriter, initial_of, windows
 from cellc.targets.cpu.short_rows import TurnedRows, flat_ops, read_or_made, short_rows, turned_rows, write_flat
+from cellc.targets.cpu.small_images import SmallImages, small_images
 from cellc.targets.target import UnsupportedKernelError
 
 # Vectors of outer indices that a chain with lanes along its last outer loop does at a time.
@@ -40,7 +41,7 @@ def write_reduction_kernel(kernel: KernelWriter) -> None:
     outer = kernel.attribute("outer") or 0
     assert isinstance(outer, int)
     pads = padded_reads(kernel, outer)
-    if len(generics) == 1 and not pads and not (outer and short_rows(kernel, generics, outer)):
+    if len(generics) == 1 and not pads and not kernel.pads and not (outer and short_rows(kernel, generics, outer)):
         _write_single(kernel, generics[0])
         return
     ChainWriter(kernel, generics, outer, pads=pads).write()
@@ -85,6 +86,7 @@ class ChainWriter:
         self._rows = min(_ROWS, max(1, _ELEMENTS // self._longest())) if outer and not pads else 1
         self._turned: list[TurnedRows] = []
         self._flat: list[linalg.GenericOp] = []
+        self._images: SmallImages | None = None
         self._borders: dict[Operation, list[Nest]] = {}
         self._instead: dict[Operation, Callable[[Mapping[int, str]], None]] = {}
         for op in kernel.pads if kernel.attribute("kind") == "reduction" else ():
@@ -145,7 +147,11 @@ class ChainWriter:
         """Writes one block and sets the kernel's number of blocks."""
         along = self._outer and not self._pads
         short = short_rows(self._kernel, self._generics, self._outer) if along else []
-        if along and (short or self._lanes_outside()):
+        if along and not short:
+            self._images = small_images(self._kernel, self._generics, self._outer)
+        if self._images is not None:
+            self._chunk = self._images.lanes
+        elif along and (short or self._lanes_outside()):
             lanes = min(self._kernel.level.lanes(4), self._extents[-1])
             self._chunk = min(self._extents[-1], lanes * _VECTORS)
         if short:
@@ -275,6 +281,10 @@ class ChainWriter:
             return
         if op in self._instead:
             self._instead[op](fixed)
+            return
+        if self._images is not None and op in self._images.ops and lower is not None:
+            self._fill_borders(op, fixed, lower, count)
+            self._images.write(self._kernel, op, lower, count)
             return
         nest, ahead = self._kernel.nest_of(op), {}
         if lower is not None:

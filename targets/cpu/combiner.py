@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects.linalg import ops as linalg
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
 from cellc.targets.cpu.body import EITHER_ZERO
 from cellc.targets.cpu.nest import Nest
@@ -46,17 +46,21 @@ class Combiner:
     @staticmethod
     def all_of(nest: Nest) -> list[Combiner]:
         """The op that adds one contribution to each accumulator of a nest; none where one of them has no such op."""
-        yielded = nest.body.last_op
+        return Combiner.of_body(nest.body, len(nest.inputs))
+
+    @staticmethod
+    def of_body(body: Block, inputs: int) -> list[Combiner]:
+        """The same of a body whose first arguments are so many inputs."""
+        yielded = body.last_op
         assert isinstance(yielded, linalg.YieldOp)
-        accumulators = nest.body.args[len(nest.inputs) :]
         found: list[Combiner] = []
-        for value, accumulator, access in zip(yielded.operands, accumulators, nest.outputs, strict=True):
+        for value, accumulator in zip(yielded.operands, body.args[inputs:], strict=True):
             op, uses = value.owner, list(accumulator.uses)
             if len(uses) != 1 or not isinstance(op, Operation) or uses[0].operation is not op:
                 return []
             if op.name not in (*_NEUTRAL, "arith.maxsi", "arith.minsi") or len(list(value.uses)) != 1:
                 return []
-            found.append(Combiner(op.name, access.buffer.element))
+            found.append(Combiner(op.name, str(accumulator.type)))
         return found
 
     def term(self, nest: Nest) -> SSAValue:

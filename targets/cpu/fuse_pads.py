@@ -4,15 +4,15 @@
     %p = call @pad(%y)              : -> tensor<1x64x58x58xf32>
 
 become one call. Its kernel ends with the pad's `linalg.fill` and `tensor.insert_slice`; the CPU stores the results at
-once in the inner part and fills the border. Where others read %y too the kernel returns both, and %y is not read again
-to be padded.
+once in the inner part and fills the border. Where others read %y too they read the inner part of %p instead
+(`inner_reads.py`), or the kernel returns both, and %y is not read again to be padded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, prod
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -25,12 +25,16 @@ from xdsl.passes import ModulePass
 from cellc.passes.generic_rewrites import erase, insert_before, yielding_again
 from cellc.passes.kernel_form import pads_behind
 from cellc.passes.linalg_analysis import is_all_parallel, result_index, shape_of
+from cellc.targets.cpu.inner_reads import reading_inner
 from cellc.targets.cpu.kernel_variants import ProgramKernels, Variants, call_before, is_read_once, kind_of, replace_call
 
 # Elements that a row must have: an elementwise kernel walks a result that is not padded as one long row. Of a chain
 # only the op that makes the result walks rows, which costs less than to write the result and read it again. A chain
 # loses where the unpadded result is written too: it waits for lines of two images, in places far apart.
 _ROW = {"contraction": 1, "elementwise": 32, "reduction": 1}
+# Elements of a padded tensor for each one inside, at most, where others read the inner part. An image of 8x8 with a
+# border of one has 1.6, one of 4x4 has 2.25: there more lines are written and read, which takes as long as the copy.
+_MOST_GROWTH = 2
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,57 @@ class _Fusion:
         assert isinstance(producer, func.CallOp)
         if kind_of(self.kernels.called(producer)) == "reduction" and self._may_be_read_padded(pad):
             return
+        readers = self._reading_inner(pad, value) if stays else {}
+        stays = stays and not readers
         name = self._variant(producer.callee.root_reference.data, value.index, kernel, stays=stays)
         if name is None:
             return
         call = call_before(producer, name, producer.arguments, self.kernels[name])
+        for reader, variant in readers.items():
+            operands = [call.results[value.index] if v is value else v for v in reader.arguments]
+            replace_call(reader, call_before(reader, variant, operands, self.kernels[variant]).results)
         following = list(call.results)
         pad.results[0].replace_all_uses_with(following.pop() if stays else following[value.index])
         erase(pad)
         replace_call(producer, following)
+
+    def _reading_inner(self, pad: func.CallOp, value: OpResult) -> dict[func.CallOp, str]:
+        """The other calls that read what is padded, and the kernels that read the padded tensor; {} to keep both."""
+        found: dict[func.CallOp, str] = {}
+        kernel = self.kernels.called(pad)
+        if prod(shape_of(pad.results[0])) > _MOST_GROWTH * prod(shape_of(value)) or self._lies_on_argument(value):
+            return found
+        for use in value.uses:
+            call = use.operation
+            if call is pad or call in found:
+                continue
+            numbers = tuple(i for i, v in enumerate(call.operands) if v is value)
+            name = self._inner_variant(call, numbers, kernel) if isinstance(call, func.CallOp) else None
+            if name is None:
+                return {}
+            assert isinstance(call, func.CallOp)
+            found[call] = name
+        return found
+
+    def _inner_variant(self, call: func.CallOp, numbers: tuple[int, ...], pad: func.FuncOp) -> str | None:
+        name = call.callee.root_reference.data
+        return self.variants.of(
+            name, (numbers, pad.sym_name.data),
+            lambda kernel, number: reading_inner(kernel, numbers, pad, f"{name}_inner_{number}"),
+        )  # fmt: skip
+
+    def _lies_on_argument(self, value: OpResult) -> bool:
+        """Whether a result lies where an argument of its call did, in lines that are in the cache.
+
+        A contraction stores both images at once, if it has to.
+        """
+        call = value.owner
+        assert isinstance(call, func.CallOp)
+        kernel = self.kernels.called(call)
+        pairs = kernel.attributes.get("cellc.in_place", ArrayAttr(()))
+        assert isinstance(pairs, ArrayAttr)
+        numbers = [pair.data[1].value.data for pair in pairs if pair.data[0].value.data == value.index]  # pyright: ignore
+        return kind_of(kernel) != "contraction" and any(_ends_at(call.arguments[number], call) for number in numbers)
 
     def _may_be_read_padded(self, pad: func.CallOp) -> bool:
         """Whether the only reader may pad what it reads itself, in scratch memory (`fuse-padded-reads`)."""
@@ -84,6 +131,12 @@ class _Fusion:
             name, (result, pad.sym_name.data, stays),
             lambda kernel, number: padded(kernel, result, pad, f"{name}_padded_{number}", stays=stays),
         )  # fmt: skip
+
+
+def _ends_at(value: SSAValue, call: func.CallOp) -> bool:
+    """Whether a call is the last to read what another one makes."""
+    readers = (use.operation for use in value.uses)
+    return isinstance(value, OpResult) and all(op is call or op.is_before_in_block(call) for op in readers)
 
 
 def is_pad(kernel: func.FuncOp) -> bool:
@@ -108,7 +161,7 @@ def padded(kernel: func.FuncOp, result: int, pad: func.FuncOp, name: str, *, sta
     value = end.operands[result]
     if not isinstance(value.owner, GenericOp) or shape_of(value)[-1] < _ROW.get(kind_of(kernel), inf):
         return None
-    if kind_of(kernel) == "reduction" and (stays or not is_all_parallel(value.owner)):
+    if kind_of(kernel) == "reduction" and stays:
         return None
     if not is_read_once(value) or stays:
         if not is_all_parallel(value.owner):

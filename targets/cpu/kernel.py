@@ -6,8 +6,8 @@ from math import prod
 from xdsl.dialects import arith, func
 from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntegerAttr, StringAttr, TensorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
-from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp, InsertSliceOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.dialects.tensor import CollapseShapeOp, EmptyOp, ExpandShapeOp, ExtractSliceOp, InsertSliceOp
+from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from cellc.targets.cpu.access import Buffer, View, row_major
 from cellc.targets.cpu.body import widest_item
@@ -42,6 +42,7 @@ class KernelWriter:
         for value in (*block.args, *results):
             self._add_buffer(value)
         self._place_padded()
+        self._place_inner()
         if level.is_x86 and self.attribute("kind") in ("elementwise", "reduction", "copy"):
             alone = (value for value in results if len(list(value.uses)) == 1)  # no op of the kernel reads it again
             self.writer.past_cache = frozenset(self.views[value].buffer.name for value in alone)
@@ -58,9 +59,14 @@ class KernelWriter:
     def _place_padded(self) -> None:
         """Places the tensors that the kernel pads: in the inner part of the padded ones."""
         for op in self.pads:
-            whole, offsets = self.views[op.result], op.static_offsets.get_values()
-            start = sum(offset * stride for offset, stride in zip(offsets, whole.strides, strict=True))
-            self.views[op.source] = View(whole.buffer, shape_of(op.source), whole.strides, start)
+            self.views[op.source] = self.views[op.result].inner(op.static_offsets.get_values(), shape_of(op.source))
+
+    def _place_inner(self) -> None:
+        """Places what the kernel reads of padded arguments: in their inner part."""
+        for op in self.ops:
+            if isinstance(op, ExtractSliceOp) and isinstance(op.source, BlockArgument):
+                whole, offsets = self.views[op.source], op.static_offsets.get_values()
+                self.views[op.result] = whole.inner(offsets, shape_of(op.result))
 
     @property
     def pads(self) -> list[InsertSliceOp]:

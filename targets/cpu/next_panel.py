@@ -29,6 +29,8 @@ _FEW_LINES = 4
 _PERIOD, _STAY = 1 << 15, 8
 # Steps to ask for ahead, of factors that are too large to be in a cache still; few rows are held up by asking.
 _STEPS_AHEAD, _CACHE_BYTES, _CACHE_BYTES_FOR_FEW, _FEW_ROWS = 32, 1 << 19, 1 << 20, 4
+# Bytes of a factor that is asked for run by run: smaller ones stay in a level 2 cache.
+_RUNS_BYTES = 1 << 20
 # What an epilogue reads that is at least so large is not in a level 2 cache; with more steps it waits for little.
 _FAR_BYTES, _MOST_STEPS = 1 << 18, 1024
 
@@ -65,13 +67,33 @@ def lines_of_panel(product: Product, tiling: Tiling, source: Access, steps: int)
     """
     step, lane = _step_stride(product, source), source.strides[tiling.lane_dim]
     if step is None:
-        return None
+        return _lines_of_runs(product, tiling, source, steps)
     if lane == 1 and step >= LINE and steps <= _STAY * _PERIOD // gcd(step, _PERIOD):
         across = ceil(tiling.width / LINE)
         return Lines(across * steps, across, step, LINE)
     if step == 1 and lane >= LINE:
         return Lines(tiling.width * ceil(steps / LINE), tiling.width, LINE, lane)
     return None
+
+
+def _lines_of_runs(product: Product, tiling: Tiling, source: Access, steps: int) -> Lines | None:
+    """The same where inner steps, as the taps of a window, lie side by side and a column's behind those of the one
+    before it: a panel's columns are one run of memory for each step of the outer loops."""
+    nest, strides, inner = product.nest, source.strides, 1
+    outer = list(nest.reduced)
+    while outer and strides[outer[-1]] == inner:
+        inner *= nest.extents[outer.pop()]
+    if not outer or inner == 1 or strides[tiling.lane_dim] != inner:
+        return None
+    apart, merged = strides[outer[-1]], row_major([nest.extents[d] for d in outer])
+    if any(strides[d] != apart * number for d, number in zip(outer, merged, strict=True)):
+        return None
+    if source.buffer.size * ITEM_BYTES[source.buffer.storage] < _RUNS_BYTES:
+        return None
+    if apart < inner * tiling.width or steps // inner > _STAY * _PERIOD // gcd(apart, _PERIOD):
+        return None
+    across = ceil(tiling.width * inner / LINE)
+    return Lines(across * (steps // inner), across, apart, LINE)
 
 
 def _step_stride(product: Product, source: Access) -> int | None:

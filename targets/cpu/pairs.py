@@ -34,7 +34,22 @@ def paired(opened: NestWriter) -> NestWriter:
         return opened
     results, inner, lanes = [a.strides for a in nest.outputs], dims[-1], opened.vectors.lanes
     outer = next((d for d in reversed(dims[:-1]) if contiguous_over(results, nest.extents, d, inner, lanes)), None)
+    if outer is None and _in_rows_apart(nest, dims[-2], inner, lanes):
+        outer = dims[-2]
     return opened if outer is None else PairWriter(opened, outer, inner)
+
+
+def _in_rows_apart(nest: Nest, outer: int, inner: int, lanes: int) -> bool:
+    """Whether results are short rows that lie apart, as in a padded image, and operands need no gathers."""
+    short, extents = nest.extents[inner], nest.extents
+    if not 1 < short < lanes or lanes % short or extents[outer] % (lanes // short):
+        return False
+    if any(a.strides[inner] != 1 or a.buffer.element == "i1" for a in nest.outputs):
+        return False
+    reads = [(a.strides[outer], a.strides[inner]) for a in nest.inputs if a is not None]
+    apart = lanes // short - 1
+    near = all(min(pair) >= 0 and pair[0] * apart + pair[1] * (short - 1) < 2 * lanes for pair in reads)
+    return near and (short, 1) in reads
 
 
 def contiguous_over(
@@ -77,8 +92,8 @@ class PairWriter(NestWriter):
             return self.vectors.load(self.located(access), inner)
         if (stride, inner) == (1, 0):
             return self._repeated(access)
-        if stride >= 0 and inner >= 0 and self._reach(access, dim) <= self.vectors.lanes:
-            return self._shuffled(access, dim)
+        if stride >= 0 and inner >= 0 and self._reach(access, dim) <= 2 * self.vectors.lanes:
+            return self.vectors.load_at(self.located(access), self._places(access, dim))
         return self.vectors.gather(self.located(access), self._offsets(access, dim))
 
     def _repeated(self, access: Access) -> str:
@@ -93,17 +108,15 @@ class PairWriter(NestWriter):
         """How many elements lie from the first that a vector reads to the last."""
         return max(self._places(access, dim)) + 1
 
-    def _shuffled(self, access: Access, dim: int) -> str:
-        """Elements that lie within one vector."""
-        offsets, element = self._places(access, dim), access.buffer.element
-        count = len(offsets)
-        with self.vectors.masked(self._reach(access, dim)):
-            loaded = self.vectors.load(self.located(access), 1)
-        return self.vectors.shuffle(loaded, loaded, offsets + [0] * (self.vectors.lanes - count), element)
-
     def store_one(self, value: str, access: Access, dim: int | None) -> None:
-        """Results are contiguous over both loops."""
-        self.vectors.store(value, self.located(access), 1)
+        """Results are contiguous over both loops, or rows that lie apart."""
+        assert dim is not None
+        located, vectors = self.located(access), self.vectors
+        if access.strides[dim] == self._short:
+            vectors.store(value, located, 1)
+            return
+        for row in range((vectors.count or vectors.lanes) // self._short):
+            vectors.store_lanes(value, located.moved_by(row * access.strides[dim]), row * self._short, self._short)
 
     def _places(self, access: Access, dim: int, lanes: int | None = None) -> list[int]:
         """Where the elements of the lanes (those that are written) lie after the first."""

@@ -157,6 +157,19 @@ class Vectors:
             f"{kind}, {self.type('i1')}, {vector} into {vector}"
         )
 
+    def load_at(self, access: Access, offsets: Sequence[int]) -> str:
+        """Elements at access + offsets, of as many lanes; from one or two vectors, if they lie so near."""
+        reach, more = max(offsets) + 1, self.lanes - len(offsets)
+        if reach > 2 * self.lanes or min(offsets) < 0:
+            lanes = self.writer.pure(f"arith.constant dense<{[*offsets, *[0] * more]}> : {self.type('i64')}")
+            return self.gather(access, lanes)
+        starts = [0] if reach <= self.lanes else [0, reach - self.lanes]
+        with self.masked(min(reach, self.lanes)):
+            loaded = [self.load(access.moved_by(start), 1) for start in starts]
+        far = [offset >= self.lanes for offset in offsets]
+        places = [(int(second), offset - starts[second]) for second, offset in zip(far, offsets, strict=True)]
+        return self.assembled(loaded, places + [(0, 0)] * more, access.buffer.element)
+
     def gather(self, access: Access, offsets: str, offset_type: str = "i64") -> str:
         """Elements at access + offsets[lane]."""
         base = self.writer.linear(access.offset, access.terms)
@@ -199,17 +212,21 @@ class Vectors:
 
     def _store_parts(self, value: str, access: Access, count: int) -> None:
         """Stores the first `count` lanes as vectors of powers of two."""
-        storage, start = access.buffer.storage, 0
+        start = 0
         while start < count:
             size = 1 << ((count - start).bit_length() - 1)
-            part, vector = vector_type(size, storage), self.type(storage)
-            lanes = self.writer.pure(
-                f"vector.extract_strided_slice {value} {{offsets = [{start}], sizes = [{size}], strides = [1]}} : "
-                f"{vector} to {part}"
-            )
-            base = self.writer.linear(access.offset + start, access.terms)
-            self.writer.line(f"vector.store {lanes}, {access.buffer.name}[{base}] : {access.buffer.type}, {part}")
+            self.store_lanes(value, access.moved_by(start), start, size)
             start += size
+
+    def store_lanes(self, value: str, access: Access, first: int, size: int) -> None:
+        """Stores `size` lanes from lane `first` on as a vector of their own."""
+        storage, base = access.buffer.storage, self.writer.linear(access.offset, access.terms)
+        part = vector_type(size, storage)
+        lanes = self.writer.pure(
+            f"vector.extract_strided_slice {value} {{offsets = [{first}], sizes = [{size}], strides = [1]}} : "
+            f"{self.type(storage)} to {part}"
+        )
+        self.writer.line(f"vector.store {lanes}, {access.buffer.name}[{base}] : {access.buffer.type}, {part}")
 
     def shuffle(self, first: str, second: str, lanes: Sequence[int], element: str) -> str:
         """The lanes `lanes` of the two vectors end to end."""

@@ -22,6 +22,8 @@ EPS = 1e-5
 LEVEL_NAMES = ["v3", native_level().name]
 # Images whose channels fill a level 2 cache, whose channels fit it, and those of two elements to a row.
 SHAPES = [(9, 3, 93, 101), (5, 7, 13, 11), (6, 5, 1, 2)]
+# Images of few places, whose channels fill no whole vectors in the end, and more of them than a partial sum has terms.
+SMALL = [(5, 133, 2, 2), (70, 128, 1, 2), (3, 130, 4, 4)]
 
 
 def normalized(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -77,7 +79,7 @@ def run(program: LoweredForCpu, arrays: list[np.ndarray], level: str, threads: i
 @pytest.mark.parametrize("level", LEVEL_NAMES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("mean", [0.0, 300.0])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, *SMALL])
 def test_results_and_gradients(shape: tuple[int, ...], mean: float, dtype: type, level: str) -> None:
     """What a mean is rounded by, beside a deviation of 1, is what differences from it are wrong by."""
     arrays = operands(shape, dtype, mean)
@@ -87,7 +89,7 @@ def test_results_and_gradients(shape: tuple[int, ...], mean: float, dtype: type,
 
 
 def test_bits_do_not_depend_on_threads() -> None:
-    for shape in SHAPES:
+    for shape in (*SHAPES, *SMALL):
         arrays, level = operands(shape, np.float32, 3.0), native_level().name
         program = lowered(arrays, level)
         first, *others = [run(program, arrays, level, threads) for threads in (1, 2, 5)]

@@ -12,18 +12,19 @@ from cellc.targets.cpu.next_panel import Lines, lines_of_panel
 from cellc.targets.cpu.product import product_of
 from cellc.targets.cpu.tiling import choose_tiling
 from support.assembly import count, fma_loop, program_assembly
+from support.convolution_kernels import Convolution
 from support.cpu_kernels import assembly, parse_kernel
 from support.matmul_kernels import Matmul
 
 
-def panel_lines(matmul: Matmul, level: str) -> Lines | None:
-    """The lines of a panel of the right factor."""
-    kernel = KernelWriter(parse_kernel(matmul.text()), LEVELS[level])
+def panel_lines(text: str, steps: int, level: str) -> Lines | None:
+    """The lines of `steps` steps of a panel of the right factor."""
+    kernel = KernelWriter(parse_kernel(text), LEVELS[level])
     product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
     assert product is not None
     tiling = choose_tiling(product, LEVELS[level], (1,))
     assert tiling is not None
-    return lines_of_panel(product, tiling, product.factors[1].access, matmul.k)
+    return lines_of_panel(product, tiling, product.factors[1].access, steps)
 
 
 @pytest.mark.parametrize(("matmul", "level", "lines"), [
@@ -34,7 +35,22 @@ def panel_lines(matmul: Matmul, level: str) -> Lines | None:
     (Matmul(256, 1024, 257), "v4", None),  # rows a page apart would take each other's place in the cache
 ])  # fmt: skip
 def test_lines_of_a_panel(matmul: Matmul, level: str, lines: Lines | None) -> None:
-    assert panel_lines(matmul, level) == lines
+    assert panel_lines(matmul.text(), matmul.k, level) == lines
+
+
+@pytest.mark.parametrize(("convolution", "level", "lines"), [
+    # Of each of 7 filters the taps of 32 channels, and of 16: 288 and 144 elements side by side.
+    (Convolution(16, 512, 2, 2, 512, 3, 3), "v4", Lines(7 * 18, 18, 512 * 9, 16)),
+    (Convolution(16, 512, 2, 2, 512, 3, 3), "v3", Lines(7 * 9, 9, 512 * 9, 16)),
+    (Convolution(16, 128, 8, 8, 128, 3, 3), "v4", None),  # filters that stay in the cache
+])  # fmt: skip
+def test_lines_of_filters_whose_channels_are_columns(convolution: Convolution, level: str, lines: Lines | None) -> None:
+    assert panel_lines(convolution.input_gradient(), 7 * 9, level) == lines
+
+
+def test_data_gradients_of_small_images_ask_the_second_level_cache() -> None:
+    loop = assembly(Convolution(16, 512, 2, 2, 512, 3, 3).input_gradient(), LEVELS["v4"])
+    assert "prefetcht1" in loop
 
 
 @pytest.mark.parametrize(("matmul", "asked"), [

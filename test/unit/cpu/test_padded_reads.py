@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from unit.cpu.test_padded_results import Pads, pad_kernel
+from unit.cpu.test_padded_results import UNEVEN, Pads, pad_kernel
 
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.targets.cpu.fuse_padded_reads import padding
+from cellc.targets.cpu.fuse_pads import padded
 from cellc.targets.cpu.level import LEVELS, native_level
 from support.cpu_kernels import (
     Operand,
@@ -72,10 +73,28 @@ def _literal(constant: float, element: str) -> str:
 def test_windows(name: str, level: str) -> None:
     planes, size, window, stride, pads = WINDOWS[name]
     x = np.random.default_rng(2).standard_normal((*planes, *size), np.float32)
-    padded = tuple(low + extent + high for extent, (low, high) in zip(size, pads, strict=True))
+    whole = tuple(low + extent + high for extent, (low, high) in zip(size, pads, strict=True))
     around: Pads = ((0, 0), (0, 0), *pads)
-    both(pooled(planes, padded, window, stride, MAXIMUM, "0xff800000"), [x], {0: around}, level, -1000.5)
-    both(pooled(planes, padded, window, stride, SUM, "0.0"), [x], {0: around}, level)
+    both(pooled(planes, whole, window, stride, MAXIMUM, "0xff800000"), [x], {0: around}, level, -1000.5)
+    both(pooled(planes, whole, window, stride, SUM, "0.0"), [x], {0: around}, level)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("name", WINDOWS)
+def test_results_are_padded_too(name: str, level: str) -> None:
+    """A convolution follows pooling, say: the planes of the result are padded where they are made."""
+    planes, size, window, stride, pads = WINDOWS[name]
+    x = np.random.default_rng(2).standard_normal((*planes, *size), np.float32)
+    whole = tuple(low + extent + high for extent, (low, high) in zip(size, pads, strict=True))
+    text, around = pooled(planes, whole, window, stride, SUM, "0.0"), ((0, 0), (0, 0), *pads)
+    expected = compile_text(text, LEVELS[level])(np.pad(x, around))[0]
+    reading = padding(parse_kernel(text), {0: pad_kernel(x.shape, around, "f32", "0.0")}, "reading")
+    assert reading is not None
+    variant = padded(reading, 0, pad_kernel(expected.shape, UNEVEN, "f32", "2.25"), "variant", stays=False)
+    assert variant is not None
+    verify_kernel_form(variant)
+    (result,) = compile_function(variant, LEVELS[level])(x)
+    np.testing.assert_array_equal(result, np.pad(expected, UNEVEN, constant_values=2.25))
 
 
 def test_windows_have_the_value_of_numpy():

@@ -117,6 +117,7 @@ def test_valid_kernels_pass() -> None:
     spread = _generic("t", [("%a", ID, M), ("%s", ROW, V)], (ID, M), "%r = arith.subf %x0, %x1 : f32")
     _verify("reduction", ROWS + spread, "%t", M, ", cellc.outer = 1 : i64, cellc.in_place = [[0, 0]]")
     _verify("reduction", PADS_COLUMNS + READS_PAD, "%n", M, OUTER)
+    _verify("elementwise", INNER + READS_INNER, "%n", "tensor<2x2xf32>")
     _verify("attention", _attention(), "%y", M, OUTER)
     scaled = _attention() + _generic("z", [("%y", ID, M)], (SWAP, M), TWICE)
     _verify("attention", scaled, "%z", M, OUTER)
@@ -136,6 +137,8 @@ PADS_COLUMNS = (
     f"%p = tensor.insert_slice %a into %f[0, 1] [4, 4] [1, 1] : {M} into tensor<4x6xf32>\n"
 )
 PADS_ROWS = PADS_COLUMNS.replace("4x6xf32", "6x4xf32").replace("[0, 1]", "[1, 0]")
+INNER = f"%p = tensor.extract_slice %a[1, 1] [2, 2] [1, 1] : {M} to tensor<2x2xf32>\n"
+READS_INNER = _generic("n", [("%p", SWAP, "tensor<2x2xf32>")], (ID, "tensor<2x2xf32>"), TWICE)
 READS_PAD = _generic("n", [("%p", WINDOW, "tensor<4x6xf32>")], (ID, M), TWICE)
 
 REFUSED = {
@@ -164,6 +167,23 @@ REFUSED = {
         OUTER,
     ),
     "a pad with steps": (5, "reduction", PADS_COLUMNS.replace("[1, 1] :", "[2, 1] :") + READS_PAD, "%n", M, OUTER),
+    "an inner part with steps": (
+        5,
+        "elementwise",
+        INNER.replace("[1, 1] :", "[2, 2] :") + READS_INNER,
+        "%n",
+        "tensor<2x2xf32>",
+        "",
+    ),
+    "an inner part of what is read whole": (5, "elementwise", INNER + ONE, "%n", M, ""),
+    "an inner part of a result": (
+        5,
+        "reduction",
+        ROWS + "%p = tensor.extract_slice %s[1] [2] [1] : tensor<4xf32> to tensor<2xf32>\n",
+        "%p",
+        "tensor<2xf32>",
+        OUTER,
+    ),
     "unknown kind": (4, "sorting", ONE, "%n", M, ""),
     "not a copy": (4, "copy", ONE, "%n", M, ""),
     "foreign op": (5, "elementwise", COPY, "%n", M, ""),
