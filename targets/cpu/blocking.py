@@ -83,6 +83,8 @@ def _blocking(
     packed = {tiling.tile_dim, tiling.second_dim} <= {None, *same} and pays_to_pack(product, tiling, rows)
     steps = prod(product.nest.extents[d] for d in product.nest.reduced)
     turned = _turned(product, tiling, shared, chunks)
+    for dim, size in rows_of(tiling):  # only the last block of a loop may end within a tile
+        assert dim is None or chunks[dim] % size == 0 or chunks[dim] == product.nest.extents[dim], (chunks, tiling)
     return Blocking(chunks, packed, pieces_of(product, tiling, steps), turned, copied)
 
 
