@@ -1,9 +1,10 @@
 """Attention in one kernel, as the three kernels that it is made of, and in PyTorch: times, and memory for scores.
 
-`python bench/attention.py [part of a name ...] [--threads N] [--rounds N] [--dropout P] [--dtype D]`.
-Inputs are [N, T, heads, d], f32 if not otherwise said, as a dense layer leaves them. Times are lower quartiles of runs taken in turn, with one thread its
-processor time; "of peak" is the share of the multiply-add peak that both products reach together, softmax and what a
-mask hides counted as nothing. With `--dropout` each weight becomes 0 with this probability.
+`python bench/attention.py [part of a name ...] [--threads N] [--rounds N] [--dropout P] [--dtype D]`. Inputs are
+[N, T, heads, d], as a dense layer leaves them, f32 if not otherwise said. Times are lower quartiles of runs taken in
+turn, with one thread its processor time; "of peak" is the share of the multiply-add peak that both products reach
+together, softmax and what a mask hides counted as nothing. With `--dropout` each weight becomes 0 with this
+probability.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Attention in a training step with one kernel for its gradients, with separate kernels, and in PyTorch.
 
-`python bench/attention_training.py [part of a name ...] [--threads N] [--rounds N] [--dropout P]
-[--dtype D]`. A step makes the result O of [N, T, heads, d], the loss sum(w (O M)^2), where M is a matrix for each head, and the gradients of Q, K
-and V. Times are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" counts the seven
-products of attention alone, softmax and what a mask hides as nothing. With `--dropout` each weight becomes 0 with this
-probability.
+`python bench/attention_training.py [part of a name ...] [--threads N] [--rounds N] [--dropout P] [--dtype D]`. A step
+makes the result O of [N, T, heads, d], the loss sum(w (O M)^2), where M is a matrix for each head, and the gradients of
+Q, K and V. Times are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" counts the
+seven products of attention alone, softmax and what a mask hides as nothing. With `--dropout` each weight becomes 0 with
+this probability.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ from cellc.targets.cpu.peak import measure_peak
 
 FUSED = PIPELINES["cpu"]
 SEPARATE = tuple(name for name in FUSED if name != "fuse-attention-gradient")
-FURTHER = (Case("GPT-2 small 1x512", 1, 12, 512, causal=True),)
+FURTHER = (
+    Case("GPT-2 small 1x512", 1, 12, 512, causal=True),
+    Case("12 heads 8x96", 8, 12, 96),
+    Case("12 heads 8x64", 8, 12, 64),
+    Case("12 heads 32x64", 32, 12, 64),
+    Case("12 heads 8x32", 8, 12, 32),
+    Case("1 head 1x1024", 1, 1, 1024),
+    Case("2 heads 1x512", 1, 2, 512),
+    Case("1 head 1x1024, causal", 1, 1, 1024, causal=True),
+)
 
 
 def step(case: Case) -> Callable[..., object]:

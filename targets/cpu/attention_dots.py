@@ -147,7 +147,10 @@ def _dot(before: GenericOp, factors: Sequence[SSAValue], maps: Sequence[AffineMa
     assert isinstance(type_, TensorType)
     element = type_.element_type
     kinds = [factor.type.element_type for factor in factors if isinstance(factor.type, TensorType)]
-    if not isinstance(element, Float32Type | Float64Type) or not {*kinds} <= {element, *(HALF if element == f32 else ())}:
+    if not isinstance(element, Float32Type | Float64Type) or not {*kinds} <= {
+        element,
+        *(HALF if element == f32 else ()),
+    }:
         return None
     zero, empty = arith.ConstantOp(FloatAttr(0.0, element)), EmptyOp((), type_)
     fill = FillOp([zero.result], [empty.tensor], [type_])
