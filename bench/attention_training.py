@@ -25,6 +25,8 @@ SEPARATE = tuple(name for name in FUSED if name != "fuse-attention-gradient")
 FURTHER = (
     Case("GPT-2 small 1x512", 1, 12, 512, causal=True),
     Case("12 heads 8x96", 8, 12, 96),
+    Case("12 heads 4x144", 4, 12, 144),
+    Case("12 heads 4x160", 4, 12, 160),
     Case("12 heads 8x64", 8, 12, 64),
     Case("12 heads 32x64", 32, 12, 64),
     Case("12 heads 8x32", 8, 12, 32),

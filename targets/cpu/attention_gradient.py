@@ -52,7 +52,8 @@ def write_attention_gradient_kernel(kernel: KernelWriter) -> None:
 
 def can_write_gradient(kernel: func.FuncOp, parts: AttentionGradientParts) -> bool:
     """Whether it pays, every product has a loop for lanes, and heads are enough for some threads."""
-    return gradient_pays(parts) and AttentionGradientWriter(KernelWriter(kernel, LEVELS["v3"]), parts).is_possible()
+    pays = gradient_pays(parts, may_hide(parts))
+    return pays and AttentionGradientWriter(KernelWriter(kernel, LEVELS["v3"]), parts).is_possible()
 
 
 @dataclass(frozen=True)
