@@ -43,8 +43,10 @@ def widen_generics(ops: Sequence[GenericOp], stay: Container[SSAValue] = ()) -> 
         if wide is None:
             return None
         if _moves_nothing(wide):
+            outputs = list(wide.outputs)
             wide.results[0].replace_all_uses_with(wide.inputs[0])
             erase(wide)
+            _erase_unused(outputs)
         else:
             found.append(wide)
     return found
@@ -70,7 +72,17 @@ def _widened(op: GenericOp, stay: Container[SSAValue]) -> GenericOp | None:
     if block is None:
         return None
     parts.block = block
-    return replace_generic(op, parts)
+    outputs = list(op.outputs)
+    wide = replace_generic(op, parts)
+    _erase_unused(outputs)
+    return wide
+
+
+def _erase_unused(outputs: Sequence[SSAValue]) -> None:
+    """Erases the empties that nothing is written to any more."""
+    for output in outputs:
+        if isinstance(output.owner, EmptyOp) and not output.uses:
+            erase(output.owner)
 
 
 def _rounds(block: Block) -> bool:
