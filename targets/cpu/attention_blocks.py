@@ -120,6 +120,15 @@ def has_enough_heads(parts: AttentionGradientParts, blocks: AttentionBlocks) -> 
     return blocks.grid.blocks >= min(_FEW, _gradient_steps(parts) // (_FEW * _BLOCK_STEPS))
 
 
+def parts_of_keys(parts: AttentionGradientParts, masked: bool) -> int | None:
+    """In how many parts the keys of too few heads make enough blocks; None where heads are enough, or keys too few."""
+    *batch, _, keys = shape_of(parts.scores)
+    if has_enough_heads(parts, gradient_blocks(parts, masked)):
+        return None
+    counts = range(2, keys // _FEWEST_SHARING + 1)
+    return next((count for count in counts if keys % count == 0 and prod(batch) * count >= _FEW), None)
+
+
 def gradient_pays(parts: AttentionGradientParts, masked: bool) -> bool:
     """Whether sequences are long enough for one kernel to be no slower than separate ones."""
     *_, rows, keys = shape_of(parts.scores)

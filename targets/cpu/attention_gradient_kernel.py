@@ -23,6 +23,7 @@ from cellc.passes.generic_rewrites import erase, insert_before, keep_results, re
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.linalg_analysis import input_maps, is_all_parallel, is_identity, loop_extents, shape_of
 from cellc.passes.rewriting import set_location
+from cellc.targets.cpu.attention_blocks import parts_of_keys
 from cellc.targets.cpu.attention_calls import AttentionCalls
 from cellc.targets.cpu.attention_dots import Dot, MixedValues, dots_before, is_dot_of, mixed_values
 from cellc.targets.cpu.attention_gradient import can_write_gradient
@@ -36,11 +37,21 @@ from cellc.targets.cpu.attention_kernels import (
     widen_call,
 )
 from cellc.targets.cpu.kernel_variants import ProgramKernels
+from cellc.targets.cpu.masked_scores import may_hide
+from cellc.targets.cpu.split_keys import can_split, split_keys
+
+
+@dataclass(frozen=True)
+class BackwardKernel:
+    """The kernel of the gradients; where keys are split, `sums` says of each result what `split_keys` does."""
+
+    kernel: func.FuncOp
+    sums: list[func.FuncOp | int]
 
 
 def backward_kernel(
     kernels: ProgramKernels, calls: AttentionCalls, operands: Sequence[SSAValue], kept: Sequence[Attribute], name: str
-) -> func.FuncOp | None:
+) -> BackwardKernel | None:
     """The kernel of the gradients, whose arguments are the operands and what the forward kernel returns, of types
     `kept`; None where one of the calls has another form."""
     block = Block(arg_types=[*(value.type for value in operands), *kept])
@@ -53,10 +64,16 @@ def backward_kernel(
     set_location(kernel, kernel.location)
     parts, end = gradient_parts_of(generics_of(kernel), outer_of(kernel)), block.last_op
     assert end is not None
+    if parts is None or gradient_problem_of(parts, end.operands):
+        return None
+    sums, count = list[func.FuncOp | int](), parts_of_keys(parts, may_hide(parts))
+    if count is not None and can_split(parts):
+        sums = split_keys(kernel, parts, count)
+        parts = gradient_parts_of(generics_of(kernel), outer_of(kernel))
     if parts is None or gradient_problem_of(parts, end.operands) or not can_write_gradient(kernel, parts):
         return None
     verify_kernel_form(kernel)
-    return kernel
+    return BackwardKernel(kernel, sums)
 
 
 @dataclass(frozen=True)
