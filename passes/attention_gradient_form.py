@@ -81,6 +81,11 @@ class AttentionGradientParts(ScoreParts):
         return -1
 
     @property
+    def has_parts_of_keys(self) -> bool:
+        """Whether one of the shared loops runs over parts of the keys, of which a mask may hide all from a row."""
+        return len(input_maps(self.elements)[self.maxima].results) < self.outer
+
+    @property
     def row_numbers(self) -> list[int]:
         """Which other inputs of the elements are one number for each row."""
         maps = input_maps(self.elements)

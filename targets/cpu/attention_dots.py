@@ -18,7 +18,7 @@ from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.dialects.tensor import EmptyOp
 from xdsl.ir import Block, Operation, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineMap
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from cellc.passes.dropout_form import Scaled, scaled_of
 from cellc.passes.generic_rewrites import insert_before, new_generic
@@ -32,6 +32,7 @@ from cellc.passes.linalg_analysis import (
     output_maps,
     parallel_count,
     reduction_loops,
+    shape_of,
 )
 from cellc.passes.rewriting import location_of, set_location
 from cellc.passes.wide_elements import HALF, is_half
@@ -138,7 +139,16 @@ def dots_before(sums: GenericOp, dweights: GenericOp, results: SSAValue, mixed: 
     # Without loop n, which dO does not have.
     loops = [*(AffineDimExpr(i) for i in range(outer)), AffineDimExpr(outer), AffineDimExpr(outer)]
     read = maps[1 - values].replace_dims_and_symbols(loops, (), outer + 1, 0)
-    return _dot(sums, [dweights.inputs[1 - values], results], [read, mixed.results_map])
+    return _dot(sums, [dweights.inputs[1 - values], results], [read, _without_ones(mixed.results_map, read, results)])
+
+
+def _without_ones(map_: AffineMap, other: AffineMap, tensor: SSAValue) -> AffineMap:
+    """Reads a tensor at 0 where it has one element along a loop that another map does not have, as for one head."""
+    used, shape = other.used_dims(), shape_of(tensor)
+    dims = bare_dims(map_) or []
+    ones = {d for d, extent in zip(dims, shape, strict=True) if extent == 1 and d not in used}
+    found = [AffineConstantExpr(0) if d in ones else AffineDimExpr(d) for d in range(map_.num_dims)]
+    return map_.replace_dims_and_symbols(found, (), map_.num_dims, 0)
 
 
 def _dot(before: GenericOp, factors: Sequence[SSAValue], maps: Sequence[AffineMap]) -> GenericOp | None:

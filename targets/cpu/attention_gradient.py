@@ -146,9 +146,10 @@ class AttentionGradientWriter:
 
     def _summed(self, product: GradientProduct, panels: PackedFactor) -> Summed:
         rows = self.blocks.keys if product.of_keys else self._rows
-        # Keys that a mask hides get no sums from a chunk, but a result.
+        # Keys that a mask hides get no sums from a chunk, but a result, and so do rows of which it hides a part of them.
         whole = self._rows == self.blocks.chunk and not self._masked
-        if whole if product.of_keys else self._columns == self.blocks.keys:
+        seen = not (self._masked and self._parts.has_parts_of_keys)
+        if whole if product.of_keys else self._columns == self.blocks.keys and seen:
             return Summed(product, panels, None)
         return Summed(product, panels, self._kernel.scratch(self._element, rows * panels.panels * panels.width))
 

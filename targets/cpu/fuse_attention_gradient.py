@@ -108,7 +108,7 @@ def _key(calls: AttentionCalls, operands: list[SSAValue]) -> tuple[object, ...]:
 
 def _results(kernel: BackwardKernel, call: func.CallOp, calls: AttentionCalls) -> list[SSAValue]:
     """The gradients, which a call of the kernel returns or, where keys are split, parts of which it returns."""
-    found, place = list(call.results), calls.products[0]
+    found, place = list[SSAValue](call.results), calls.products[0]
     for i, (made, product) in enumerate(zip(kernel.sums, calls.products, strict=False)):
         if isinstance(made, func.FuncOp):
             found[i] = _call(made, [found[i]], (product,), place).results[0]

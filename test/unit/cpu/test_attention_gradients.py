@@ -230,9 +230,34 @@ def test_short_sequences_stay_in_separate_kernels(monkeypatch: pytest.MonkeyPatc
     assert [fused(time, np.float16) for time in (128, 192)] == [False, True]
 
 
-def test_few_heads_and_weights_that_others_read_stay_in_separate_kernels() -> None:
-    assert "attention_gradient" not in kinds(lowered(traced(attend, problem(1, 1, 300, 300, 16))))
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+def test_few_heads_have_blocks_of_keys(level: str) -> None:
+    """One head in four parts, two and three in two; rows of which a mask hides whole parts; results in any order."""
+    check(attend, problem(1, 1, 300, 300, 16), level)
+    check(attend, problem(1, 3, 270, 260, 20), level)
+    check(attend, problem(2, 1, 100, 512, 24, dtype=np.float16), level)
+    check(causal, problem(1, 1, 512, 512, 16), level, seen=np.tri(512, dtype=bool))
+    check(attend, problem(1, 2, 300, 300, 16), level, added(np.tri(300, dtype=bool), -np.inf))
 
+
+def test_bits_of_few_heads_do_not_depend_on_threads() -> None:
+    arrays = [normal((1, 384, 2, 16), seed=i) for i in range(4)] + problem(1, 1, 1, 1, 16)[-1:]
+    program = lowered(traced(heads(causal_by_index), arrays))
+    assert kinds(program).count("attention_gradient") == 1
+    results = [run(program, arrays, NATIVE, threads) for threads in (1, 2, 5)]
+    separate = run(lowered(traced(heads(causal_by_index), arrays), SEPARATE), arrays, NATIVE)
+    for *found, other in zip(*results, separate, strict=True):
+        assert all((each == found[0]).all() for each in found)
+        np.testing.assert_allclose(found[0], other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
+
+
+def test_few_heads_that_stay_in_separate_kernels() -> None:
+    """Of a prime number of keys there are no equal parts; with dropout places would be numbered otherwise."""
+    check(attend, problem(1, 1, 300, 307, 16), NATIVE, fused=False)
+    check(attend, problem(1, 1, 300, 300, 16), NATIVE, fused=False, keep=0.5)
+
+
+def test_weights_that_others_read_stay_in_separate_kernels() -> None:
     def returned(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         weights = ops.softmax(ops.matmul(query, key.transpose(0, 1, 3, 2)), -1)
         return ops.matmul(weights, value) + weights.max()
