@@ -146,7 +146,7 @@ class AttentionGradientWriter:
 
     def _summed(self, product: GradientProduct, panels: PackedFactor) -> Summed:
         rows = self.blocks.keys if product.of_keys else self._rows
-        # Keys that a mask hides get no sums from a chunk, but a result, and so do rows of which it hides a part of them.
+        # Keys that a mask hides get no sums from a chunk, but a result; so do rows from which it hides all of a part.
         whole = self._rows == self.blocks.chunk and not self._masked
         seen = not (self._masked and self._parts.has_parts_of_keys)
         if whole if product.of_keys else self._columns == self.blocks.keys and seen:
