@@ -30,6 +30,8 @@ _GRADIENT_KEYS, _GRADIENT_ROWS, _MASKED_GRADIENT_ROWS = 256, 64, 32
 # Weights for each row and key of a head: what is copied grows with these, what is saved with those. In f16 and bf16,
 # whose weights take half as much memory, more of them if a mask hides none.
 _FEWEST_WEIGHTS, _FEWEST_HALF_WEIGHTS = 56, 80
+# Weights of few heads that a level 2 cache holds cost less than making them again, unless a mask hides some.
+_FEW_HEADS_WEIGHTS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,9 @@ def has_enough_heads(parts: AttentionGradientParts, blocks: AttentionBlocks) -> 
 
 def parts_of_keys(parts: AttentionGradientParts, masked: bool) -> int | None:
     """In how many parts the keys of too few heads make enough blocks; None where heads are enough, or keys too few."""
-    *batch, _, keys = shape_of(parts.scores)
+    *batch, rows, keys = shape_of(parts.scores)
+    if not masked and prod(batch) * rows * keys < _FEW_HEADS_WEIGHTS:
+        return None
     if has_enough_heads(parts, gradient_blocks(parts, masked)):
         return None
     counts = range(2, keys // _FEWEST_SHARING + 1)

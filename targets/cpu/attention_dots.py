@@ -167,7 +167,8 @@ def _dot(before: GenericOp, factors: Sequence[SSAValue], maps: Sequence[AffineMa
     body = Block(arg_types=[*kinds, element])
     *read, sums = body.args
     wide = [value if value.type == element else arith.ExtFOp(value, element).result for value in read]
-    product = arith.MulfOp(*wide)
+    left, right = wide
+    product = arith.MulfOp(left, right)
     total = arith.AddfOp(sums, product.result)
     body.add_ops([*(v.owner for v in wide if isinstance(v.owner, Operation)), product, total, YieldOp(total.result)])
     rows = AffineMap(rank, 0, tuple(AffineDimExpr(i) for i in range(rank - 1)))

@@ -23,6 +23,7 @@ def of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets sequences be joined that are too short for it to pay."""
     monkeypatch.setattr(attention_blocks, "_FEWEST_WEIGHTS", 0)
     monkeypatch.setattr(attention_blocks, "_FEWEST_HALF_WEIGHTS", 0)
+    monkeypatch.setattr(attention_blocks, "_FEW_HEADS_WEIGHTS", 0)
 
 
 def added(seen: np.ndarray, value: float) -> np.ndarray:
@@ -223,11 +224,12 @@ def test_nothing_of_the_size_of_scores_is_in_memory() -> None:
 def test_short_sequences_stay_in_separate_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
 
-    def fused(time: int, dtype: type) -> bool:
-        return "attention_gradient" in kinds(lowered(traced(attend, problem(1, 4, time, time, 16, dtype=dtype))))
+    def fused(time: int, dtype: type, count: int = 4) -> bool:
+        return "attention_gradient" in kinds(lowered(traced(attend, problem(1, count, time, time, 16, dtype=dtype))))
 
     assert [fused(time, np.float32) for time in (64, 128)] == [False, True]
     assert [fused(time, np.float16) for time in (128, 192)] == [False, True]
+    assert [fused(time, np.float32, 1) for time in (512, 1024)] == [False, True]
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
