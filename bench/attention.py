@@ -1,9 +1,10 @@
 """Attention in one kernel, as the three kernels that it is made of, and in PyTorch: times, and memory for scores.
 
-`python bench/attention.py [part of a name ...] [--threads N] [--rounds N] [--dropout P]`. Inputs are
-f32[N, T, heads, d], as a dense layer leaves them. Times are lower quartiles of runs taken in turn, with one thread its
-processor time; "of peak" is the share of the multiply-add peak that both products reach together, softmax and what a
-mask hides counted as nothing. With `--dropout` each weight becomes 0 with this probability.
+`python bench/attention.py [part of a name ...] [--threads N] [--rounds N] [--dropout P] [--dtype D]`. Inputs are
+[N, T, heads, d], as a dense layer leaves them, f32 if not otherwise said. Times are lower quartiles of runs taken in
+turn, with one thread its processor time; "of peak" is the share of the multiply-add peak that both products reach
+together, softmax and what a mask hides counted as nothing. With `--dropout` each weight becomes 0 with this
+probability.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import util
+from typing import TYPE_CHECKING
 
+import ml_dtypes  # noqa: F401 - NumPy knows bfloat16 from here
 import networks
 import numpy as np
 from timing import seconds
@@ -33,6 +36,9 @@ from cellc.targets.cpu.jit import load
 from cellc.targets.cpu.peak import measure_peak
 from cellc.targets.cpu.workers import compile_kernels
 
+if TYPE_CHECKING:
+    import torch
+
 THREADS = ("CELLC_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 FUSED = PIPELINES["cpu"]
 UNFUSED = tuple(name for name in FUSED if name != "fuse-attention")
@@ -42,7 +48,7 @@ UNFUSED = tuple(name for name in FUSED if name != "fuse-attention")
 class Case:
     """softmax(Q K^T / sqrt(d)) V, where `causal` lets each query see the keys up to its own.
 
-    `dropout` is the probability that a weight becomes 0.
+    `dropout` is the probability that a weight becomes 0. Q, K, V and results are of `dtype`.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Case:
     depth: int = 64
     causal: bool = False
     dropout: float = 0.0
+    dtype: str = "float32"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,6 +70,16 @@ class Case:
         """Of both products, for the keys that are seen."""
         seen = self.time * (self.time + 1) // 2 if self.causal else self.time**2
         return 4 * self.batch * self.heads * seen * self.depth
+
+    @property
+    def tolerance(self) -> float:
+        """What rounding may change of results, beside the largest of them."""
+        return {"float32": 2e-5, "float16": 5e-3, "bfloat16": 4e-2}[self.dtype]
+
+    def arrays(self, count: int) -> list[np.ndarray]:
+        """Q, K, V and more of their shape."""
+        random = np.random.default_rng(0)
+        return [random.standard_normal(self.shape, np.float32).astype(self.dtype) for _ in range(count)]
 
     def run(self, *parts: Tensor) -> Tensor:
         """The function in cellc."""
@@ -124,7 +141,7 @@ class Compiled:
         self._module = Module(lowered.program.to_bytes(), addresses)
         self._pointers = self._module.pointer_array()
         constants = [value.source.asnumpy() for value in graph.inputs if value.kind != "input"]
-        self.results = [np.empty(case.shape, np.float32) for _ in range(results)]
+        self.results = [np.empty(case.shape, arrays[0].dtype) for _ in range(results)]
         given = [*arrays, *constants]
         self._kept = [*map(aligned_copy, given, [a.dtype for a in given]), *self.results]
         for i, array in enumerate(self._kept):
@@ -134,13 +151,22 @@ class Compiled:
         self._module.run(self._pointers)
 
 
+def tensor_of(array: np.ndarray) -> torch.Tensor:
+    """The array as a tensor of PyTorch's, which reads no bf16 of NumPy's."""
+    import torch
+
+    if array.dtype.name != "bfloat16":
+        return torch.from_numpy(array)
+    return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+
+
 def torch_work(case: Case, arrays: list[np.ndarray]) -> Callable[[], object] | None:
     """One call of PyTorch's; None without PyTorch."""
     if util.find_spec("torch") is None:
         return None
     import torch
 
-    q, k, v = (torch.from_numpy(array).transpose(1, 2) for array in arrays)
+    q, k, v = (tensor_of(array).transpose(1, 2) for array in arrays)
     attend = torch.nn.functional.scaled_dot_product_attention
     return lambda: attend(q, k, v, dropout_p=case.dropout, is_causal=case.causal).transpose(1, 2).contiguous()
 
@@ -169,12 +195,11 @@ def table(cases: list[Case], rounds: int, threads: int) -> None:
     heads = f"{'us':>8} {'of peak':>7} {'three/one':>9} {'torch/one':>9}"
     print(f"{'case':20} {heads} {'arena MiB: three':>16} {'one':>6} {'scratch KiB':>11}")
     for case in cases:
-        random = np.random.default_rng(0)
-        arrays = [random.standard_normal(case.shape, np.float32) for _ in range(3)]
+        arrays = case.arrays(3)
         one, three = (Compiled(case, case.run, 1, pipeline, arrays) for pipeline in (FUSED, UNFUSED))
         for run in (one, three):
             run()
-            np.testing.assert_allclose(run.results[0], case.exact(*arrays), atol=2e-5)
+            np.testing.assert_allclose(run.results[0].astype(float), case.exact(*arrays), atol=case.tolerance)
         theirs = torch_work(case, arrays)
         times = measured({"one": one, "three": three} | ({"torch": theirs} if theirs else {}), rounds, threads)
         mine, share = times["one"], case.flops / times["one"] / peak
@@ -190,11 +215,12 @@ def run_table(table: Callable[[list[Case], int, int], None], cases: Sequence[Cas
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--dtype", choices=("float32", "float16", "bfloat16"), default="float32")
     options = parser.parse_args()
     environment = dict.fromkeys(THREADS, str(options.threads))
     if not environment.items() <= os.environ.items():  # read when a library is loaded, so start again with them
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment)
-    cases = [replace(case, dropout=options.dropout) for case in cases]
+    cases = [replace(case, dropout=options.dropout, dtype=options.dtype) for case in cases]
     wanted = [case for case in cases if not options.names or any(part in case.name for part in options.names)]
     table(wanted, options.rounds, options.threads)
 

@@ -1,10 +1,10 @@
 """Attention in a training step with one kernel for its gradients, with separate kernels, and in PyTorch.
 
-`python bench/attention_training.py [part of a name ...] [--threads N] [--rounds N] [--dropout P]`. A step makes the
-result O of f32[N, T, heads, d], the loss sum(w (O M)^2), where M is a matrix for each head, and the gradients of Q, K
-and V. Times are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" counts the seven
-products of attention alone, softmax and what a mask hides as nothing. With `--dropout` each weight becomes 0 with this
-probability.
+`python bench/attention_training.py [part of a name ...] [--threads N] [--rounds N] [--dropout P] [--dtype D]`. A step
+makes the result O of [N, T, heads, d], the loss sum(w (O M)^2), where M is a matrix for each head, and the gradients of
+Q, K and V. Times are lower quartiles of runs taken in turn, with one thread its processor time; "of peak" counts the
+seven products of attention alone, softmax and what a mask hides as nothing. With `--dropout` each weight becomes 0 with
+this probability.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import util
 
 import numpy as np
-from attention import CASES, Case, Compiled, measured, run_table
+from attention import CASES, Case, Compiled, measured, run_table, tensor_of
 
 from cellc import Tensor, ops
 from cellc.cpu_backend import selected_level
@@ -22,7 +22,18 @@ from cellc.targets.cpu.peak import measure_peak
 
 FUSED = PIPELINES["cpu"]
 SEPARATE = tuple(name for name in FUSED if name != "fuse-attention-gradient")
-FURTHER = (Case("GPT-2 small 1x512", 1, 12, 512, causal=True),)
+FURTHER = (
+    Case("GPT-2 small 1x512", 1, 12, 512, causal=True),
+    Case("12 heads 8x96", 8, 12, 96),
+    Case("12 heads 4x144", 4, 12, 144),
+    Case("12 heads 4x160", 4, 12, 160),
+    Case("12 heads 8x64", 8, 12, 64),
+    Case("12 heads 32x64", 32, 12, 64),
+    Case("12 heads 8x32", 8, 12, 32),
+    Case("1 head 1x1024", 1, 1, 1024),
+    Case("2 heads 1x512", 1, 2, 512),
+    Case("1 head 1x1024, causal", 1, 1, 1024, causal=True),
+)
 
 
 def step(case: Case) -> Callable[..., object]:
@@ -65,7 +76,7 @@ def torch_work(case: Case, arrays: list[np.ndarray]) -> Callable[[], object] | N
         return None
     import torch
 
-    *factors, weight, matrix = (torch.from_numpy(array) for array in arrays)
+    *factors, weight, matrix = map(tensor_of, arrays)
     factors = [factor.requires_grad_() for factor in factors]
     attend = torch.nn.functional.scaled_dot_product_attention
 
@@ -85,15 +96,16 @@ def table(cases: list[Case], rounds: int, threads: int) -> None:
     heads = f"{'us':>8} {'of peak':>7} {'separate/one':>12} {'torch/one':>9}"
     print(f"{'case':20} {heads} {'arena MiB: separate':>19} {'one':>6} {'scratch KiB':>11}")
     for case in cases:
-        random = np.random.default_rng(0)
-        arrays = [random.standard_normal(case.shape, np.float32) for _ in range(4)]
-        arrays.append(random.standard_normal((case.depth, case.depth), np.float32) * np.float32(case.depth**-0.5))
+        random = np.random.default_rng(4)
+        matrix = random.standard_normal((case.depth, case.depth), np.float32) * np.float32(case.depth**-0.5)
+        arrays = [*case.arrays(4), matrix.astype(case.dtype)]
         one, separate = (Compiled(case, step(case), 3, pipeline, arrays) for pipeline in (FUSED, SEPARATE))
         wanted = exact(case, arrays)
         for run in (one, separate):
             run()
             for found, right in zip(run.results, wanted, strict=True):
-                np.testing.assert_allclose(found, right, atol=2e-5 * np.abs(right).max())
+                limit = case.tolerance * np.abs(right).max()
+                np.testing.assert_allclose(found.astype(float), right, atol=limit)
         theirs = torch_work(case, arrays)
         count = max(3, min(rounds, int(2e7 / case.time**2)))
         sides = {"one": one, "separate": separate} | ({"torch": theirs} if theirs else {})

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from xdsl.dialects import arith, math
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import BlockArgument, SSAValue
+from xdsl.ir.affine import AffineMap
 
 from cellc.passes.attention_form import ScoreParts
 from cellc.passes.dropout_form import keep_problem_of
@@ -80,10 +81,15 @@ class AttentionGradientParts(ScoreParts):
         return -1
 
     @property
+    def has_parts_of_keys(self) -> bool:
+        """Whether one of the shared loops runs over parts of the keys, of which a mask may hide all from a row."""
+        return len(input_maps(self.elements)[self.maxima].results) < self.outer
+
+    @property
     def row_numbers(self) -> list[int]:
         """Which other inputs of the elements are one number for each row."""
-        rows, maps = list(range(self.outer)), input_maps(self.elements)
-        return [i for i, m in enumerate(maps) if bare_dims(m) == rows and i != self.maxima]
+        maps = input_maps(self.elements)
+        return [i for i, m in enumerate(maps) if i != self.maxima and _is_of_rows(m, self.outer)]
 
 
 def gradient_parts_of(generics: Sequence[GenericOp], outer: int) -> AttentionGradientParts | None:
@@ -104,6 +110,12 @@ def gradient_parts_of(generics: Sequence[GenericOp], outer: int) -> AttentionGra
     if len(known) < len(products):
         return None
     return AttentionGradientParts(first, outer, dweights, dots, keep, elements, known)
+
+
+def _is_of_rows(map_: AffineMap, outer: int) -> bool:
+    """Whether a map reads one number for each row, by all shared loops or some of them."""
+    dims = bare_dims(map_)
+    return dims is not None and dims == sorted(set(dims)) and dims[-1:] == [outer - 1]
 
 
 def _groups(generics: Sequence[GenericOp]) -> list[list[GenericOp]]:
@@ -166,7 +178,7 @@ def _problem_of_scores(parts: AttentionGradientParts) -> str | None:
     for value, map_ in zip(elements.inputs, maps, strict=False):
         if isinstance(value.owner, GenericOp) and bare_dims(map_) != order[: len(shape_of(value))]:
             return "has elements that read scores of other places"
-    if parts.maxima < 0 or bare_dims(maps[parts.maxima]) != order[:-1]:
+    if parts.maxima < 0 or not _is_of_rows(maps[parts.maxima], outer):
         return "has elements without an exponential of scores less a number of their row"
     if parts.keep is not None and (problem := keep_problem_of(parts.keep, shape_of(parts.scores))) is not None:
         return problem

@@ -7,6 +7,7 @@ from math import ceil, prod
 from cellc.passes.attention_form import AttentionParts, ScoreParts
 from cellc.passes.attention_gradient_form import AttentionGradientParts
 from cellc.passes.linalg_analysis import loop_extents, shape_of
+from cellc.passes.wide_elements import is_half
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.grid import Grid, make_grid
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of
@@ -26,8 +27,11 @@ _MANY_KEYS, _SOFTMAX_BYTES, _SOME_ROWS, _MORE_ROWS = 512, 1 << 17, 64, 128
 # Of gradients: keys and rows at a time, which with panels of them and sums stay in the L2 cache; and rows where a mask
 # may hide keys from all of them.
 _GRADIENT_KEYS, _GRADIENT_ROWS, _MASKED_GRADIENT_ROWS = 256, 64, 32
-# Weights for each row and key of a head: what is copied grows with these, what is saved with those.
-_FEWEST_WEIGHTS = 56
+# Weights for each row and key of a head: what is copied grows with these, what is saved with those. In f16 and bf16,
+# whose weights take half as much memory, more of them if a mask hides none.
+_FEWEST_WEIGHTS, _FEWEST_HALF_WEIGHTS = 56, 80
+# Weights of few heads that a level 2 cache holds cost less than making them again, unless a mask hides some.
+_FEW_HEADS_WEIGHTS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -118,10 +122,22 @@ def has_enough_heads(parts: AttentionGradientParts, blocks: AttentionBlocks) -> 
     return blocks.grid.blocks >= min(_FEW, _gradient_steps(parts) // (_FEW * _BLOCK_STEPS))
 
 
-def gradient_pays(parts: AttentionGradientParts) -> bool:
+def parts_of_keys(parts: AttentionGradientParts, masked: bool) -> int | None:
+    """In how many parts the keys of too few heads make enough blocks; None where heads are enough, or keys too few."""
+    *batch, rows, keys = shape_of(parts.scores)
+    if not masked and prod(batch) * rows * keys < _FEW_HEADS_WEIGHTS:
+        return None
+    if has_enough_heads(parts, gradient_blocks(parts, masked)):
+        return None
+    counts = range(2, keys // _FEWEST_SHARING + 1)
+    return next((count for count in counts if keys % count == 0 and prod(batch) * count >= _FEW), None)
+
+
+def gradient_pays(parts: AttentionGradientParts, masked: bool) -> bool:
     """Whether sequences are long enough for one kernel to be no slower than separate ones."""
     *_, rows, keys = shape_of(parts.scores)
-    return rows * keys >= _FEWEST_WEIGHTS * (rows + keys)
+    half = not masked and any(is_half(value.type) for value in parts.first[0].inputs)
+    return rows * keys >= (_FEWEST_HALF_WEIGHTS if half else _FEWEST_WEIGHTS) * (rows + keys)
 
 
 def write_parts(

@@ -13,26 +13,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import arith, func
-from xdsl.dialects.builtin import Float32Type, Float64Type, FloatAttr, TensorType
+from xdsl.dialects.builtin import Float32Type, Float64Type, FloatAttr, TensorType, f32
 from xdsl.dialects.linalg.attrs import IteratorType
 from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.dialects.tensor import EmptyOp
-from xdsl.ir import Block, SSAValue
-from xdsl.ir.affine import AffineDimExpr, AffineMap
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from cellc.passes.dropout_form import Scaled, scaled_of
 from cellc.passes.generic_rewrites import insert_before, new_generic
 from cellc.passes.linalg_analysis import (
     bare_dims,
     input_maps,
+    is_all_parallel,
     is_contraction,
     is_data_movement,
     is_identity,
     output_maps,
     parallel_count,
     reduction_loops,
+    shape_of,
 )
 from cellc.passes.rewriting import location_of, set_location
+from cellc.passes.wide_elements import HALF, is_half
 from cellc.targets.cpu.attention_kernels import generics_of
 
 
@@ -98,7 +101,7 @@ def mixed_values(kernel: func.FuncOp, weights: SSAValue) -> MixedValues | None:
     if loops is None or written is None or not is_contraction(product) or values not in kernel.body.block.args:
         return None
     others = [loop for loop in range(parallel_count(product)) if loop not in loops]
-    if len(others) != 1 or len(moves) > 1 or not all(map(is_data_movement, moves)):
+    if len(others) != 1 or len(moves) > 1 or not all(map(_moves, moves)):
         return None
     place = {loop: i for i, loop in enumerate([*loops, *others])}
     dims = [AffineDimExpr(place[loop]) for loop in range(len(place))]
@@ -111,6 +114,15 @@ def mixed_values(kernel: func.FuncOp, weights: SSAValue) -> MixedValues | None:
         order = [order[i] for i in moved]
     results_map = AffineMap(len(loops), 0, tuple(AffineDimExpr(i) for i in order))
     return MixedValues(results_map, values, values_map)
+
+
+def _moves(op: GenericOp) -> bool:
+    """Whether an op only moves what it reads, rounded to f16 or bf16 or not."""
+    first = op.body.block.first_op
+    if isinstance(first, arith.TruncFOp) and is_half(op.results[0].type):
+        end = first.next_op
+        return isinstance(end, YieldOp) and list(end.operands) == [first.result] and is_all_parallel(op)
+    return is_data_movement(op)
 
 
 def dots_before(sums: GenericOp, dweights: GenericOp, results: SSAValue, mixed: MixedValues) -> GenericOp | None:
@@ -127,7 +139,16 @@ def dots_before(sums: GenericOp, dweights: GenericOp, results: SSAValue, mixed: 
     # Without loop n, which dO does not have.
     loops = [*(AffineDimExpr(i) for i in range(outer)), AffineDimExpr(outer), AffineDimExpr(outer)]
     read = maps[1 - values].replace_dims_and_symbols(loops, (), outer + 1, 0)
-    return _dot(sums, [dweights.inputs[1 - values], results], [read, mixed.results_map])
+    return _dot(sums, [dweights.inputs[1 - values], results], [read, _without_ones(mixed.results_map, read, results)])
+
+
+def _without_ones(map_: AffineMap, other: AffineMap, tensor: SSAValue) -> AffineMap:
+    """Reads a tensor at 0 where it has one element along a loop that another map does not have, as for one head."""
+    used, shape = other.used_dims(), shape_of(tensor)
+    dims = bare_dims(map_) or []
+    ones = {d for d, extent in zip(dims, shape, strict=True) if extent == 1 and d not in used}
+    found = [AffineConstantExpr(0) if d in ones else AffineDimExpr(d) for d in range(map_.num_dims)]
+    return map_.replace_dims_and_symbols(found, (), map_.num_dims, 0)
 
 
 def _dot(before: GenericOp, factors: Sequence[SSAValue], maps: Sequence[AffineMap]) -> GenericOp | None:
@@ -135,15 +156,21 @@ def _dot(before: GenericOp, factors: Sequence[SSAValue], maps: Sequence[AffineMa
     type_, rank = before.results[0].type, maps[0].num_dims
     assert isinstance(type_, TensorType)
     element = type_.element_type
-    kinds = {factor.type.element_type for factor in factors if isinstance(factor.type, TensorType)}
-    if not isinstance(element, Float32Type | Float64Type) or kinds != {element}:
+    kinds = [factor.type.element_type for factor in factors if isinstance(factor.type, TensorType)]
+    if not isinstance(element, Float32Type | Float64Type) or not {*kinds} <= {
+        element,
+        *(HALF if element == f32 else ()),
+    }:
         return None
     zero, empty = arith.ConstantOp(FloatAttr(0.0, element)), EmptyOp((), type_)
     fill = FillOp([zero.result], [empty.tensor], [type_])
-    body = Block(arg_types=[element] * 3)
-    product = arith.MulfOp(body.args[0], body.args[1])
-    total = arith.AddfOp(body.args[2], product.result)
-    body.add_ops([product, total, YieldOp(total.result)])
+    body = Block(arg_types=[*kinds, element])
+    *read, sums = body.args
+    wide = [value if value.type == element else arith.ExtFOp(value, element).result for value in read]
+    left, right = wide
+    product = arith.MulfOp(left, right)
+    total = arith.AddfOp(sums, product.result)
+    body.add_ops([*(v.owner for v in wide if isinstance(v.owner, Operation)), product, total, YieldOp(total.result)])
     rows = AffineMap(rank, 0, tuple(AffineDimExpr(i) for i in range(rank - 1)))
     loops = [IteratorType.PARALLEL] * (rank - 1) + [IteratorType.REDUCTION]
     dots = new_generic(factors, [fill.results[0]], body, [*maps, rows], loops)

@@ -3,7 +3,8 @@
 A block has one (batch, head) index. For each block of keys, K and V are packed once; then each chunk of rows makes its
 scores and dweights in scratch, weights and dscores in their places, and adds their products to sums that wait in
 scratch: those of dK and dV for the block of keys, those of dQ for all rows. What a mask hides from all rows of a chunk
-is left out (`hidden_gradients.py`).
+is left out (`hidden_gradients.py`). Where one chunk has all rows and one block all keys, nothing waits, and each
+product packs what pays for it.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from xdsl.dialects import func
 from xdsl.dialects.linalg.ops import GenericOp
 
 from cellc.passes.attention_gradient_form import AttentionGradientParts, GradientProduct, gradient_parts_of
-from cellc.targets.cpu.access import Access, Buffer, View
+from cellc.targets.cpu.access import Access, Buffer
 from cellc.targets.cpu.attention_blocks import (
     gradient_blocks,
     gradient_pays,
     has_enough_heads,
-    pitch_of,
     write_chunks,
     write_parts,
 )
-from cellc.targets.cpu.attention_products import Keys, PackedFactor, Shared, SharedProducts, ranges_of
+from cellc.targets.cpu.attention_products import Keys, PackedFactor
 from cellc.targets.cpu.chain import write_nest
 from cellc.targets.cpu.elementwise import write_parallel
+from cellc.targets.cpu.gradient_products import GradientProducts
 from cellc.targets.cpu.hidden_gradients import HiddenGradients
-from cellc.targets.cpu.kept_weights import KeptKeys, KeptWeights
+from cellc.targets.cpu.kept_weights import KeptKeys
 from cellc.targets.cpu.kernel import KernelWriter, element_of
 from cellc.targets.cpu.level import LEVELS
 from cellc.targets.cpu.masked_scores import may_hide
@@ -51,7 +52,8 @@ def write_attention_gradient_kernel(kernel: KernelWriter) -> None:
 
 def can_write_gradient(kernel: func.FuncOp, parts: AttentionGradientParts) -> bool:
     """Whether it pays, every product has a loop for lanes, and heads are enough for some threads."""
-    return gradient_pays(parts) and AttentionGradientWriter(KernelWriter(kernel, LEVELS["v3"]), parts).is_possible()
+    pays = gradient_pays(parts, may_hide(parts))
+    return pays and AttentionGradientWriter(KernelWriter(kernel, LEVELS["v3"]), parts).is_possible()
 
 
 @dataclass(frozen=True)
@@ -78,25 +80,21 @@ class AttentionGradientWriter:
         self._kernel, self._writer, self._parts = kernel, kernel.writer, parts
         self._masked = may_hide(parts)
         self.blocks = gradient_blocks(parts, self._masked)
-        self._products = SharedProducts(kernel)
+        self._products = GradientProducts(kernel, parts, self.blocks)
         self._element, (*_, self._rows, self._columns) = element_of(parts.scores), shape_of(parts.scores)
-        self._pitch = pitch_of(self.blocks.keys, self._element)
-        size = self.blocks.chunk * self._pitch
-        self._scores, self._gradients = (kernel.scratch(self._element, size) for _ in range(2))
-        self._dots = kernel.scratch(self._element, self._rows)
         self._vectors = Vectors(kernel.writer, kernel.level.lanes(ITEM_BYTES[self._element]))
-        keep, blocks = parts.keep, self.blocks
-        self._kept = None if keep is None else KeptWeights(kernel, keep, blocks.chunk, blocks.keys)
-        self._batch: Sequence[str] = ()
+        self._kept = self._products.kept
+        # What one chunk of rows and one block of keys give are the results.
+        self._whole = self.blocks.keys == self._columns and self.blocks.chunk == self._rows and not self._masked
 
     def is_possible(self) -> bool:
         """Whether all products can be written."""
         zero, size = self._writer.index(0), self.blocks.keys
-        self._batch = [zero] * (self._parts.outer - 1)
+        self._products.batch = [zero] * (self._parts.outer - 1)
         try:
             for keys in {size, self._columns % size or size}:
-                for shared in self._all(zero, self.blocks.chunk, Keys(zero, keys)):
-                    self._products.resident_tiling(*shared)
+                for shared in self._products.all(zero, self.blocks.chunk, Keys(zero, keys)):
+                    (self._products.tiling if self._whole else self._products.resident_tiling)(*shared)
         except UnsupportedKernelError:
             return False
         return has_enough_heads(self._parts, self.blocks)
@@ -108,12 +106,15 @@ class AttentionGradientWriter:
     def _head(self, batch: Sequence[str], part: str) -> None:
         """All rows and keys of one (batch, head) index."""
         writer, parts, size = self._writer, self._parts, self.blocks.keys
-        self._batch = batch
-        self._views(writer.index(0), writer.index(0))
+        self._products.batch = batch
+        self._products.place(writer.index(0), writer.index(0))
         if self._kept is not None:
             self._kept.begin()
         write_nest(self._kernel, parts.dots, self._kernel.nest_of(parts.dots), dict(enumerate(batch)))
-        found = self._all(writer.index(0), self.blocks.chunk, Keys(writer.index(0), size))
+        if self._whole:
+            self._at_once()
+            return
+        found = self._products.all(writer.index(0), self.blocks.chunk, Keys(writer.index(0), size))
         first, second, *rest = (PackedFactor(self._kernel, self._products, shared) for shared in found)
         summed = [self._summed(product, panels) for product, panels in zip(parts.products, rest, strict=True)]
         for each in summed:
@@ -132,18 +133,30 @@ class AttentionGradientWriter:
         if any(not each.product.of_keys and each.sums is not None for each in summed):
             write_chunks(writer, self.blocks, part, lambda row, rows: self._end_rows(row, rows, summed))
 
+    def _at_once(self) -> None:
+        """All rows and keys: each product packs what pays, as one that is alone does."""
+        zero = self._writer.index(0)
+        keys = Keys(zero, self._columns)
+        scores, dweights, *rest = self._products.all(zero, self._rows, keys)
+        for shared in (scores, dweights):
+            self._products.some_keys(shared, None).write_columns(None)
+        self._elements(zero, self._rows, keys, None)
+        for shared in rest:
+            self._products.some_keys(shared, None).write_sums(None)
+
     def _summed(self, product: GradientProduct, panels: PackedFactor) -> Summed:
         rows = self.blocks.keys if product.of_keys else self._rows
-        # Keys that a mask hides get no sums from a chunk, but a result.
+        # Keys that a mask hides get no sums from a chunk, but a result; so do rows from which it hides all of a part.
         whole = self._rows == self.blocks.chunk and not self._masked
-        if whole if product.of_keys else self._columns == self.blocks.keys:
+        seen = not (self._masked and self._parts.has_parts_of_keys)
+        if whole if product.of_keys else self._columns == self.blocks.keys and seen:
             return Summed(product, panels, None)
         return Summed(product, panels, self._kernel.scratch(self._element, rows * panels.panels * panels.width))
 
     def _keys(self, part: str, keys: Keys, packed: list[PackedFactor], summed: list[Summed]) -> None:
         """All chunks of rows for a block of keys."""
         writer, zero = self._writer, self._writer.index(0)
-        scores, dweights, *rest = self._all(zero, self.blocks.chunk, keys)
+        scores, dweights, *rest = self._products.all(zero, self.blocks.chunk, keys)
         for shared, panels in zip((scores, dweights), packed, strict=True):
             panels.of(*shared).write(writer)
         for shared, each in zip(rest, summed, strict=True):
@@ -151,16 +164,16 @@ class AttentionGradientWriter:
                 fill(self._vectors, each.sums, 0.0)
             elif not each.product.of_keys:
                 each.panels.of(*shared).write(writer)
-        hidden = HiddenGradients(self._kernel, self._parts, keys, self._batch) if self._masked else None
+        hidden = HiddenGradients(self._kernel, self._parts, keys, self._products.batch) if self._masked else None
         if hidden is not None:
-            hidden.measure(scores, self._product(self._parts.dweights, zero, self._rows, keys))
+            hidden.measure(scores, self._products.product(self._parts.dweights, zero, self._rows, keys))
 
         def chunk(row: str, rows: int) -> None:
             if hidden is None:
                 self._chunk(row, rows, keys, packed, summed, None)
                 return
-            found = self._all(row, rows, keys)[0]
-            panels = hidden.panels_seen([*self._batch, row], rows, found, packed[0].width)
+            found = self._products.all(row, rows, keys)[0]
+            panels = hidden.panels_seen([*self._products.batch, row], rows, found, packed[0].width)
             some = writer.pure(f"arith.cmpi sgt, {panels}, {writer.index(0)} : index")
             writer.branch(some, lambda: self._chunk(row, rows, keys, packed, summed, panels))
 
@@ -173,7 +186,7 @@ class AttentionGradientWriter:
         self, row: str, rows: int, keys: Keys, packed: list[PackedFactor], summed: list[Summed], panels: str | None
     ) -> None:
         """Adds what a chunk of rows and a block of keys, or the first `panels` panels of them, give."""
-        found = self._all(row, rows, keys)
+        found = self._products.all(row, rows, keys)
         for shared, factor in zip(found[:2], packed, strict=True):
             self._products.some_keys(shared, factor).write_columns(panels)
         columns = None if panels is None else self._columns_of(panels, packed[0].width, keys)
@@ -201,11 +214,11 @@ class AttentionGradientWriter:
         """Weights and dscores in the place of scores and dweights."""
         outer, op = self._parts.outer, self._parts.elements
         if self._kept is not None:
-            kept = KeptKeys(self._kept, self._batch, keys.first)
+            kept = KeptKeys(self._kept, self._products.batch, keys.first)
             kept.write(row, rows, columns or self._writer.index(keys.count))
         nest = restrict(self._kernel.nest_of(op), outer - 1, row, rows)
         nest = restrict(nest, outer, keys.first, keys.count)
-        opened = open_nest(self._writer, nest, self._vectors.lanes, dict(enumerate(self._batch)))
+        opened = open_nest(self._writer, nest, self._vectors.lanes, dict(enumerate(self._products.batch)))
         along = opened.vector_loop_dim()
         bounded = columns is not None and along is not None and opened.nest.extents[along] == keys.count
         ranges = {along: (self._writer.index(0), columns)} if bounded and along is not None and columns else {}
@@ -218,8 +231,8 @@ class AttentionGradientWriter:
 
         def of_row(row: str, _: list[str]) -> list[str]:
             def at(column: str, _: list[str]) -> list[str]:
-                for buffer in (self._scores, self._gradients):
-                    place = Access(buffer, 0, (), ((row, self._pitch), (column, 1)))
+                for buffer in (self._products.scores, self._products.gradients):
+                    place = Access(buffer, 0, (), ((row, self._products.pitch), (column, 1)))
                     self._vectors.store(zero, place, 1)
                 return []
 
@@ -231,41 +244,10 @@ class AttentionGradientWriter:
     def _end_rows(self, row: str, rows: int, summed: list[Summed]) -> None:
         """Stores the results of a chunk of rows."""
         keys = Keys(self._writer.index(0), self.blocks.keys)
-        for shared, each in zip(self._all(row, rows, keys)[2:], summed, strict=True):
+        for shared, each in zip(self._products.all(row, rows, keys)[2:], summed, strict=True):
             if not each.product.of_keys and each.sums is not None:
                 sums = self._sums_at(each.sums, each.columns, row)
                 self._products.some_keys(shared, each.panels).finish_sums(sums)
 
     def _sums_at(self, sums: Buffer, columns: int, row: str) -> Access:
         return Access(sums, 0, (), ((row, columns),))
-
-    def _all(self, row: str, rows: int, keys: Keys) -> list[Shared]:
-        """The products of scores and of dweights, then those of weights and dscores."""
-        self._views(row, keys.first)
-        parts, position = self._parts, [*self._batch, row]
-        found = [self._product(parts.first, row, rows, keys), self._product(parts.dweights, row, rows, keys)]
-        for each in parts.products:
-            product = self._products.narrowed(each.ops, ranges_of(each.loops, position, rows, keys))
-            found.append((product, 1 - each.factor))
-        return found
-
-    def _product(self, ops: list[GenericOp], row: str, rows: int, keys: Keys) -> Shared:
-        """The product of scores or of dweights."""
-        parts, loops = self._parts, [*range(self._parts.outer), self._parts.outer]
-        product = self._products.narrowed(ops, ranges_of(loops, [*self._batch, row], rows, keys))
-        return product, parts.keys if ops is parts.first else parts.values
-
-    def _views(self, row: str, key: str) -> None:
-        """What scratch has for a chunk's rows and some keys, and for all rows."""
-        parts = self._parts
-        places = [(parts.scores, self._scores), (parts.dweights[-1].results[0], self._gradients)]
-        places += [(v, b) for v, b in zip(parts.elements.results, (self._scores, self._gradients), strict=True)]
-        for value, buffer in places:
-            shape = shape_of(value)
-            strides, terms = (*(0,) * (len(shape) - 2), self._pitch, 1), ((row, -self._pitch), (key, -1))
-            self._kernel.views[value] = View(buffer, shape, strides, 0, terms)
-        if self._kept is not None:
-            self._kept.place(self._kernel, row, key)
-        dots = parts.dots.results[0]
-        strides = (*(0,) * (len(shape_of(dots)) - 1), 1)
-        self._kernel.views[dots] = View(self._dots, shape_of(dots), strides)

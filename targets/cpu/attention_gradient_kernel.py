@@ -23,33 +23,57 @@ from cellc.passes.generic_rewrites import erase, insert_before, keep_results, re
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.linalg_analysis import input_maps, is_all_parallel, is_identity, loop_extents, shape_of
 from cellc.passes.rewriting import set_location
+from cellc.targets.cpu.attention_blocks import parts_of_keys
 from cellc.targets.cpu.attention_calls import AttentionCalls
 from cellc.targets.cpu.attention_dots import Dot, MixedValues, dots_before, is_dot_of, mixed_values
 from cellc.targets.cpu.attention_gradient import can_write_gradient
-from cellc.targets.cpu.attention_kernels import add_numbers, find_kept, generics_of, kernel_of, outer_of
-from cellc.targets.cpu.kernel_variants import ProgramKernels, inline
+from cellc.targets.cpu.attention_kernels import (
+    add_call,
+    add_numbers,
+    find_kept,
+    generics_of,
+    kernel_of,
+    outer_of,
+    widen_call,
+)
+from cellc.targets.cpu.kernel_variants import ProgramKernels
+from cellc.targets.cpu.masked_scores import may_hide
+from cellc.targets.cpu.split_keys import can_split, split_keys
+
+
+@dataclass(frozen=True)
+class BackwardKernel:
+    """The kernel of the gradients; where keys are split, `sums` says of each result what `split_keys` does."""
+
+    kernel: func.FuncOp
+    sums: list[func.FuncOp | int]
 
 
 def backward_kernel(
     kernels: ProgramKernels, calls: AttentionCalls, operands: Sequence[SSAValue], kept: Sequence[Attribute], name: str
-) -> func.FuncOp | None:
+) -> BackwardKernel | None:
     """The kernel of the gradients, whose arguments are the operands and what the forward kernel returns, of types
     `kept`; None where one of the calls has another form."""
     block = Block(arg_types=[*(value.type for value in operands), *kept])
     known: dict[SSAValue, SSAValue] = dict(zip(operands, block.args, strict=False))
     body = _Body(kernels, calls, block, known, block.args[len(operands) :])
-    if not body.add_chains():
+    if not body.add_chains() or not body.add_products():
         return None
-    body.add_products()
     outer = kernels.called(calls.softmax).attributes["cellc.outer"]
     kernel = kernel_of(block, "attention_gradient", outer, calls.backward, name)
     set_location(kernel, kernel.location)
     parts, end = gradient_parts_of(generics_of(kernel), outer_of(kernel)), block.last_op
     assert end is not None
+    if parts is None or gradient_problem_of(parts, end.operands):
+        return None
+    sums, count = list[func.FuncOp | int](), parts_of_keys(parts, may_hide(parts))
+    if count is not None and can_split(parts):
+        sums = split_keys(kernel, parts, count)
+        parts = gradient_parts_of(generics_of(kernel), outer_of(kernel))
     if parts is None or gradient_problem_of(parts, end.operands) or not can_write_gradient(kernel, parts):
         return None
     verify_kernel_form(kernel)
-    return kernel
+    return BackwardKernel(kernel, sums)
 
 
 @dataclass(frozen=True)
@@ -80,31 +104,29 @@ class _Body:
         assert isinstance(outer, IntegerAttr)
         self._outer = outer.value.data
 
-    def _inline(self, call: func.CallOp) -> list[GenericOp]:
-        """Adds what a call computes; its generics."""
-        before = self._block.last_op
-        self._known.update(
-            zip(call.results, inline(self._kernels.called(call), call, self._known, self._block), strict=True)
-        )
-        first = self._block.first_op if before is None else before.next_op
-        found = list[GenericOp]()
-        while first is not None:
-            found += [first] if isinstance(first, GenericOp) else []
-            first = first.next_op
-        return found
+    def _inline(self, call: func.CallOp, *, last: bool = False) -> list[GenericOp] | None:
+        """Adds what a call computes, in f32 instead of f16 and bf16; its generics, None where that is impossible."""
+        added = add_call(self._kernels, call, self._known, self._block)
+        return widen_call(call, self._known, self._block, added, last=last)
 
     def add_chains(self) -> bool:
         """Adds weights and dscores as the results of one generic; whether both chains allow it."""
         calls, known = self._calls, self._known
         if calls.random is not None and not add_numbers(self._kernels, calls.random, known, self._block):
             return False
-        self._inline(calls.scores)
-        self._inline(calls.softmax)
+        if self._inline(calls.scores) is None or self._inline(calls.softmax) is None:
+            return False
         keep = self._find_kept(known[calls.weights], calls.softmax)
-        dweights, *epilogue = self._inline(calls.dweights)
+        gradients = self._inline(calls.dweights)
+        if gradients is None:
+            return False
+        dweights, *epilogue = gradients
         if not self._share_kept(keep, self._find_kept(known[calls.dweights.results[0]], calls.dweights)):
             return False
-        sums, *rest = self._inline(calls.dscores)
+        dscores = self._inline(calls.dscores)
+        if dscores is None:
+            return False
+        sums, *rest = dscores
         chains = self._chains(dweights, bool(epilogue), rest)
         values = self._values()
         if chains is None or values is None or not is_dot_of(sums, chains.dots):
@@ -164,12 +186,13 @@ class _Body:
             exponentials, weights, epilogue, rest[0], Dot(scaled, weights.results[0], gradients, value, outer)
         )
 
-    def add_products(self) -> None:
-        """Adds the products, which the kernel returns."""
-        for call in self._calls.products:
-            self._inline(call)
+    def add_products(self) -> bool:
+        """Adds the products, which the kernel returns; whether that is possible."""
+        if any(self._inline(call, last=True) is None for call in self._calls.products):
+            return False
         end = func.ReturnOp(*(self._known[call.results[0]] for call in self._calls.products))
         self._block.add_op(end)
+        return True
 
     def _merge(self, chains: _Chains) -> None:
         """Makes one generic of all; exponentials are made of the rows' maxima and scales that are known."""

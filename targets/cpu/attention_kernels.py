@@ -22,6 +22,7 @@ from cellc.passes.outline_kernels import in_place
 from cellc.passes.rewriting import location_of
 from cellc.passes.scaled_rows import divide_last
 from cellc.passes.softmax_form import softmax_of
+from cellc.passes.wide_elements import widen_generics
 from cellc.targets.cpu.attention import can_write, cuts_rows
 from cellc.targets.cpu.attention_calls import RandomCall
 from cellc.targets.cpu.kernel_variants import ProgramKernels, inline
@@ -51,7 +52,7 @@ def forward_kernel(
     name: str,
 ) -> ForwardKernel | None:
     """The kernel of a contraction, a softmax and a contraction; None where rows of it cannot be cut along the keys."""
-    kernel = attention_kernel(kernels, calls, random, operands, name)
+    kernel = attention_kernel(kernels, calls, random, operands, name, wide=True)
     if kernel is None:
         return None
     end, outer = kernel.body.block.last_op, outer_of(kernel)
@@ -88,18 +89,23 @@ def attention_kernel(
     random: RandomCall | None,
     operands: Sequence[SSAValue],
     name: str,
+    *,
+    wide: bool = False,
 ) -> func.FuncOp | None:
     """A kernel of kind `attention` with the ops of those that are called one after the other; None where the calls'
-    random numbers follow from more than places."""
+    random numbers follow from more than places.
+
+    If it is `wide`, what is f16 or bf16 between ops becomes f32; None where that is impossible.
+    """
     block = Block(arg_types=[value.type for value in operands])
     known: dict[SSAValue, SSAValue] = dict(zip(operands, block.args, strict=True))
     if random is not None and not add_numbers(kernels, random, known, block):
         return None
-    results: Sequence[SSAValue] = ()
     for call in calls:
-        results = inline(kernels.called(call), call, known, block)
-        known.update(zip(call.results, results, strict=True))
-    end = func.ReturnOp(*results)
+        added = add_call(kernels, call, known, block)
+        if wide and widen_call(call, known, block, added, last=call is calls[-1]) is None:
+            return None
+    end = func.ReturnOp(*(known[result] for result in calls[-1].results))
     block.add_op(end)
     outer = kernels.called(calls[1]).attributes["cellc.outer"]
     assert isinstance(outer, IntegerAttr)
@@ -116,6 +122,34 @@ def attention_kernel(
     if pairs:
         kernel.attributes["cellc.in_place"] = ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in p]) for p in pairs])
     return kernel
+
+
+def add_call(
+    kernels: ProgramKernels, call: func.CallOp, known: dict[SSAValue, SSAValue], block: Block
+) -> list[GenericOp]:
+    """Adds what a call computes; its generics."""
+    before = block.last_op
+    known.update(zip(call.results, inline(kernels.called(call), call, known, block), strict=True))
+    op, found = block.first_op if before is None else before.next_op, list[GenericOp]()
+    while op is not None:
+        found += [op] if isinstance(op, GenericOp) else []
+        op = op.next_op
+    return found
+
+
+def widen_call(
+    call: func.CallOp, known: dict[SSAValue, SSAValue], block: Block, added: Sequence[GenericOp], *, last: bool = False
+) -> list[GenericOp] | None:
+    """Lets what a call computes in f16 or bf16 be f32, but for its results if it is the last; the generics then.
+
+    None where that is impossible.
+    """
+    results = func.ReturnOp(*(known[result] for result in call.results))
+    block.add_op(results)
+    wide = widen_generics(added, tuple(results.operands) if last else ())
+    known.update(zip(call.results, results.operands, strict=True))
+    erase(results)
+    return wide
 
 
 def add_numbers(kernels: ProgramKernels, random: RandomCall, known: dict[SSAValue, SSAValue], block: Block) -> bool:

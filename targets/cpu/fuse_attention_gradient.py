@@ -21,15 +21,17 @@ from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, i64
+from xdsl.dialects.tensor import CollapseShapeOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from cellc.passes.generic_rewrites import erase, insert_before
 from cellc.passes.hoist_constants import is_constant
+from cellc.passes.linalg_analysis import shape_of
 from cellc.passes.rewriting import location_of
 from cellc.targets.cpu.attention_calls import AttentionCalls, attention_calls_of, erase_numbers
-from cellc.targets.cpu.attention_gradient_kernel import backward_kernel
+from cellc.targets.cpu.attention_gradient_kernel import BackwardKernel, backward_kernel
 from cellc.targets.cpu.attention_kernels import ForwardKernel, forward_kernel, operands_of
 from cellc.targets.cpu.kernel_variants import ProgramKernels, replace_call
 
@@ -50,7 +52,7 @@ class _Fusion:
     """The kernels, and those that join others that are called with these operands (or None)."""
 
     kernels: ProgramKernels
-    joined: dict[tuple[object, ...], tuple[ForwardKernel, func.FuncOp] | None] = field(default_factory=dict)
+    joined: dict[tuple[object, ...], tuple[ForwardKernel, BackwardKernel] | None] = field(default_factory=dict)
 
     def visit(self, softmax: func.CallOp) -> None:
         """Joins the calls around `softmax`, if they are an attention and its gradients."""
@@ -72,8 +74,8 @@ class _Fusion:
             return
         first = _call(joined[0].kernel, forward, calls.forward, calls.mixed)
         replace_call(calls.mixed, first.results[:1])
-        second = _call(joined[1], [*backward, *first.results], calls.backward, calls.products[0])
-        for product, result in zip(calls.products, second.results, strict=True):
+        second = _call(joined[1].kernel, [*backward, *first.results], calls.backward, calls.products[0])
+        for product, result in zip(calls.products, _results(joined[1], second, calls), strict=True):
             replace_call(product, [result])
         for old in (calls.dscores, calls.dweights, calls.softmax, calls.scores):
             erase(old)
@@ -81,7 +83,7 @@ class _Fusion:
 
     def _join(
         self, calls: AttentionCalls, forward: list[SSAValue], backward: list[SSAValue]
-    ) -> tuple[ForwardKernel, func.FuncOp] | None:
+    ) -> tuple[ForwardKernel, BackwardKernel] | None:
         name = self.kernels.fresh("attention")
         first = forward_kernel(self.kernels, calls.forward, calls.random, forward, name)
         if first is None:
@@ -91,7 +93,8 @@ class _Fusion:
         if second is None:
             return None
         self.kernels.add(first.kernel, self.kernels.called(calls.mixed))
-        self.kernels.add(second, self.kernels.called(calls.products[-1]))
+        for kernel in (second.kernel, *(made for made in second.sums if isinstance(made, func.FuncOp))):
+            self.kernels.add(kernel, self.kernels.called(calls.products[-1]))
         return first, second
 
 
@@ -101,6 +104,26 @@ def _key(calls: AttentionCalls, operands: list[SSAValue]) -> tuple[object, ...]:
     every = (*calls.forward, *calls.backward, *(() if calls.random is None else (calls.random.call,)))
     numbers = tuple(known.index(v) if v in known else -1 for call in every for v in call.arguments)
     return (tuple(call.callee.root_reference.data for call in every), numbers)
+
+
+def _results(kernel: BackwardKernel, call: func.CallOp, calls: AttentionCalls) -> list[SSAValue]:
+    """The gradients, which a call of the kernel returns or, where keys are split, parts of which it returns."""
+    found, place = list[SSAValue](call.results), calls.products[0]
+    for i, (made, product) in enumerate(zip(kernel.sums, calls.products, strict=False)):
+        if isinstance(made, func.FuncOp):
+            found[i] = _call(made, [found[i]], (product,), place).results[0]
+            continue
+        rank = len(shape_of(product.results[0]))
+        groups = [[d + (d > made)] if d != made else [d, d + 1] for d in range(rank)]
+        reshape = CollapseShapeOp.build(
+            operands=[found[i]],
+            result_types=[product.results[0].type],
+            properties={"reassociation": ArrayAttr(ArrayAttr(IntegerAttr(d, i64) for d in group) for group in groups)},
+        )
+        reshape.location = location_of(product)
+        insert_before(reshape, place)
+        found[i] = reshape.result
+    return found
 
 
 def _call(

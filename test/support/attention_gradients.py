@@ -9,6 +9,7 @@ import ctypes
 from collections.abc import Sequence
 from functools import partial
 
+import ml_dtypes
 import numpy as np
 
 from cellc import Tensor, ops
@@ -27,6 +28,9 @@ SEPARATE = tuple(name for name in PIPELINES["cpu"] if name != "fuse-attention-gr
 Arrays = Sequence[np.ndarray]
 STATE = np.array([2**40 + 7, 3], np.int64)
 """The seed and the step of a program with dropout, its last array."""
+# Of separate kernels: O, what follows M (4), dO, twice the product in its gradient, scores and what scales them,
+# weights and their gradients, with dropout twice, dscores (3) and the result.
+_ROUNDED = 16
 
 
 def problem(*shape: int, dtype: type = np.float32) -> list[np.ndarray]:
@@ -70,7 +74,13 @@ def kept_of(arrays: Arrays, keep: float, stream: int = 0) -> np.ndarray:
     """What each weight is multiplied by: 0 or 1 / keep, by the numbers of a random op, the first one of a program."""
     shape, dtype = (*arrays[0].shape[:3], arrays[1].shape[2]), "f64" if arrays[0].dtype == np.float64 else "f32"
     numbers = RandomUniform.evaluate(STATE, shape=shape, dtype=dtype, stream=stream)
-    return np.where(numbers < numbers.dtype.type(keep), 1 / keep, 0)
+    return np.where(numbers < numbers.dtype.type(keep), 1 / float(_divisor(arrays, keep)), 0)
+
+
+def _divisor(arrays: Arrays, keep: float) -> np.ndarray:
+    """Weights are divided by a number of their own type."""
+    half = arrays[0].dtype.itemsize == 2
+    return np.asarray(keep, arrays[0].dtype if half else np.float64)
 
 
 def exact(
@@ -90,7 +100,10 @@ def bounds(
     arrays: Arrays, *masks: np.ndarray, seen: np.ndarray | None = None, kept: np.ndarray | float = 1.0
 ) -> list[np.ndarray]:
     """What rounding may change at most: each sum of n terms by n units of the sum of absolute values, scores through
-    the exponential, all from the inputs on."""
+    the exponential, all from the inputs on.
+
+    In f16 and bf16 sums are of f32, and no more than `_ROUNDED` numbers on the way from inputs to results are rounded.
+    """
     q, k, v, w, m = (a.astype(np.float64) for a in arrays)
     weights, (queries, keys), depth = _weights(q, k, masks, seen), (q.shape[2], k.shape[2]), q.shape[-1]
     q, k, v, w, m = (np.abs(a) for a in (q, k, v, w, m))
@@ -100,7 +113,10 @@ def bounds(
     added = sum(np.abs(np.where(np.isfinite(mask) & (mask > -1e3), mask, 0)).max() for mask in masks)
     exponents = 1 + 2 * ((q @ k.swapaxes(2, 3)).max() * depth**-0.5 + added)
     terms = 5 * depth + 2 * keys + max(queries, keys) + 32
-    unit = terms * exponents * np.finfo(arrays[0].dtype).eps / 2
+    dtype = arrays[0].dtype
+    half = dtype.itemsize == 2
+    unit = terms * exponents * np.finfo(np.float32 if half else dtype).eps / 2
+    unit += _ROUNDED * exponents * float(ml_dtypes.finfo(dtype).eps) / 2 if half else 0
     weights = kept * weights
     return [unit * found for found in (scores @ k, scores.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ gradients)]
 
@@ -134,5 +150,6 @@ def check(
     given += [] if keep == 1 else [STATE]
     for program in (one, separate):
         for found, right, limit in zip(run(program, given, level), wanted, limits, strict=True):
-            np.testing.assert_array_equal(np.isnan(found), np.isnan(right))
-            assert (np.abs(found - right) <= limit)[~np.isnan(right)].all()
+            wide = found.astype(np.float64)
+            np.testing.assert_array_equal(np.isnan(wide), np.isnan(right))
+            assert (np.abs(wide - right) <= limit)[~np.isnan(right)].all()

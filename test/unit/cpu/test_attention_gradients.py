@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -12,7 +13,7 @@ from cellc.targets.cpu import attention_blocks, attention_gradient
 from cellc.targets.cpu.hidden_gradients import HiddenGradients
 from cellc.targets.cpu.level import native_level
 from support.attention import FUSED, LEVEL_NAMES, attend, causal, causal_by_index, heads, kinds, lowered, normal
-from support.attention_gradients import SEPARATE, check, problem, run, traced
+from support.attention_gradients import SEPARATE, bounds, check, exact, problem, run, traced
 
 NATIVE = native_level().name
 
@@ -21,6 +22,8 @@ NATIVE = native_level().name
 def of_any_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets sequences be joined that are too short for it to pay."""
     monkeypatch.setattr(attention_blocks, "_FEWEST_WEIGHTS", 0)
+    monkeypatch.setattr(attention_blocks, "_FEWEST_HALF_WEIGHTS", 0)
+    monkeypatch.setattr(attention_blocks, "_FEW_HEADS_WEIGHTS", 0)
 
 
 def added(seen: np.ndarray, value: float) -> np.ndarray:
@@ -44,9 +47,50 @@ def test_f64(level: str) -> None:
     check(causal, problem(1, 4, 270, 270, 16, dtype=np.float64), level, seen=np.tri(270, dtype=bool))
 
 
-def test_half_precision_stays_in_separate_kernels() -> None:
-    arrays = problem(1, 4, 32, 32, 8, dtype=np.float16)
-    assert "attention_gradient" not in kinds(lowered(traced(attend, arrays)))
+HALF = [np.float16, ml_dtypes.bfloat16]
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("dtype", HALF, ids=["f16", "bf16"])
+def test_half_precision(dtype: type, level: str) -> None:
+    """Whole, in chunks of rows, with a block of few keys, with what a mask hides, and with dropout."""
+    for shape in ((1, 4, 64, 64, 24), (1, 4, 197, 130, 17), (1, 4, 40, 300, 64)):
+        check(attend, problem(*shape, dtype=dtype), level)
+    check(causal, problem(1, 4, 150, 150, 16, dtype=dtype), level, seen=np.tri(150, dtype=bool))
+    check(attend, problem(1, 4, 70, 140, 16, dtype=dtype), level, keep=0.75)
+
+
+@pytest.mark.parametrize("dtype", HALF, ids=["f16", "bf16"])
+def test_half_precision_errs_less_than_separate_kernels(dtype: type) -> None:
+    arrays = problem(1, 4, 140, 140, 32, dtype=dtype)
+    one, separate = (run(lowered(traced(attend, arrays), p), arrays, NATIVE) for p in (FUSED, SEPARATE))
+    for found, other, right in zip(one, separate, exact(arrays), strict=True):
+        errors = [float(np.square(each.astype(np.float64) - right).sum()) for each in (found, other)]
+        assert errors[0] < 0.7 * errors[1]
+
+
+def test_half_precision_in_layouts_and_threads() -> None:
+    """Heads beside each other, a mask that adds, and bits that do not depend on threads."""
+    dtype = np.float16
+    arrays = [normal((2, 130, 3, 24), dtype, i) for i in range(4)] + problem(1, 1, 1, 1, 24, dtype=dtype)[-1:]
+    arrays.append(added(np.tri(130, dtype=bool), -1e4).astype(dtype))
+    program = lowered(traced(heads(attend), arrays))
+    assert kinds(program).count("attention_gradient") == 1
+    swapped = [*(a.swapaxes(1, 2) for a in arrays[:4]), arrays[4]]
+    results = [run(program, arrays, NATIVE, threads) for threads in (1, 3)]
+    for found, other, right, limit in zip(*results, exact(swapped, arrays[5]), bounds(swapped, arrays[5]), strict=True):
+        np.testing.assert_array_equal(found, other)
+        assert (np.abs(found.swapaxes(1, 2).astype(np.float64) - right) <= limit).all()
+
+
+def test_half_precision_of_weights_in_f32() -> None:
+    """Scores that users cast before their softmax."""
+
+    def cast(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        scores = ops.matmul(query, key.transpose(0, 1, 3, 2)).astype("float32") * query.shape[-1] ** -0.5
+        return ops.matmul(ops.softmax(scores, -1).astype("float16"), value)
+
+    check(cast, problem(1, 4, 100, 100, 16, dtype=np.float16), NATIVE)
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
@@ -179,13 +223,43 @@ def test_nothing_of_the_size_of_scores_is_in_memory() -> None:
 
 def test_short_sequences_stay_in_separate_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    found = [kinds(lowered(traced(attend, problem(1, 4, time, time, 16)))) for time in (64, 128)]
-    assert ["attention_gradient" in each for each in found] == [False, True]
+
+    def fused(time: int, dtype: type, count: int = 4) -> bool:
+        return "attention_gradient" in kinds(lowered(traced(attend, problem(1, count, time, time, 16, dtype=dtype))))
+
+    assert [fused(time, np.float32) for time in (64, 128)] == [False, True]
+    assert [fused(time, np.float16) for time in (128, 192)] == [False, True]
+    assert [fused(time, np.float32, 1) for time in (512, 1024)] == [False, True]
 
 
-def test_few_heads_and_weights_that_others_read_stay_in_separate_kernels() -> None:
-    assert "attention_gradient" not in kinds(lowered(traced(attend, problem(1, 1, 300, 300, 16))))
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+def test_few_heads_have_blocks_of_keys(level: str) -> None:
+    """One head in four parts, two and three in two; rows of which a mask hides whole parts; results in any order."""
+    check(attend, problem(1, 1, 300, 300, 16), level)
+    check(attend, problem(1, 3, 270, 260, 20), level)
+    check(attend, problem(2, 1, 100, 512, 24, dtype=np.float16), level)
+    check(causal, problem(1, 1, 512, 512, 16), level, seen=np.tri(512, dtype=bool))
+    check(attend, problem(1, 2, 300, 300, 16), level, added(np.tri(300, dtype=bool), -np.inf))
 
+
+def test_bits_of_few_heads_do_not_depend_on_threads() -> None:
+    arrays = [normal((1, 384, 2, 16), seed=i) for i in range(4)] + problem(1, 1, 1, 1, 16)[-1:]
+    program = lowered(traced(heads(causal_by_index), arrays))
+    assert kinds(program).count("attention_gradient") == 1
+    results = [run(program, arrays, NATIVE, threads) for threads in (1, 2, 5)]
+    separate = run(lowered(traced(heads(causal_by_index), arrays), SEPARATE), arrays, NATIVE)
+    for *found, other in zip(*results, separate, strict=True):
+        assert all((each == found[0]).all() for each in found)
+        np.testing.assert_allclose(found[0], other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
+
+
+def test_few_heads_that_stay_in_separate_kernels() -> None:
+    """Of a prime number of keys there are no equal parts; with dropout places would be numbered otherwise."""
+    check(attend, problem(1, 1, 300, 307, 16), NATIVE, fused=False)
+    check(attend, problem(1, 1, 300, 300, 16), NATIVE, fused=False, keep=0.5)
+
+
+def test_weights_that_others_read_stay_in_separate_kernels() -> None:
     def returned(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         weights = ops.softmax(ops.matmul(query, key.transpose(0, 1, 3, 2)), -1)
         return ops.matmul(weights, value) + weights.max()
