@@ -1,6 +1,7 @@
 """The end of a register tile: the epilogue on its sums, and the stores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from xdsl.ir import Block
@@ -46,6 +47,14 @@ class TileFinisher:
     def panel(self, start: str, width: int) -> None:
         """Says which columns follow."""
         self._panel_start, self._width = start, width
+
+    @contextmanager
+    def part(self, start: str, width: int) -> Iterator[None]:
+        """Inside, the panel is `width` of its columns, from the index value `start` on."""
+        saved = self._panel_start, self._width
+        self.panel(self._writer.add(self._panel_start, start), width)
+        yield
+        self.panel(*saved)
 
     def finish(self, rows: int, places: Sequence[Place], sums: Sequence[str]) -> None:
         """Stores a tile of sums, lanes along the loop that the result is contiguous in."""
