@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import prod
 
 from xdsl.ir import Block
 
@@ -14,7 +15,9 @@ from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling
 
 # Longer epilogues are a loop over the tile's vectors, which then wait in scratch; shorter ones are written for each.
-_SHORT_EPILOGUE = 8
+# After so many terms that the wait takes no time beside them, fewer ops are a loop: it is much less code.
+_SHORT_EPILOGUE, _SHORT_AFTER_MANY_TERMS = 8, 4
+_MANY_TERMS = 256
 
 # Where a vector of sums belongs: constant offsets from the tile's start along some loops, and its number across.
 Place = tuple[Mapping[int, int], int]
@@ -38,9 +41,8 @@ class TileFinisher:
         self._nest_writer = nest_writer
         self._writer = nest_writer.writer
         self._vectors = nest_writer.vectors
-        long = product.epilogue is not None and len(list(product.epilogue.ops)) > _SHORT_EPILOGUE
         size = max(tiling.sums, tiling.lanes) * tiling.lanes
-        self._waiting = kernel.scratch(product.element, size) if long else None
+        self._waiting = kernel.scratch(product.element, size) if _is_long(product) else None
         self._panel_start = ""
         self._width = 0
 
@@ -168,3 +170,10 @@ class TileFinisher:
         for more in (offsets.added.get(asked), self._nest.starts.get(asked)):
             start = start if more is None else self._writer.add(start, more)
         return self._vectors.lane_indices(start) if asked == dim else self._vectors.broadcast(start, "index")
+
+
+def _is_long(product: Product) -> bool:
+    """Whether the epilogue is written once, in a loop."""
+    many = prod(product.nest.extents[d] for d in product.nest.reduced) >= _MANY_TERMS
+    short = _SHORT_AFTER_MANY_TERMS if many else _SHORT_EPILOGUE
+    return product.epilogue is not None and len(list(product.epilogue.ops)) > short
