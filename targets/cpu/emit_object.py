@@ -40,7 +40,7 @@ def _optimized(ir_text: str, level: CpuLevel) -> llvm.ModuleRef:
 
 
 def _simplify(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
-    """Inlines the kernel's body into its entry, and runs what LLVM runs at `O3` on one function before it vectorises."""
+    """Inlines the kernel's body into its entry, and runs what LLVM runs at `O3` on a function before it vectorises."""
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
