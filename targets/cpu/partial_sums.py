@@ -64,7 +64,7 @@ class PartialSums:
         return self._nest_writer.located(access)
 
     def turn(self, finisher: TileFinisher, turned: Sequence[int], width: int) -> None:
-        """Finishes all rows of a panel of `width` columns, lanes along the loops `turned` as if they were one, the last."""
+        """Finishes all rows of a panel of `width` columns, lanes along the loops `turned` as if they were the last."""
         inner, bounds = self._rows_of(turned)
         extent, lanes, last = self._nest.extents[turned[0]] * inner, self._tiling.lanes, turned[-1]
         rest = extent % lanes
