@@ -254,7 +254,7 @@ class ProductWriter:
     def _turn(self) -> None:
         """Stores the panel's sums where they waited for that."""
         if self._partial is not None:
-            self._partial.turn(self._finisher, self._blocking.turned, self._count())
+            self._partial.turn(self._finisher, self._blocking.turned, self._width)
 
     def _placed(self, factor: Factor) -> Factor:
         if factor.panel is None:

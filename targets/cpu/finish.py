@@ -1,7 +1,9 @@
 """The end of a register tile: the epilogue on its sums, and the stores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import prod
 
 from xdsl.ir import Block
 
@@ -13,7 +15,9 @@ from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling
 
 # Longer epilogues are a loop over the tile's vectors, which then wait in scratch; shorter ones are written for each.
-_SHORT_EPILOGUE = 8
+# After so many terms that the wait takes no time beside them, fewer ops are a loop: it is much less code.
+_SHORT_EPILOGUE, _SHORT_AFTER_MANY_TERMS = 8, 4
+_MANY_TERMS = 256
 
 # Where a vector of sums belongs: constant offsets from the tile's start along some loops, and its number across.
 Place = tuple[Mapping[int, int], int]
@@ -37,15 +41,22 @@ class TileFinisher:
         self._nest_writer = nest_writer
         self._writer = nest_writer.writer
         self._vectors = nest_writer.vectors
-        long = product.epilogue is not None and len(list(product.epilogue.ops)) > _SHORT_EPILOGUE
         size = max(tiling.sums, tiling.lanes) * tiling.lanes
-        self._waiting = kernel.scratch(product.element, size) if long else None
+        self._waiting = kernel.scratch(product.element, size) if _is_long(product) else None
         self._panel_start = ""
         self._width = 0
 
     def panel(self, start: str, width: int) -> None:
         """Says which columns follow."""
         self._panel_start, self._width = start, width
+
+    @contextmanager
+    def part(self, start: str, width: int) -> Iterator[None]:
+        """Inside, the panel is `width` of its columns, from the index value `start` on."""
+        saved = self._panel_start, self._width
+        self.panel(self._writer.add(self._panel_start, start), width)
+        yield
+        self.panel(*saved)
 
     def finish(self, rows: int, places: Sequence[Place], sums: Sequence[str]) -> None:
         """Stores a tile of sums, lanes along the loop that the result is contiguous in."""
@@ -159,3 +170,10 @@ class TileFinisher:
         for more in (offsets.added.get(asked), self._nest.starts.get(asked)):
             start = start if more is None else self._writer.add(start, more)
         return self._vectors.lane_indices(start) if asked == dim else self._vectors.broadcast(start, "index")
+
+
+def _is_long(product: Product) -> bool:
+    """Whether the epilogue is written once, in a loop."""
+    many = prod(product.nest.extents[d] for d in product.nest.reduced) >= _MANY_TERMS
+    short = _SHORT_AFTER_MANY_TERMS if many else _SHORT_EPILOGUE
+    return product.epilogue is not None and len(list(product.epilogue.ops)) > short

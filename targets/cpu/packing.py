@@ -161,7 +161,8 @@ class _PanelCopy:
             return
         writer, extent = self._nest_writer.writer, self._nest_writer.nest.extents[along]
         rest = extent % self._lanes
-        self._full_blocks(along, (writer.index(0), writer.index(extent - rest)))
+        if extent > rest:
+            self._full_blocks(along, (writer.index(0), writer.index(extent - rest)))
         if rest:
             mask = self._nest_writer.vectors.first_lanes(rest)
             self._nest_writer.at(along, writer.index(extent - rest), lambda: self._block(along, rest, mask))
@@ -199,11 +200,10 @@ class _PanelCopy:
             self._nest_writer.at(self._lane_dim, index, lambda: self._turned(along, steps, mask, 0, self._lanes))
             return []
 
-        if (self._once or mask is not None) and whole > self._lanes:
+        if whole > self._lanes:
             writer.loop((writer.index(0), writer.index(whole), self._lanes), body)
-        else:
-            for start in range(0, whole, self._lanes):
-                self._turned(along, steps, mask, start, self._lanes)
+        elif whole:
+            self._turned(along, steps, mask, 0, self._lanes)
         if rest:
             self._turned(along, steps, mask, whole, rest)
 

@@ -1,6 +1,6 @@
 """Sums that wait in scratch: between pieces of a long reduction, or until whole rows of a panel can be stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
 from cellc.targets.cpu.access import Access
@@ -63,19 +63,14 @@ class PartialSums:
             access = access.shifted(dim, offset)
         return self._nest_writer.located(access)
 
-    def turn(self, finisher: TileFinisher, turned: Sequence[int], count: int) -> None:
-        """Finishes all rows, lanes along the loops `turned` as if they were one, which is the last of them.
-
-        `count` is the number of vectors across the panel.
-        """
+    def turn(self, finisher: TileFinisher, turned: Sequence[int], width: int) -> None:
+        """Finishes all rows of a panel of `width` columns, lanes along the loops `turned` as if they were the last."""
         inner, bounds = self._rows_of(turned)
         extent, lanes, last = self._nest.extents[turned[0]] * inner, self._tiling.lanes, turned[-1]
         rest = extent % lanes
 
         def store(rows: int) -> None:
-            for number in range(count):
-                values = self.load([({last: row}, number) for row in range(rows)])
-                finisher.turn(last, {self._tiling.lane_dim: number * lanes}, number, values)
+            self._across(width, lambda start, columns: self._turn(finisher, last, rows, start, columns))
 
         def body(index: str, _: list[str]) -> list[str]:
             self._nest_writer.at(last, index, lambda: store(lanes))
@@ -94,6 +89,31 @@ class PartialSums:
         steps, self._nest_writer.steps = self._nest_writer.steps, {}
         self._nest_writer.loops([d for d in self._shared if d not in turned], self._ranges, runs)
         self._nest_writer.steps = steps
+
+    def _across(self, width: int, write: Callable[[str, int], None]) -> None:
+        """`write(first column, columns)` for each vector across: in a loop, since turns are most of a kernel's code."""
+        writer, lanes = self._writer, self._tiling.lanes
+        whole = width - width % lanes
+
+        def body(start: str, _: list[str]) -> list[str]:
+            write(start, lanes)
+            return []
+
+        if whole > lanes:
+            writer.loop((writer.index(0), writer.index(whole), lanes), body)
+        elif whole:
+            write(writer.index(0), lanes)
+        if width > whole:
+            write(writer.index(whole), width - whole)
+
+    def _turn(self, finisher: TileFinisher, dim: int, rows: int, start: str, columns: int) -> None:
+        """Rows of loop `dim` from the current position on, at most a vector of columns."""
+        lane_dim = self._tiling.lane_dim
+        access, self._access = self._access, self._access.at(lane_dim, start)
+        values = self.load([({dim: row}, 0) for row in range(rows)])
+        self._access = access
+        with finisher.part(start, columns):
+            finisher.turn(dim, {lane_dim: 0}, 0, values)
 
     def _rows_of(self, turned: Sequence[int]) -> tuple[int, Range]:
         """The rows for each iteration of the first loop, and the range of rows in this block."""

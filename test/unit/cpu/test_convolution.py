@@ -1,5 +1,7 @@
 """Convolutions and their gradients against einsum in f64."""
 
+import re
+
 import numpy as np
 import pytest
 from xdsl.dialects.linalg.ops import GenericOp
@@ -141,3 +143,19 @@ def test_depthwise_kernels_gather_nothing() -> None:
     for case in DEPTHWISE:
         for text in (case.forward(), case.weight_gradient()):
             assert "vector.gather" not in CpuTarget(LEVELS["v4"]).emit_kernel(parse_kernel(text)).text
+
+
+WIDE = Convolution(16, 128, 10, 10, 128, 3, 3)
+
+
+def test_turns_are_loops_over_vectors_of_columns() -> None:
+    """Turning 16 x 16 elements takes 64 shuffles: once for filters, for sums, and for the rest of the rows of sums."""
+    text = CpuTarget(LEVELS["v4"]).emit_kernel(parse_kernel(WIDE.forward())).text
+    assert text.count("vector.shuffle") == 3 * 64
+
+
+def test_loops_without_iterations_are_not_written() -> None:
+    """The 9 elements of a filter, along which the gradient of the input packs, hold no whole vector."""
+    text = CpuTarget(LEVELS["v4"]).emit_kernel(parse_kernel(WIDE.input_gradient())).text
+    assert "vector.shuffle" in text
+    assert not re.search(r"scf.for %\d+ = (%\d+) to \1 ", text)
