@@ -7,7 +7,7 @@ What is decided here, and why:
   tensor in memory (`_worth_repeating`); otherwise it becomes an extra result of
   a user with the same iterations (so Adam's update is one generic with three
   results), or stays.
-* A contraction takes only data movement (transpose, broadcast, slice) into its
+* A contraction takes only data movement (transpose, broadcast, slice) and the widening of elements into its
   operands: its body stays a sum of products, which targets recognise.
 * Sums of which one term counts, as in losses of class numbers, lose their loop (`one_hot_sums`).
 * Siblings, independent generics over the same iterations that read the same
@@ -46,6 +46,7 @@ from cellc.passes.linalg_analysis import (
     is_constant_expression,
     is_contraction,
     is_data_movement,
+    is_widening,
     iterations,
     main_function,
     reduction_loops,
@@ -231,7 +232,8 @@ def _is_only_reader_of_kernel(value: object, reader: GenericOp) -> bool:
 def _accepts(consumer: GenericOp, producer: GenericOp) -> bool:
     """Whether the consumer may compute the producer in its body."""
     if is_contraction(consumer):
-        return is_data_movement(producer) and _keeps_reduced_indices(consumer, producer)
+        moves = is_data_movement(producer) or is_widening(producer)
+        return moves and _keeps_reduced_indices(consumer, producer)
     if iterations(consumer) > iterations(producer):
         free = is_data_movement(producer) or is_constant_expression(producer)
         return free or cost_of(producer) <= CHEAP_BROADCAST

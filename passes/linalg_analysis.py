@@ -170,6 +170,16 @@ def _through_casts(value: SSAValue) -> SSAValue:
     return value
 
 
+def is_widening(op: GenericOp) -> bool:
+    """An all-parallel generic that only extends each element of one input."""
+    if not is_all_parallel(op) or len(op.results) != 1 or input_count(op) != 1:
+        return False
+    first, last = op.body.block.first_op, op.body.block.last_op
+    assert last is not None
+    extends = isinstance(first, arith.ExtFOp) and first.operands[0] is op.body.block.args[0]
+    return extends and first.next_op is last and last.operands[0] is first.results[0]
+
+
 def is_data_movement(op: Operation | Block | None) -> bool:
     """An all-parallel generic that only rearranges one input (transpose, broadcast, slice)."""
     if not isinstance(op, GenericOp) or not is_all_parallel(op) or len(op.results) != 1:

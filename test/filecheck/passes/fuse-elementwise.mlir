@@ -78,6 +78,40 @@ func.func @main(%x: tensor<4x8xf32>, %w: tensor<5x8xf32>) -> tensor<4x5xf32> {
 
 // -----
 
+#id = affine_map<(d0, d1) -> (d0, d1)>
+
+// It takes the widening of a factor too, which stays as narrow in memory.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: tensor<4x8xf32>
+// CHECK: linalg.generic
+// CHECK: ^bb0(%[[W:.*]]: f32, %[[X:.*]]: f16, %{{.*}}: f32):
+// CHECK-NEXT: %[[WIDE:.*]] = arith.extf %[[X]] : f16 to f32
+// CHECK-NEXT: arith.mulf %[[WIDE]], %[[W]] : f32
+// CHECK-NOT: linalg.generic
+func.func @main(%x: tensor<4x8xf16>, %w: tensor<8x5xf32>) -> tensor<4x5xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %wide = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<4x8xf16>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%i: f16, %o: f32):
+    %s = arith.extf %i : f16 to f32
+    linalg.yield %s : f32
+  } -> tensor<4x8xf32>
+  %e2 = tensor.empty() : tensor<4x5xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e2 : tensor<4x5xf32>) -> tensor<4x5xf32>
+  %m = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>,
+      affine_map<(m, n, k) -> (m, n)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%wide, %w : tensor<4x8xf32>, tensor<8x5xf32>) outs(%f : tensor<4x5xf32>) {
+  ^bb0(%i: f32, %j: f32, %o: f32):
+    %p = arith.mulf %i, %j : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<4x5xf32>
+  return %m : tensor<4x5xf32>
+}
+
+// -----
+
 #id = affine_map<(d0) -> (d0)>
 
 // A value that is also returned becomes a second result: Momentum's update is one generic.
