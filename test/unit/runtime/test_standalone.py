@@ -116,31 +116,36 @@ def test_a_profile_lists_kernels_the_slowest_first(folder: Path) -> None:
     assert " ".join(lines[-1][1:]) == "us in 4 commands (medians of 5 runs)"
 
 
+USAGE = [
+    (["-o", "y.npy"], "0 input files given, 1 are needed"),
+    (["x.npy"], "no output file given"),
+    (["x.npy", "-o"], "a file name must follow -o"),
+    (["x.npy", "--speed"], "unknown option --speed"),
+    (["x.npy", "--threads", "0"], "a number from 1 to 1024 must follow --threads"),
+    (["x.npy", "-o", "a.npy", "-o", "b.npy"], "2 output files given, there are 1 outputs"),
+]
+FILES = [
+    (["absent.npy", "-o", "y.npy"], "absent.npy: cannot be opened: No such file"),
+    (["wide.npy", "-o", "y.npy"], "wide.npy: has f32[3,2], input x needs f32[2,3]"),
+    (["double.npy", "-o", "y.npy"], "double.npy: has f64[2,3], input x needs f32[2,3]"),
+    (["fortran.npy", "-o", "y.npy"], "Fortran order"),
+    (["cut.npy", "-o", "y.npy"], "cut.npy: is cut off"),
+    (["x.npy", "-o", "absent/y.npy"], "absent/y.npy: cannot be written: No such file"),
+    (["x.npy", "-o", "/dev/full"], "/dev/full: cannot be written: No space left"),
+]
+
+
 @pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        (["-o", "y.npy"], "0 input files given, 1 are needed"),
-        (["x.npy"], "no output file given"),
-        (["x.npy", "-o"], "a file name must follow -o"),
-        (["x.npy", "--speed"], "unknown option --speed"),
-        (["x.npy", "--threads", "0"], "a number from 1 to 1024 must follow --threads"),
-        (["x.npy", "-o", "a.npy", "-o", "b.npy"], "2 output files given, there are 1 outputs"),
-        (["absent.npy", "-o", "y.npy"], "absent.npy: cannot be opened: No such file"),
-        (["wide.npy", "-o", "y.npy"], "wide.npy: has f32[3,2], input x needs f32[2,3]"),
-        (["double.npy", "-o", "y.npy"], "double.npy: has f64[2,3], input x needs f32[2,3]"),
-        (["fortran.npy", "-o", "y.npy"], "Fortran order"),
-        (["cut.npy", "-o", "y.npy"], "cut.npy: is cut off"),
-        (["x.npy", "-o", "absent/y.npy"], "absent/y.npy: cannot be written: No such file"),
-        (["x.npy", "-o", "/dev/full"], "/dev/full: cannot be written: No space left"),
-    ],
+    ("arguments", "problem", "status"), [*((*case, 2) for case in USAGE), *((*case, 1) for case in FILES)]
 )
-def test_errors_are_one_line(folder: Path, arguments: list[str], problem: str) -> None:
+def test_errors_are_one_line(folder: Path, arguments: list[str], problem: str, status: int) -> None:
+    """Status 2 says that the command line is wrong, 1 that a file is."""
     np.save(folder / "wide.npy", X.reshape(3, 2))
     np.save(folder / "double.npy", X.astype(np.float64))
     np.save(folder / "fortran.npy", np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3)))
     (folder / "cut.npy").write_bytes((folder / "x.npy").read_bytes()[:-1])
     done = run(folder, "one", *arguments)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.startswith("one: error: ")
     assert problem in done.stderr
     assert done.stderr.count("\n") == 1
