@@ -5,6 +5,7 @@ import gc
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -73,7 +74,7 @@ def test_what_has_waited_longest_is_freed() -> None:
 def test_buffers_freed_by_a_collection() -> None:
     pool = BufferPool(1000)
     buffer, address = pool.lend(100)
-    cycle = [buffer]
+    cycle: list[Any] = [buffer]
     cycle.append(cycle)
     del buffer, cycle
     gc.collect()
@@ -88,8 +89,8 @@ def test_collections_while_the_pool_is_read(monkeypatch: pytest.MonkeyPatch) -> 
     gc.set_threshold(30)
     try:
         for step in range(3000):
-            cycle = [pool.lend(64 * (1 + step % 7)), pool.lend(64)]
-            cycle.append(cycle)  # type: ignore[arg-type]
+            cycle: list[Any] = [pool.lend(64 * (1 + step % 7)), pool.lend(64)]
+            cycle.append(cycle)
     finally:
         gc.set_threshold(*before)
 
