@@ -6,7 +6,7 @@ value was asked for on the way.
 
 A tensor may be handed to another thread before it has a value. A trace is changed by its own thread alone, so recording
 takes no lock: another thread that asks computes the values that are pending at that moment of the nodes they hang on,
-which nobody changes, and leaves the trace as it is. The trace's own thread keeps those values when it runs the rest.
+which nobody changes, and leaves the trace as it is. The trace's own thread keeps those values and goes on with them.
 Only `flush`, which lets go of the graph and may write to parameters, and such a thread keep out of each other's way.
 """
 
@@ -55,6 +55,15 @@ class EagerTrace(Trace):
         tensor = super().tensor_of(value)
         self.track(tensor)
         return tensor
+
+    def value_of(self, tensor: TensorBase) -> Value:
+        """As `Trace.value_of`; of a tensor that another thread gave its elements it reads those.
+
+        The nodes would give others if a parameter that they read was written since.
+        """
+        if tensor._array is not None and tensor._trace is self and not self.kept:
+            tensor._value = tensor._trace = None
+        return super().value_of(tensor)
 
     def _owner(self, tensor: TensorBase) -> tuple[int, TensorBase]:
         # By storage, not by object: `t[0] = 1` gives `t` another value, but not the graph that read `t` before.

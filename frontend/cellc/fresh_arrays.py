@@ -35,7 +35,10 @@ class BufferPool:
 
     The C library gives large blocks back to the system when they are freed, which clears each page of the next one.
     Each change is one operation on a dict: buffers are freed by any thread, and by a collection of cycles in the
-    middle of anything, where a lock would wait for itself.
+    middle of anything, where a lock would wait for itself. Dicts are read by what makes no object that is collected:
+    Python 3.11 collects when one is made, and a dict that changes while it is read is an error.
+
+    It has to outlive its buffers, which do not own their memory.
 
     Args:
         most: bytes that wait here at most. What has waited longest goes first.
@@ -56,9 +59,13 @@ class BufferPool:
         return buffer, address
 
     def _take(self, size: int) -> int | None:
-        for address in [address for address, there in tuple(self._waiting.items()) if there == size]:
-            if self._waiting.pop(address, None) is not None:  # else another thread was quicker
-                return address
+        for address in list(self._waiting):
+            if self._waiting.get(address) == size:
+                found = self._waiting.pop(address, None)
+                if found == size:
+                    return address
+                if found is not None:  # other threads lent it and freed it, and its place has other memory now
+                    self._waiting[address] = found
         return None
 
     def _allocate(self, size: int) -> int:
@@ -75,7 +82,7 @@ class BufferPool:
             self._free_oldest()
 
     def _free_oldest(self) -> None:
-        for address in tuple(self._waiting):
+        for address in list(self._waiting):
             if sum(self._waiting.values()) <= self._most:
                 break
             if self._waiting.pop(address, None) is not None:
@@ -83,6 +90,8 @@ class BufferPool:
 
 
 _POOL = BufferPool(_MOST_WAITING)
+# For ever: when Python exits, threads may be writing results, and what is destroyed last may hold some.
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(_POOL))
 
 
 class FreshArrays:

@@ -82,6 +82,15 @@ def test_another_thread_assigns_nothing() -> None:
     assert count.asnumpy() == 6
 
 
+def test_what_another_thread_asked_for_stays_what_it_was() -> None:
+    weight = Parameter(Tensor([2.0]), "weight")
+    y = weight * 2
+    assert elsewhere(y.item) == 4
+    elsewhere(lambda: weight.set_data(Tensor([0.0])))
+    z = y + 1
+    assert (y.item(), z.item(), (weight * 2).item()) == (4, 5, 0)
+
+
 def test_an_index_that_is_assigned_after_another_thread_asked() -> None:
     t = Tensor([1.0, 2.0]) * 2
     read = t + 0

@@ -2,7 +2,10 @@
 
 import ctypes
 import gc
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -71,11 +74,38 @@ def test_what_has_waited_longest_is_freed() -> None:
 def test_buffers_freed_by_a_collection() -> None:
     pool = BufferPool(1000)
     buffer, address = pool.lend(100)
-    cycle = [buffer]
+    cycle: list[Any] = [buffer]
     cycle.append(cycle)
     del buffer, cycle
     gc.collect()
     assert pool.lend(100)[1] == address
+
+
+def test_collections_while_the_pool_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 collects cycles when a tuple or a list is made: buffers come back in the middle of `lend`."""
+    pool = BufferPool(1 << 30)
+    monkeypatch.setattr(sys, "unraisablehook", lambda error: pytest.fail(repr(error.exc_value)))
+    before = gc.get_threshold()
+    gc.set_threshold(30)
+    try:
+        for step in range(3000):
+            cycle: list[Any] = [pool.lend(64 * (1 + step % 7)), pool.lend(64)]
+            cycle.append(cycle)
+    finally:
+        gc.set_threshold(*before)
+
+
+_TELLS_OF_ITS_END = """
+import os
+from cellc.fresh_arrays import BufferPool
+BufferPool.__del__ = lambda self, write=os.write: write(1, b"freed")
+"""
+
+
+def test_the_pool_is_there_until_the_process_ends() -> None:
+    """Threads that still run when Python exits write results."""
+    done = subprocess.run([sys.executable, "-c", _TELLS_OF_ITS_END], capture_output=True, check=True)
+    assert done.stdout == b""
 
 
 def test_threads_do_not_share_a_buffer() -> None:
