@@ -77,8 +77,8 @@ def test_long_sums_of_few_rows_have_several_blocks() -> None:
 
 BY_PANELS, BY_ROWS, SHARED_COLUMNS = Matmul(300, 130, 200), Matmul(999, 61, 48), Matmul(7, 77, 852)
 IMAGES, FILTERS, STRIDED = (
-    Convolution(6, 2, 13, 11, 5, 3, 3),
-    Convolution(9, 24, 7, 7, 6, 3, 3),
+    Convolution(32, 1, 32, 32, 6, 5, 5),
+    Convolution(32, 6, 14, 14, 16, 5, 5),
     Convolution(3, 128, 13, 13, 48, 1, 1, 2),
 )
 PRODUCTS = {
