@@ -62,7 +62,7 @@ def test_images_of_one_channel_are_cut_image_by_image(images: int, level: str) -
     x, w = (np.random.default_rng(len(s)).standard_normal(s).astype(np.float32) for s in (case.x, case.weight))
     result = compile_text(case.forward(), LEVELS[level])(x, w)[0]
     expected = np.einsum("ncijrs,kcrs->nkij", case.windows(x), w.astype(np.float64))
-    np.testing.assert_allclose(result, expected, rtol=0, atol=25 * 25 * np.finfo(np.float32).eps)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=25 * 25 * float(np.finfo(np.float32).eps))
 
 
 def test_long_sums_of_few_rows_have_several_blocks() -> None:
