@@ -43,7 +43,6 @@ class Blocking:
 def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
     """Blocks with enough work to pay for packing, of which there are enough for many threads."""
     nest, lane = product.nest, tiling.lane_dim
-    steps = prod(nest.extents[d] for d in nest.reduced)
     same = product.shared(tiling.vector_factor, lane)
     shared = [d for d in nest.parallel if d in (*same, tiling.tile_dim, tiling.second_dim)]
     panels, copied = ceil(nest.extents[lane] / tiling.width), _copied(product, tiling)
@@ -51,17 +50,16 @@ def choose_blocking(product: Product, tiling: Tiling) -> Blocking:
         return _by_rows(product, tiling, shared, panels, copied)
     if not {tiling.tile_dim, tiling.second_dim} <= {None, *same}:
         return _by_loops(product, tiling, shared, panels, copied)
+    return _by_panels(product, tiling, shared, panels, copied)
+
+
+def _by_panels(product: Product, tiling: Tiling, shared: list[int], panels: int, copied: CopiedRows | None) -> Blocking:
+    """Blocks of rows that share the packing of each panel, of as many panels as leave enough blocks."""
+    nest, lane = product.nest, tiling.lane_dim
     wide = min(panels, MOST_COPIED_PANELS) if copied is CopiedRows.BY_STEP else 1
-    chunks, rows = {}, 0
-    for fewest in (_most_rows(product, tiling, shared), _MANY_ROWS, FEWEST_ROWS):
-        chunks, rows = _row_chunks(product, tiling, shared, fewest, wide)
-        if _count(product, tiling, chunks) >= (_SOME_BLOCKS if wide == 1 else FEW):
-            break
+    chunks, rows = _rows_for_blocks(product, tiling, shared, wide)
     blocks = _count(product, tiling, chunks)
-    if blocks < FEW and shared and volume(nest) > FEW * BLOCK_STEPS:
-        rows = _split_rows(product, tiling, chunks, shared, max(32, rows * blocks // FEW))
-        blocks = _count(product, tiling, chunks)
-    per_block = rows * tiling.width * steps
+    per_block = rows * tiling.width * prod(nest.extents[d] for d in nest.reduced)
     if copied is CopiedRows.BY_ROW:
         chunks[lane] = min(panels, MOST_PANELS, max(ceil(_MANY_COLUMNS / tiling.width), blocks // FEW))
     elif copied is None:
@@ -137,6 +135,19 @@ def _copied(product: Product, tiling: Tiling) -> CopiedRows | None:
     return None if copied is CopiedRows.BY_STEP and few and not widened else copied
 
 
+def _rows_for_blocks(product: Product, tiling: Tiling, shared: list[int], wide: int) -> tuple[dict[int, int], int]:
+    """`_row_chunks` of as many rows as leave enough blocks; of fewer than share packing where those are too few."""
+    chunks, rows = {}, 0
+    for fewest in (_most_rows(product, tiling, shared), _MANY_ROWS, FEWEST_ROWS):
+        chunks, rows = _row_chunks(product, tiling, shared, fewest, wide)
+        if _count(product, tiling, chunks) >= (_SOME_BLOCKS if wide == 1 else FEW):
+            break
+    blocks = _count(product, tiling, chunks)
+    if blocks < FEW and shared and volume(product.nest) > FEW * BLOCK_STEPS:
+        rows = _split_rows(product, tiling, chunks, shared, max(32, rows * blocks // FEW))
+    return chunks, rows
+
+
 def _most_rows(product: Product, tiling: Tiling, shared: list[int]) -> int:
     """Rows that share the packing of a panel; of windows, which share what they read, what a level 2 cache holds."""
     nest, scalar = product.nest, product.factors[1 - tiling.vector_factor].access
@@ -194,7 +205,9 @@ def contiguous_rows(product: Product, shared: list[int]) -> list[int]:
 
 
 def _split_rows(product: Product, tiling: Tiling, chunks: dict[int, int], shared: list[int], most: int) -> int:
-    """Cuts the first loop whose inner loops are few enough, in whole tiles; returns the rows left."""
+    """Cuts the first loop whose inner loops are few enough, in whole tiles; returns the rows left.
+
+    A block that ended within a tile would compute, and store, rows of the next one, or rows behind the last."""
     extents, outer = product.nest.extents, 1
     for position, dim in enumerate(shared):
         inner = outer * prod(extents[d] for d in shared[position + 1 :])

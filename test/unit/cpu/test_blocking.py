@@ -11,7 +11,8 @@ from cellc.targets.cpu.product import product_of
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.tiling import choose_tiling
 from support.convolution_kernels import Convolution
-from support.cpu_kernels import compile_text, parse_kernel
+from support.cpu_kernels import CompiledKernel, check_guard, compile_text, guarded, parse_kernel
+from support.kernel_calls import call
 from support.matmul_kernels import Matmul
 
 LEVEL_NAMES = [name for name in LEVELS if name in ("v3", native_level().name)]
@@ -61,7 +62,7 @@ def test_images_of_one_channel_are_cut_image_by_image(images: int, level: str) -
     x, w = (np.random.default_rng(len(s)).standard_normal(s).astype(np.float32) for s in (case.x, case.weight))
     result = compile_text(case.forward(), LEVELS[level])(x, w)[0]
     expected = np.einsum("ncijrs,kcrs->nkij", case.windows(x), w.astype(np.float64))
-    np.testing.assert_allclose(result, expected, rtol=0, atol=25 * 25 * np.finfo(np.float32).eps)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=25 * 25 * float(np.finfo(np.float32).eps))
 
 
 def test_long_sums_of_few_rows_have_several_blocks() -> None:
@@ -72,3 +73,48 @@ def test_long_sums_of_few_rows_have_several_blocks() -> None:
     assert not blocking.turned
     _, blocking = cut(short.weight_gradient(), "v4")
     assert blocking.turned
+
+
+BY_PANELS, BY_ROWS, SHARED_COLUMNS = Matmul(300, 130, 200), Matmul(999, 61, 48), Matmul(7, 77, 852)
+IMAGES, FILTERS, STRIDED = (
+    Convolution(32, 1, 32, 32, 6, 5, 5),
+    Convolution(32, 6, 14, 14, 16, 5, 5),
+    Convolution(3, 128, 13, 13, 48, 1, 1, 2),
+)
+PRODUCTS = {
+    "by panels": (BY_PANELS.text(), BY_PANELS.lhs, BY_PANELS.rhs),
+    "by rows": (BY_ROWS.text(), BY_ROWS.lhs, BY_ROWS.rhs),
+    "columns of two panels": (SHARED_COLUMNS.text(), SHARED_COLUMNS.lhs, SHARED_COLUMNS.rhs),
+    "images": (IMAGES.forward(), IMAGES.x, IMAGES.weight),
+    "filters' gradient": (FILTERS.weight_gradient(), FILTERS.x, FILTERS.y),
+    "strided": (STRIDED.forward(), STRIDED.x, STRIDED.weight),
+}
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_blocks_depend_on_no_other(name: str, level: str) -> None:
+    """Each block alone, whatever memory held before: together they write all, and what two of them write is equal."""
+    text, *shapes = PRODUCTS[name]
+    compiled, random = compile_text(text, LEVELS[level]), np.random.default_rng(1)
+    factors = [random.standard_normal(shape).astype(np.float32) for shape in shapes]
+    assert compiled.code.blocks > 1
+    shape, _ = compiled.results[0]
+    made, written = np.zeros(shape, np.uint32), np.zeros(shape, bool)
+    for block in range(compiled.code.blocks):
+        first, second = (_one_block(compiled, factors, block, fill) for fill in (0x5A, 0xFF))
+        stored = first == second
+        assert (stored | ((first == 0x5A5A5A5A) & (second == 0xFFFFFFFF))).all(), "depends on what memory held"
+        assert (made == first)[written & stored].all(), "two blocks write different numbers"
+        made, written = np.where(stored, first, made), written | stored
+    assert written.all()
+
+
+def _one_block(compiled: CompiledKernel, factors: list[np.ndarray], block: int, fill: int) -> np.ndarray:
+    """The bits of the result of one block, in memory and with scratch whose bytes are `fill`."""
+    (shape, dtype), *_ = compiled.results
+    result, memory = guarded(shape, dtype), np.full(compiled.code.scratch_bytes + 64, fill, np.uint8)
+    result.view(np.uint8)[...] = fill
+    call(compiled.address, [*factors, result], block, memory[-memory.ctypes.data % 64 :])
+    check_guard(result)
+    return result.view(np.uint32)
