@@ -175,9 +175,9 @@ def is_widening(op: GenericOp) -> bool:
     if not is_all_parallel(op) or len(op.results) != 1 or input_count(op) != 1:
         return False
     first, last = op.body.block.first_op, op.body.block.last_op
-    assert last is not None
-    extends = isinstance(first, arith.ExtFOp) and first.operands[0] is op.body.block.args[0]
-    return extends and first.next_op is last and last.operands[0] is first.results[0]
+    if not isinstance(first, arith.ExtFOp) or first.operands[0] is not op.body.block.args[0]:
+        return False
+    return last is not None and first.next_op is last and last.operands[0] is first.results[0]
 
 
 def is_data_movement(op: Operation | Block | None) -> bool:
