@@ -3,22 +3,17 @@
 from dataclasses import dataclass
 from math import ceil, gcd, lcm, prod
 
-from cellc.targets.cpu.footprint import LINE, cache_lines
-from cellc.targets.cpu.nest import volume
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, rows_of
+from cellc.targets.cpu.row_chunks import BLOCK_STEPS, FEW, count_blocks, rows_for_blocks, split_rows
 from cellc.targets.cpu.scratch_copies import FEWEST_ROWS, CopiedRows, pays_to_pack, pieces_of, rows_to_copy
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
-# Bytes of the broadcast factor that a block reads again for each panel, and of windows, which share what they read;
-# rows that share the packing of a panel, and how few they may be for the sake of more blocks.
-_ROWS_BYTES, _WINDOWS_BYTES, _MOST_ROWS, _MANY_ROWS, _SOME_BLOCKS = 1 << 19, 1 << 20, 1024, 512, 8
-BLOCK_STEPS, _ENOUGH_BLOCKS, MOST_PANELS = 1 << 18, 32, 8
+_ENOUGH_BLOCKS, MOST_PANELS = 32, 8
 # Panels that stay in a cache, steps beside which storing takes long, and into how many blocks rows are cut then.
 _NEAR_BYTES, _FEW_STEPS, _BLOCKS_OF_ROWS = 1 << 16, 64, 16
 # Columns for which copied rows pay; panels of a block whose rows are copied from memory, once for all of them.
 _MANY_COLUMNS, MOST_COPIED_PANELS = 64, 32
-FEW = 4
 # Steps of a sum beside which storing it a lane at a time takes little.
 _LONG_SUMS = 1024
 
@@ -57,8 +52,8 @@ def _by_panels(product: Product, tiling: Tiling, shared: list[int], panels: int,
     """Blocks of rows that share the packing of each panel, of as many panels as leave enough blocks."""
     nest, lane = product.nest, tiling.lane_dim
     wide = min(panels, MOST_COPIED_PANELS) if copied is CopiedRows.BY_STEP else 1
-    chunks, rows = _rows_for_blocks(product, tiling, shared, wide)
-    blocks = _count(product, tiling, chunks)
+    chunks, rows = rows_for_blocks(product, tiling, shared, wide)
+    blocks = count_blocks(product, tiling, chunks)
     per_block = rows * tiling.width * prod(nest.extents[d] for d in nest.reduced)
     if copied is CopiedRows.BY_ROW:
         chunks[lane] = min(panels, MOST_PANELS, max(ceil(_MANY_COLUMNS / tiling.width), blocks // FEW))
@@ -106,7 +101,7 @@ def _by_rows(product: Product, tiling: Tiling, shared: list[int], panels: int, c
     blocks = min(blocks, _BLOCKS_OF_ROWS)
     most = max(ceil(rows / blocks), BLOCK_STEPS // max(1, steps * nest.extents[tiling.lane_dim]))
     if rows > most:
-        _split_rows(product, tiling, chunks, shared, most)
+        split_rows(product, tiling, chunks, shared, most)
     return _blocking(product, tiling, shared, chunks, rows, copied)  # constants are packed once for all blocks
 
 
@@ -133,41 +128,6 @@ def _copied(product: Product, tiling: Tiling) -> CopiedRows | None:
     few = product.nest.extents[tiling.lane_dim] <= _MANY_COLUMNS - tiling.width
     widened = product.factors[1 - tiling.vector_factor].extension is not None
     return None if copied is CopiedRows.BY_STEP and few and not widened else copied
-
-
-def _rows_for_blocks(product: Product, tiling: Tiling, shared: list[int], wide: int) -> tuple[dict[int, int], int]:
-    """`_row_chunks` of as many rows as leave enough blocks; of fewer than share packing where those are too few."""
-    chunks, rows = {}, 0
-    for fewest in (_most_rows(product, tiling, shared), _MANY_ROWS, FEWEST_ROWS):
-        chunks, rows = _row_chunks(product, tiling, shared, fewest, wide)
-        if _count(product, tiling, chunks) >= (_SOME_BLOCKS if wide == 1 else FEW):
-            break
-    blocks = _count(product, tiling, chunks)
-    if blocks < FEW and shared and volume(product.nest) > FEW * BLOCK_STEPS:
-        rows = _split_rows(product, tiling, chunks, shared, max(32, rows * blocks // FEW))
-    return chunks, rows
-
-
-def _most_rows(product: Product, tiling: Tiling, shared: list[int]) -> int:
-    """Rows that share the packing of a panel; of windows, which share what they read, what a level 2 cache holds."""
-    nest, scalar = product.nest, product.factors[1 - tiling.vector_factor].access
-    rows, steps = (prod(nest.extents[d] for d in dims) for dims in (shared, nest.reduced))
-    read = LINE * cache_lines(scalar, {d: nest.extents[d] for d in (*shared, *nest.reduced)})
-    held = _WINDOWS_BYTES * rows // (4 * max(1, read)) if 2 * read <= rows * steps else _MOST_ROWS
-    return max(_MANY_ROWS, min(_MOST_ROWS, held))
-
-
-def _row_chunks(
-    product: Product, tiling: Tiling, shared: list[int], fewest: int, wide: int
-) -> tuple[dict[int, int], int]:
-    """Chunks `wide` panels wide of at least about `fewest` rows, the loops `shared`, and the rows of one."""
-    nest = product.nest
-    steps = prod(nest.extents[d] for d in nest.reduced)
-    chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel} | {tiling.lane_dim: wide}
-    rows, most = prod(nest.extents[d] for d in shared), max(fewest, _ROWS_BYTES // (4 * max(1, steps)))
-    if shared and rows > most:
-        rows = _split_rows(product, tiling, chunks, shared, most)
-    return chunks, rows
 
 
 def _turned(product: Product, tiling: Tiling, shared: list[int], chunks: dict[int, int]) -> list[int]:
@@ -202,25 +162,3 @@ def contiguous_rows(product: Product, shared: list[int]) -> list[int]:
             break
         dims.insert(0, dim)
     return dims
-
-
-def _split_rows(product: Product, tiling: Tiling, chunks: dict[int, int], shared: list[int], most: int) -> int:
-    """Cuts the first loop whose inner loops are few enough, in whole tiles; returns the rows left.
-
-    A block that ended within a tile would compute, and store, rows of the next one, or rows behind the last."""
-    extents, outer = product.nest.extents, 1
-    for position, dim in enumerate(shared):
-        inner = outer * prod(extents[d] for d in shared[position + 1 :])
-        unit = {tiling.tile_dim: tiling.tile, tiling.second_dim: tiling.second}.get(dim, 1)
-        if inner * unit <= most or position == len(shared) - 1:
-            parts = ceil(extents[dim] * inner / most)
-            chunks[dim] = min(extents[dim], ceil(ceil(extents[dim] / parts) / unit) * unit)
-            return chunks[dim] * inner
-        chunks[dim] = min(extents[dim], unit)
-        outer *= chunks[dim]
-    raise AssertionError("no loop to cut")
-
-
-def _count(product: Product, tiling: Tiling, chunks: dict[int, int]) -> int:
-    unit = {tiling.lane_dim: tiling.width}
-    return prod(ceil(ceil(product.nest.extents[d] / unit.get(d, 1)) / chunk) for d, chunk in chunks.items())

@@ -3,11 +3,12 @@
 from math import ceil, prod
 
 from cellc.targets.cpu.access import Access
-from cellc.targets.cpu.blocking import BLOCK_STEPS, FEW, MOST_COPIED_PANELS, contiguous_rows
+from cellc.targets.cpu.blocking import MOST_COPIED_PANELS, contiguous_rows
 from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.nest import Nest, volume
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, loads_of, rows_of, written_out
+from cellc.targets.cpu.row_chunks import BLOCK_STEPS, FEW
 from cellc.targets.cpu.scratch_copies import (
     FEWEST_ROWS,
     L1_STEPS,
