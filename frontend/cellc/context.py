@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 GRAPH_MODE = 0
@@ -144,6 +147,23 @@ def cpu_level() -> str:
 def num_threads() -> int:
     """How many threads run what is compiled: the setting, or 0 for the runtime's default."""
     return _settings["runtime_num_threads"]
+
+
+reshaped = 0
+"""Grows before and after a parameter gets another shape: odd meanwhile."""
+_reshaping = threading.Lock()
+
+
+@contextmanager
+def reshaping() -> Iterator[None]:
+    """Around giving a parameter another shape: what another thread traces meanwhile may have read both."""
+    global reshaped
+    with _reshaping:
+        reshaped += 1
+        try:
+            yield
+        finally:
+            reshaped += 1
 
 
 def touch() -> None:

@@ -133,7 +133,7 @@ class Function:
         try:
             with collection_paused():  # a graph is one large cycle too
                 with stage("trace"):
-                    traced = self.trace(args, kwargs)
+                    traced = self._trace_of_one_moment(args, kwargs)
                 entry = _Entry(traced, signature[0])
         except Exception as error:
             tracebacks.prune(error)
@@ -146,6 +146,20 @@ class Function:
         del kept[:-KEPT_PROGRAMS]
         self._latest = signature
         return entry
+
+    def _trace_of_one_moment(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+        """Traces again, be it after an error, while another thread gives parameters other shapes."""
+        __tracebackhide__ = True
+        while True:
+            before = context.reshaped
+            try:
+                traced = self.trace(args, kwargs)
+            except Exception:
+                if before % 2 == 0 and context.reshaped == before:
+                    raise
+            else:
+                if before % 2 == 0 and context.reshaped == before:
+                    return traced
 
     def trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
         """Runs the function on tracers of the arguments' types."""

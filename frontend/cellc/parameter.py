@@ -156,10 +156,11 @@ class Parameter(Tensor):
         self._finish_pending()
         elements = data._elements()
         if self.shape != elements.shape or self._array is None:
-            self._array = aligned_copy(elements, self.dtype.numpy)
-            self._type = self._type._replace(shape=elements.shape)
-            self._init = None
-            context.touch()
+            with context.reshaping():
+                self._array = aligned_copy(elements, self.dtype.numpy)
+                self._type = self._type._replace(shape=elements.shape)
+                self._init = None
+                context.touch()
         else:
             with self._quiet():
                 np.copyto(self._array, elements, casting="unsafe")

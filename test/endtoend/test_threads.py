@@ -102,3 +102,36 @@ def test_weights_are_packed_from_the_elements_a_call_holds() -> None:
     assert np.array_equal(compiled.run([x])[0].asnumpy(), before)
     net.weight.set_data(Tensor(np.ones((96, 128), np.float32)), slice_shape=True)
     assert np.array_equal(net(x).asnumpy(), np.full((16, 96), 128, np.float32))
+
+
+class Reading(nn.Cell):
+    """Reads a shape twice, and lets others go on between."""
+
+    def __init__(self, between: Callable[[], None]) -> None:
+        super().__init__()
+        self.terms = Parameter(Tensor(np.ones(LONG, np.float32)), name="terms")
+        self.between = between
+
+    def construct(self, x: Tensor) -> Tensor:
+        shape = self.terms.shape
+        self.between()
+        return (self.terms * x.broadcast_to(shape)).sum()
+
+
+def test_a_trace_sees_the_shapes_of_one_moment() -> None:
+    """Another thread changes a parameter's shape in the middle of the first trace: it is traced again."""
+    traces = []
+
+    def change() -> None:
+        net.terms.set_data(Tensor(np.full(SHORT, 2, np.float32)), slice_shape=True)
+
+    def between() -> None:
+        traces.append(net.terms.shape)
+        if len(traces) == 1:
+            thread = threading.Thread(target=change)
+            thread.start()
+            thread.join()
+
+    net = Reading(between)
+    assert net(Tensor(1.0)).item() == 2 * SHORT
+    assert traces == [(LONG,), (SHORT,)]
