@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 
 import numpy as np
@@ -14,11 +13,9 @@ from cellc.graph import Graph
 from cellc.lowering import LoweredForCpu, lower_for_cpu
 from cellc.passes.kernel_form import kernels_of
 from cellc.passes.pipelines import PIPELINES
-from cellc.runtime import Module
-from cellc.targets.cpu.jit import load
 from cellc.targets.cpu.level import LEVELS, native_level
-from cellc.targets.cpu.workers import compile_kernels
 from cellc.trace import apply
+from support.program_run import run_program
 
 LEVEL_NAMES = [name for name in LEVELS if name in ("v3", native_level().name)]
 FUSED = PIPELINES["cpu"]
@@ -116,14 +113,7 @@ def run(
     program: LoweredForCpu, arrays: list[np.ndarray], result: np.ndarray, level: str, threads: int = 1
 ) -> np.ndarray:
     """The program's result, which has the type of `result`."""
-    objects = compile_kernels(program.kernels, LEVELS[level])
-    addresses = load({kernel.name: data for kernel, data in zip(program.kernels, objects, strict=True)})
-    module, result = Module(program.program.to_bytes(), addresses, threads), np.empty(result.shape, result.dtype)
-    pointers = module.pointer_array()
-    for i, array in enumerate([*map(np.ascontiguousarray, arrays), result]):
-        pointers[i] = array.ctypes.data_as(ctypes.c_void_p)
-    module.run(pointers)
-    return result
+    return run_program(program, arrays, [result], level, threads)[0]
 
 
 def check(function: Attend, arrays: list[np.ndarray], wanted: np.ndarray, level: str, *, fused: bool = True) -> None:

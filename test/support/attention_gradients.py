@@ -5,7 +5,6 @@ As in a network, the gradient of O is made by a product, so that no kernel of at
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,11 +17,8 @@ from cellc.function import Function
 from cellc.graph import Graph
 from cellc.lowering import LoweredForCpu
 from cellc.passes.pipelines import PIPELINES
-from cellc.runtime import Module
-from cellc.targets.cpu.jit import load
-from cellc.targets.cpu.level import LEVELS
-from cellc.targets.cpu.workers import compile_kernels
 from support.attention import FUSED, Attend, inputs, kinds, lowered, normal
+from support.program_run import run_program
 
 SEPARATE = tuple(name for name in PIPELINES["cpu"] if name != "fuse-attention-gradient")
 Arrays = Sequence[np.ndarray]
@@ -58,16 +54,8 @@ def run(
     program: LoweredForCpu, arrays: Arrays, level: str, threads: int = 1, like: Arrays | None = None
 ) -> list[np.ndarray]:
     """The program's results, which are like these: else the gradients of the first three arrays."""
-    objects = compile_kernels(program.kernels, LEVELS[level])
-    addresses = load({kernel.name: data for kernel, data in zip(program.kernels, objects, strict=True)})
-    module = Module(program.program.to_bytes(), addresses, threads)
-    results = [np.empty(array.shape, array.dtype) for array in (arrays[:3] if like is None else like)]
-    pointers = module.pointer_array()
-    given = [array.copy() if array is STATE else np.ascontiguousarray(array) for array in arrays]
-    for i, array in enumerate([*given, *results]):
-        pointers[i] = array.ctypes.data_as(ctypes.c_void_p)
-    module.run(pointers)
-    return results
+    given = [array.copy() if array is STATE else array for array in arrays]  # it is written to
+    return run_program(program, given, arrays[:3] if like is None else like, level, threads)
 
 
 def kept_of(arrays: Arrays, keep: float, stream: int = 0) -> np.ndarray:

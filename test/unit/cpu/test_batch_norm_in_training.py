@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import numpy as np
 import pytest
 from xdsl.dialects.linalg.ops import GenericOp
@@ -13,10 +11,8 @@ from cellc.function import Function
 from cellc.lowering import LoweredForCpu, lower_for_cpu
 from cellc.passes.kernel_form import kernels_of
 from cellc.passes.linalg_analysis import reduction_loops
-from cellc.runtime import Module
-from cellc.targets.cpu.jit import load
 from cellc.targets.cpu.level import LEVELS, native_level
-from cellc.targets.cpu.workers import compile_kernels
+from support.program_run import run_program
 
 EPS = 1e-5
 LEVEL_NAMES = ["v3", native_level().name]
@@ -65,15 +61,7 @@ def lowered(arrays: list[np.ndarray], level: str) -> LoweredForCpu:
 
 
 def run(program: LoweredForCpu, arrays: list[np.ndarray], level: str, threads: int = 1) -> list[np.ndarray]:
-    objects = compile_kernels(program.kernels, LEVELS[level])
-    addresses = load({kernel.name: data for kernel, data in zip(program.kernels, objects, strict=True)})
-    module = Module(program.program.to_bytes(), addresses, threads)
-    results = [np.empty(array.shape, array.dtype) for array in (arrays[0], *arrays[:3])]
-    pointers = module.pointer_array()
-    for i, array in enumerate([*arrays, *results]):
-        pointers[i] = array.ctypes.data_as(ctypes.c_void_p)
-    module.run(pointers)
-    return results
+    return run_program(program, arrays, [arrays[0], *arrays[:3]], level, threads)
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)

@@ -2,28 +2,21 @@
 
 import numpy as np
 import pytest
-from xdsl.dialects.linalg.ops import GenericOp
 
 from cellc.targets.cpu.blocking import Blocking, choose_blocking
-from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.level import LEVELS, native_level
-from cellc.targets.cpu.product import product_of
 from cellc.targets.cpu.register_tile import Tiling
-from cellc.targets.cpu.tiling import choose_tiling
 from support.convolution_kernels import Convolution
-from support.cpu_kernels import CompiledKernel, check_guard, compile_text, guarded, parse_kernel
+from support.cpu_kernels import CompiledKernel, check_guard, compile_text, guarded
 from support.kernel_calls import call
 from support.matmul_kernels import Matmul
+from support.products import tiled
 
 LEVEL_NAMES = [name for name in LEVELS if name in ("v3", native_level().name)]
 
 
 def cut(text: str, level: str) -> tuple[Tiling, Blocking]:
-    kernel = KernelWriter(parse_kernel(text), LEVELS[level])
-    product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
-    assert product is not None
-    tiling = choose_tiling(product, LEVELS[level])
-    assert tiling is not None
+    product, tiling = tiled(text, level)
     return tiling, choose_blocking(product, tiling)
 
 

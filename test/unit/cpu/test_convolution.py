@@ -4,17 +4,14 @@ import re
 
 import numpy as np
 import pytest
-from xdsl.dialects.linalg.ops import GenericOp
 
 from cellc.targets.cpu.blocking import choose_blocking
-from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.level import LEVELS, native_level
-from cellc.targets.cpu.product import product_of
 from cellc.targets.cpu.scratch_copies import CopiedRows
 from cellc.targets.cpu.target import CpuTarget
-from cellc.targets.cpu.tiling import choose_tiling
 from support.convolution_kernels import Convolution, Depthwise, windows
 from support.cpu_kernels import assembly, compile_text, parse_kernel
+from support.products import tiled
 
 CASES = [
     Convolution(2, 3, 9, 11, 5, 3, 3),
@@ -61,11 +58,7 @@ STRIDED = [Convolution(3, 1100, 11, 11, 150, 1, 1, 2), Convolution(2, 520, 14, 1
 @pytest.mark.parametrize("level", LEVEL_NAMES)
 @pytest.mark.parametrize("case", STRIDED, ids=str)
 def test_places_of_many_channels_that_lie_apart_are_copied(case: Convolution, level: str) -> None:
-    kernel = KernelWriter(parse_kernel(case.forward()), LEVELS[level])
-    product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
-    assert product is not None
-    tiling = choose_tiling(product, LEVELS[level])
-    assert tiling is not None
+    product, tiling = tiled(case.forward(), level)
     assert choose_blocking(product, tiling).rows is CopiedRows.BY_STEP
     test_forward(case, level)
 

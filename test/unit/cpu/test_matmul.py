@@ -5,17 +5,14 @@ from dataclasses import replace
 import ml_dtypes
 import numpy as np
 import pytest
-from xdsl.dialects.linalg.ops import GenericOp
 
 from cellc.targets.cpu.blocking import choose_blocking
-from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.level import LEVELS, native_level
-from cellc.targets.cpu.product import product_of
 from cellc.targets.cpu.scratch_copies import CopiedRows
-from cellc.targets.cpu.tiling import choose_tiling
 from support.assembly import count, inner_loops
 from support.cpu_kernels import assembly, compile_text, parse_kernel
 from support.matmul_kernels import Matmul
+from support.products import tiled
 
 NATIVE = native_level()
 LEVEL_NAMES = [name for name in LEVELS if name in ("v2", "v3", NATIVE.name)]
@@ -62,11 +59,7 @@ def test_long_sums_run_in_pieces(transpose_rhs: bool) -> None:
 def test_rows_side_by_side_are_copied(size: tuple[int, int, int], level: str) -> None:
     """Of x^T y a tile reads other pages in each step: its rows are copied for all panels of a block."""
     matmul = Matmul(*size, transpose_lhs=True, epilogue=True)
-    kernel = KernelWriter(parse_kernel(matmul.text()), LEVELS[level])
-    product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
-    assert product is not None
-    tiling = choose_tiling(product, LEVELS[level])
-    assert tiling is not None
+    product, tiling = tiled(matmul.text(), level)
     assert choose_blocking(product, tiling).rows is CopiedRows.BY_STEP
     check(matmul, level)
 
@@ -97,11 +90,7 @@ def test_tiles_of_a_far_matrix_are_not_one_vector_wide() -> None:
     """Lines come in pairs; 16 rows of a near matrix, in one pass, need no second one."""
     widths = []
     for columns, steps in ((256, 512), (768, 768)):
-        kernel = KernelWriter(parse_kernel(Matmul(16, columns, steps).text()), LEVELS["v4"])
-        product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
-        assert product is not None
-        tiling = choose_tiling(product, LEVELS["v4"])
-        assert tiling is not None
+        _, tiling = tiled(Matmul(16, columns, steps).text(), "v4")
         widths.append(tiling.vectors)
     assert widths == [1, 2]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import numpy as np
 import pytest
 from xdsl.dialects.tensor import ExtractSliceOp
@@ -16,11 +14,9 @@ from cellc.lowering import LoweredForCpu, lower_for_cpu
 from cellc.passes.context import make_context
 from cellc.passes.kernel_form import kernels_of
 from cellc.passes.pipelines import TO_NN, run_pipeline
-from cellc.runtime import Module
-from cellc.targets.cpu.jit import load
 from cellc.targets.cpu.level import LEVELS, native_level
-from cellc.targets.cpu.workers import compile_kernels
 from support.interpret_nn import interpret
+from support.program_run import run_program
 
 LEVEL_NAMES = ["v3", native_level().name]
 
@@ -57,16 +53,8 @@ def traced(arrays: list[np.ndarray]) -> Graph:
 
 
 def run(program: LoweredForCpu, arrays: list[np.ndarray], level: str, threads: int) -> list[np.ndarray]:
-    objects = compile_kernels(program.kernels, LEVELS[level])
-    addresses = load({kernel.name: data for kernel, data in zip(program.kernels, objects, strict=True)})
-    module = Module(program.program.to_bytes(), addresses, threads)
     outputs = [buffer for buffer in program.program.buffers if buffer.kind == "output"]
-    results = [np.empty(buffer.shape, arrays[0].dtype) for buffer in outputs]
-    pointers = module.pointer_array()
-    for i, array in enumerate([*arrays, *results]):
-        pointers[i] = array.ctypes.data_as(ctypes.c_void_p)
-    module.run(pointers)
-    return results
+    return run_program(program, arrays, [np.empty(b.shape, arrays[0].dtype) for b in outputs], level, threads)
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)

@@ -2,18 +2,15 @@
 
 import numpy as np
 import pytest
-from xdsl.dialects.linalg.ops import GenericOp
 
 import cellc
 from cellc import nn, ops
 from cellc.targets.cpu.blocking import choose_blocking
-from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.level import LEVELS
-from cellc.targets.cpu.product import product_of
-from cellc.targets.cpu.tiling import choose_tiling
 from support.convolution_kernels import windows
-from support.cpu_kernels import Operand, assembly, filled, generic, kernel, parse_kernel
+from support.cpu_kernels import Operand, assembly, filled, generic, kernel
 from support.matmul_kernels import MULTIPLY_ADD, Matmul
+from support.products import tiled
 
 
 class WeightGradient(nn.Cell):
@@ -119,11 +116,7 @@ def pieces(
     product = generic("%y", "pppprr", inputs, [output], MULTIPLY_ADD.format(t="f32"))
     ops = [filled("%f", sums, "f32", "0.0"), product]
     text = kernel("contraction", [("%x", image, "f32"), ("%w", other, "f32")], ops, [("%y", sums, "f32")])
-    writer = KernelWriter(parse_kernel(text), LEVELS["v4"])
-    found = product_of(writer, [op for op in writer.ops if isinstance(op, GenericOp)])
-    assert found is not None
-    tiling = choose_tiling(found, LEVELS["v4"])
-    assert tiling is not None
+    found, tiling = tiled(text, "v4")
     return choose_blocking(found, tiling).pieces
 
 
