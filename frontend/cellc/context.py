@@ -166,6 +166,11 @@ def reshaping() -> Iterator[None]:
             reshaped += 1
 
 
+def reshaped_since(before: int) -> bool:
+    """Whether a parameter got another shape since `reshaped` was `before`, or was getting one then."""
+    return before % 2 == 1 or reshaped != before
+
+
 def touch() -> None:
     """Notes a change that may change a trace, after it; no two threads give one number."""
     global epoch

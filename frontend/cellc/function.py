@@ -155,10 +155,10 @@ class Function:
             try:
                 traced = self.trace(args, kwargs)
             except Exception:
-                if before % 2 == 0 and context.reshaped == before:
+                if not context.reshaped_since(before):
                     raise
             else:
-                if before % 2 == 0 and context.reshaped == before:
+                if not context.reshaped_since(before):
                     return traced
 
     def trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
