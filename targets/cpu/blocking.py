@@ -54,7 +54,7 @@ def _by_panels(product: Product, tiling: Tiling, shared: list[int], panels: int,
     wide = min(panels, MOST_COPIED_PANELS) if copied is CopiedRows.BY_STEP else 1
     chunks, rows = rows_for_blocks(product, tiling, shared, wide)
     blocks = count_blocks(product, tiling, chunks)
-    per_block = rows * tiling.width * prod(nest.extents[d] for d in nest.reduced)
+    per_block = rows * tiling.width * nest.terms
     if copied is CopiedRows.BY_ROW:
         chunks[lane] = min(panels, MOST_PANELS, max(ceil(_MANY_COLUMNS / tiling.width), blocks // FEW))
     elif copied is None:
@@ -74,7 +74,7 @@ def _blocking(
 ) -> Blocking:
     same = product.shared(tiling.vector_factor, tiling.lane_dim)
     packed = {tiling.tile_dim, tiling.second_dim} <= {None, *same} and pays_to_pack(product, tiling, rows)
-    steps = prod(product.nest.extents[d] for d in product.nest.reduced)
+    steps = product.nest.terms
     turned = _turned(product, tiling, shared, chunks)
     for dim, size in rows_of(tiling):  # only the last block of a loop may end within a tile
         assert dim is None or chunks[dim] % size == 0 or chunks[dim] == product.nest.extents[dim], (chunks, tiling)
@@ -85,7 +85,7 @@ def _panels_are_near(product: Product, tiling: Tiling) -> bool:
     """Whether storing results along lanes takes longer than their few steps, and all panels are in a cache: one thread
     makes whole rows of results then, and finds them in its own cache again."""
     nest, lane = product.nest, tiling.lane_dim
-    steps, columns = prod(nest.extents[d] for d in nest.reduced), nest.extents[lane]
+    steps, columns = nest.terms, nest.extents[lane]
     near = steps <= _FEW_STEPS and steps * columns * ITEM_BYTES[product.element] <= _NEAR_BYTES
     one = len(product.shared(tiling.vector_factor, lane)) == len(nest.parallel) - 1 > 0
     return near and one and tiling.dot_dim is None and nest.outputs[0].strides[lane] == 1
@@ -95,7 +95,7 @@ def _by_rows(product: Product, tiling: Tiling, shared: list[int], panels: int, c
     """Blocks of all panels and some rows."""
     nest = product.nest
     chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel} | {tiling.lane_dim: panels}
-    steps = prod(nest.extents[d] for d in nest.reduced)
+    steps = nest.terms
     rows = prod(nest.extents[d] for d in shared)
     blocks = max(FEW, 2 * rows // FEWEST_ROWS) if pays_to_pack(product, tiling, rows) else rows
     blocks = min(blocks, _BLOCKS_OF_ROWS)
@@ -113,7 +113,7 @@ def _by_loops(product: Product, tiling: Tiling, shared: list[int], panels: int, 
     units = {d: size for d, size in rows_of(tiling) if d is not None} | {d: nest.extents[d] for d in same}
     chunks = {d: units.get(d, 1) for d in nest.parallel}
     chunks[lane] = 1
-    per_block = prod(chunks.values()) * tiling.width * prod(nest.extents[d] for d in nest.reduced)
+    per_block = prod(chunks.values()) * tiling.width * nest.terms
     for d in (lane, *(d for d in reversed(nest.parallel) if d not in (*same, lane))):
         unit, most = chunks[d], panels if d == lane else nest.extents[d]
         chunks[d] = min(most, unit * ceil(BLOCK_STEPS / max(1, per_block)))
@@ -141,10 +141,10 @@ def _turned(product: Product, tiling: Tiling, shared: list[int], chunks: dict[in
     if nest.extents[first] * inner < tiling.lanes // FEW:
         return []
     if chunks[first] < nest.extents[first]:
-        unit = {tiling.tile_dim: tiling.tile, tiling.second_dim: tiling.second}.get(first, 1)
+        unit = dict(rows_of(tiling)).get(first, 1)
         unit = lcm(unit, tiling.lanes // gcd(tiling.lanes, inner))
         whole = min(nest.extents[first], ceil(chunks[first] / unit) * unit)
-        if whole == nest.extents[first] and prod(nest.extents[d] for d in nest.reduced) >= _LONG_SUMS:
+        if whole == nest.extents[first] and nest.terms >= _LONG_SUMS:
             return []  # blocks for other threads save more
         chunks[first] = whole
     return dims

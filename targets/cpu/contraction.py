@@ -9,7 +9,7 @@ sums wait in scratch.
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import ceil, prod
+from math import ceil
 
 from xdsl.dialects.linalg.ops import GenericOp
 
@@ -259,7 +259,7 @@ class ProductWriter:
     def _placed(self, factor: Factor) -> Factor:
         if factor.panel is None:
             return replace(factor, access=factor.access.at(self._tiling.lane_dim, self._panel_start))
-        steps = prod(self._nest.extents[d] for d in self._nest.reduced)
+        steps = self._nest.terms
         access = factor.access.moved((self._panel_start, steps))
         return replace(factor, access=access, streamed=streamed(self._product, steps * factor.panel))
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import prod
 
 from xdsl.ir import Block
 
@@ -174,6 +173,6 @@ class TileFinisher:
 
 def _is_long(product: Product) -> bool:
     """Whether the epilogue is written once, in a loop."""
-    many = prod(product.nest.extents[d] for d in product.nest.reduced) >= _MANY_TERMS
+    many = product.nest.terms >= _MANY_TERMS
     short = _SHORT_AFTER_MANY_TERMS if many else _SHORT_EPILOGUE
     return product.epilogue is not None and len(list(product.epilogue.ops)) > short

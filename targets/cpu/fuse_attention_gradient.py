@@ -21,14 +21,14 @@ from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, i64
-from xdsl.dialects.tensor import CollapseShapeOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from cellc.passes.generic_rewrites import erase, insert_before
 from cellc.passes.hoist_constants import is_constant
 from cellc.passes.linalg_analysis import shape_of
+from cellc.passes.move_reshapes import reshape
 from cellc.passes.rewriting import location_of
 from cellc.targets.cpu.attention_calls import AttentionCalls, attention_calls_of, erase_numbers
 from cellc.targets.cpu.attention_gradient_kernel import BackwardKernel, backward_kernel
@@ -115,14 +115,7 @@ def _results(kernel: BackwardKernel, call: func.CallOp, calls: AttentionCalls) -
             continue
         rank = len(shape_of(product.results[0]))
         groups = [[d + (d > made)] if d != made else [d, d + 1] for d in range(rank)]
-        reshape = CollapseShapeOp.build(
-            operands=[found[i]],
-            result_types=[product.results[0].type],
-            properties={"reassociation": ArrayAttr(ArrayAttr(IntegerAttr(d, i64) for d in group) for group in groups)},
-        )
-        reshape.location = location_of(product)
-        insert_before(reshape, place)
-        found[i] = reshape.result
+        found[i] = reshape(found[i], shape_of(product.results[0]), groups, place, product)
     return found
 
 

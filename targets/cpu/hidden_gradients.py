@@ -7,7 +7,7 @@ gradients of 0 only where what it is multiplied by is finite: elsewhere nothing 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, prod
+from math import inf
 
 from xdsl.dialects import arith
 from xdsl.dialects.linalg.ops import GenericOp
@@ -35,7 +35,7 @@ class HiddenGradients(HiddenKeys):
     def measure(self, scores: Shared, mixed: Shared) -> None:
         """Finds max |k| for the block, which becomes NaN where V, dO or what is made of their product is not finite."""
         (product, factor), largest = mixed, self._largest(*scores)
-        terms = prod(product.nest.extents[d] for d in product.nest.reduced)
+        terms = product.nest.terms
         slack = self._vectors.constant(terms * SLACK * _growth(self._gradients), self._element)
         bound = self._op("mulf", self._largest(product, factor), self._largest(product, 1 - factor))
         nothing = self._op("mulf", self._op("mulf", bound, slack), self._vectors.constant(0.0, self._element))

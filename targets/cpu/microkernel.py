@@ -11,7 +11,7 @@ from cellc.targets.cpu.product import GROUP, Factor, Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.scratch_copies import PAGE
 from cellc.targets.cpu.sliding_rows import at_tap, lines_of, slides, taps_of
-from cellc.targets.cpu.vectors import ITEM_BYTES
+from cellc.targets.cpu.vectors import ITEM_BYTES, bytes_of
 
 # The innermost reduction loop is written out where it is this short; with few registers, what is then loaded
 # ahead would push sums out of them.
@@ -82,7 +82,7 @@ class MicroKernel:
         access = vector.access
         own = access.buffer == self._product.factors[self._tiling.vector_factor].access.buffer
         apart = all(access.strides[d] >= PAGE for d in self._product.nest.reduced)
-        return own and apart and access.buffer.size * ITEM_BYTES[access.buffer.storage] > _L2_BYTES
+        return own and apart and bytes_of(access.buffer) > _L2_BYTES
 
     def _sliding_sums(self, vector: Factor, scalar: Factor, rows: int, width: int, initial: list[str]) -> list[str]:
         """All taps of windows that slide over an image, line by line (`sliding_rows.py`)."""
@@ -167,7 +167,7 @@ class MicroKernel:
         if rows.strides[nest.reduced[-1]] != 1 or rows.strides[dim] < LINE:
             return False
         seldom = nest.extents[tile.lane_dim] <= _FEW_PANELS * tile.width or rows.strides[dim] % PAGE == 0
-        return seldom and rows.buffer.size * ITEM_BYTES[rows.buffer.storage] > _L2_BYTES
+        return seldom and bytes_of(rows.buffer) > _L2_BYTES
 
     def _ask_next_tile(self, rows: Access) -> None:
         """Prefetches the rows of the next tile: in every `LINE` steps a line of each of them, some in each group."""

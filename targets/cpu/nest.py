@@ -50,6 +50,11 @@ class Nest:
         return [d for d, reduction in enumerate(self.reductions) if reduction]
 
     @property
+    def terms(self) -> int:
+        """How many terms a sum over the reduction loops has."""
+        return prod(self.extents[d] for d in self.reduced)
+
+    @property
     def uses_index(self) -> bool:
         """Whether the body asks for loop indices, which fixes the numbering of the loops."""
         return any(isinstance(op, linalg.IndexOp) for op in self.body.ops)

@@ -15,7 +15,7 @@ from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.product import GROUP, Asking, Factor, Product
 from cellc.targets.cpu.register_tile import Tiling, rows_of
-from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L2
+from cellc.targets.cpu.vectors import TO_L2, bytes_of
 
 # Multiply-adds of a step behind which computing an address is free.
 _MANY_SUMS = 16
@@ -88,7 +88,7 @@ def _lines_of_runs(product: Product, tiling: Tiling, source: Access, steps: int)
     apart, merged = strides[outer[-1]], row_major([nest.extents[d] for d in outer])
     if any(strides[d] != apart * number for d, number in zip(outer, merged, strict=True)):
         return None
-    if source.buffer.size * ITEM_BYTES[source.buffer.storage] < _RUNS_BYTES:
+    if bytes_of(source.buffer) < _RUNS_BYTES:
         return None
     if apart < inner * tiling.width or steps // inner > _STAY * _PERIOD // gcd(apart, _PERIOD):
         return None
@@ -110,7 +110,7 @@ def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, facto
     no longer than it asks."""
     access, step = factor.access, _step_stride(product, factor.access)
     least = _CACHE_BYTES if tiling.tile > _FEW_ROWS else _CACHE_BYTES_FOR_FEW
-    far = tiling.tile > 1 and access.buffer.size * ITEM_BYTES[access.buffer.storage] > least
+    far = tiling.tile > 1 and bytes_of(access.buffer) > least
     if step is None or step < LINE or access.strides[tiling.lane_dim] != 1 or factor.panel is not None or not far:
         return None
 
@@ -123,7 +123,7 @@ def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, facto
 
 
 def _is_far(access: Access) -> bool:
-    return access.buffer.size * ITEM_BYTES[access.buffer.storage] >= _FAR_BYTES
+    return bytes_of(access.buffer) >= _FAR_BYTES
 
 
 def together(first: Asking | None, others: Sequence[Asking]) -> Asking | None:

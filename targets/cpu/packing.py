@@ -64,7 +64,7 @@ class ResidentPanels:
     def __init__(self, kernel: KernelWriter, product: Product, tiling: Tiling, scratch: Buffer | None = None) -> None:
         self._product, self._tiling = product, tiling
         nest = product.nest
-        self._steps = prod(nest.extents[d] for d in nest.reduced)
+        self._steps = nest.terms
         size = ceil(nest.extents[tiling.lane_dim] / tiling.width) * tiling.width * self._steps
         steps = dict(zip(nest.reduced, row_major([nest.extents[d] for d in nest.reduced]), strict=True))
         strides = [steps.get(d, 0) * tiling.width for d in range(len(nest.extents))]

@@ -6,7 +6,6 @@ their order depends on the shape alone.
 """
 
 from collections.abc import Callable, Sequence
-from math import prod
 
 from xdsl.dialects.linalg import ops as linalg
 
@@ -87,7 +86,7 @@ class ReductionWriter:
         """Writes one block of the whole nest, of about `work` iterations."""
         dim = self._lane_dim
         order = [d for d in self._nest_writer.open_parallel if d != dim] + ([dim] if dim is not None else [])
-        inner = prod(self._nest.extents[d] for d in self._nest.reduced)
+        inner = self._nest.terms
         step = self._vectors.lanes * self._group(dim) if dim is not None else 1
         grid = make_grid([self._nest.extents[d] for d in order], inner, step, work)
         ranges = grid.ranges(self._nest_writer.writer, block)
@@ -235,7 +234,7 @@ class ReductionWriter:
 
     def _short(self, group: int) -> bool:
         """Whether all terms of `group` vectors of results are few enough to be written one after the other."""
-        terms = prod(self._nest.extents[d] for d in self._nest.reduced)
+        terms = self._nest.terms
         return terms <= _UNROLLED and terms * group * len(list(self._nest.body.ops)) <= _UNROLLED_OPS
 
     def _unrolled(self, dims: Sequence[int], carried: list[str], step: Callable[[list[str]], list[str]]) -> list[str]:

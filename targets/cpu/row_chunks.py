@@ -5,7 +5,7 @@ from math import ceil, prod
 from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.nest import volume
 from cellc.targets.cpu.product import Product
-from cellc.targets.cpu.register_tile import Tiling
+from cellc.targets.cpu.register_tile import Tiling, rows_of
 from cellc.targets.cpu.scratch_copies import FEWEST_ROWS
 
 # Multiply-adds that pay for a block of their own, and blocks that some threads can share.
@@ -31,9 +31,9 @@ def rows_for_blocks(product: Product, tiling: Tiling, shared: list[int], wide: i
 def _most_rows(product: Product, tiling: Tiling, shared: list[int]) -> int:
     """Rows that share the packing of a panel; of windows, which share what they read, what a level 2 cache holds."""
     nest, scalar = product.nest, product.factors[1 - tiling.vector_factor].access
-    rows, steps = (prod(nest.extents[d] for d in dims) for dims in (shared, nest.reduced))
+    rows = prod(nest.extents[d] for d in shared)
     read = LINE * cache_lines(scalar, {d: nest.extents[d] for d in (*shared, *nest.reduced)})
-    held = _WINDOWS_BYTES * rows // (4 * max(1, read)) if 2 * read <= rows * steps else _MOST_ROWS
+    held = _WINDOWS_BYTES * rows // (4 * max(1, read)) if 2 * read <= rows * nest.terms else _MOST_ROWS
     return max(_MANY_ROWS, min(_MOST_ROWS, held))
 
 
@@ -42,7 +42,7 @@ def _row_chunks(
 ) -> tuple[dict[int, int], int]:
     """Chunks `wide` panels wide of at least about `fewest` rows, the loops `shared`, and the rows of one."""
     nest = product.nest
-    steps = prod(nest.extents[d] for d in nest.reduced)
+    steps = nest.terms
     chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel} | {tiling.lane_dim: wide}
     rows, most = prod(nest.extents[d] for d in shared), max(fewest, _ROWS_BYTES // (4 * max(1, steps)))
     if shared and rows > most:
@@ -57,7 +57,7 @@ def split_rows(product: Product, tiling: Tiling, chunks: dict[int, int], shared:
     extents, outer = product.nest.extents, 1
     for position, dim in enumerate(shared):
         inner = outer * prod(extents[d] for d in shared[position + 1 :])
-        unit = {tiling.tile_dim: tiling.tile, tiling.second_dim: tiling.second}.get(dim, 1)
+        unit = dict(rows_of(tiling)).get(dim, 1)
         if inner * unit <= most or position == len(shared) - 1:
             parts = ceil(extents[dim] * inner / most)
             chunks[dim] = min(extents[dim], ceil(ceil(extents[dim] / parts) / unit) * unit)

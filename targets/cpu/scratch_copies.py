@@ -37,7 +37,7 @@ def steps_are_apart(product: Product, scalar: Access, stride: int = 1) -> bool:
     Rows `stride` apart take so many times the lines, where the L1 cache does not keep them for the next panel."""
     nest = product.nest
     nearest = min((abs(scalar.strides[d]) for d in nest.reduced), default=0)
-    steps = prod(nest.extents[d] for d in nest.reduced)
+    steps = nest.terms
     return nearest >= LINE and (stride if steps >= L1_STEPS else 1) * nearest * steps > _KNOWN_PAGES * PAGE
 
 

@@ -8,7 +8,6 @@ stay. A row still adds its taps in their own order.
 from collections.abc import Sequence
 from itertools import groupby
 from itertools import product as index_tuples
-from math import prod
 
 from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.product import Product
@@ -30,7 +29,7 @@ def slides(product: Product, tiling: Tiling) -> bool:
     vector, scalar = (product.factors[i].access.strides for i in (tiling.vector_factor, 1 - tiling.vector_factor))
     if dim is None or tiling.second_dim is not None or tiling.dot_dim is not None or tiling.registers < _MANY_REGISTERS:
         return False
-    taps = prod(nest.extents[d] for d in nest.reduced)
+    taps = nest.terms
     if taps + tiling.sums + tiling.vectors + _SPARE > tiling.registers:
         return False
     if (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from cellc.targets.cpu.access import Access, Buffer
 from cellc.targets.cpu.nest_writer import NestWriter
-from cellc.targets.cpu.vectors import ITEM_BYTES
+from cellc.targets.cpu.vectors import ITEM_BYTES, bytes_of
 
 # Together with what it is made of, more than a processor's third-level cache usually has for one program.
 _BYTES = 1 << 24
@@ -40,7 +40,7 @@ def _vector(nest_writer: NestWriter, access: Access) -> int:
 
 def is_large(buffer: Buffer) -> bool:
     """Whether a result is stored past the cache where it may be."""
-    return buffer.size * ITEM_BYTES[buffer.storage] >= _BYTES
+    return bytes_of(buffer) >= _BYTES
 
 
 def _in_step(nest_writer: NestWriter, access: Access, dim: int) -> bool:

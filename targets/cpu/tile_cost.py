@@ -19,7 +19,7 @@ from cellc.targets.cpu.scratch_copies import (
     rows_to_copy,
     steps_are_apart,
 )
-from cellc.targets.cpu.vectors import ITEM_BYTES, WOVEN
+from cellc.targets.cpu.vectors import ITEM_BYTES, WOVEN, bytes_of
 
 # Cycles until a sum can be added to again, with one to spare.
 FMA_LATENCY, FMAS_PER_CYCLE = 5, 2
@@ -45,7 +45,7 @@ def tile_score(product: Product, tiling: Tiling) -> float:
     cycles = max(work / FMAS_PER_CYCLE, loads / FMAS_PER_CYCLE, FMA_LATENCY)
     if product.factors[1 - tiling.vector_factor].extension is not None and rows_to_copy(product, tiling) is None:
         cycles += broadcast  # each element is widened where it is read
-    cycles += _CYCLES_PER_TILE / max(1, prod(nest.extents[d] for d in nest.reduced))
+    cycles += _CYCLES_PER_TILE / max(1, nest.terms)
     if {tiling.tile_dim, tiling.second_dim} <= {None, *product.shared(tiling.vector_factor, tiling.lane_dim)}:
         cycles += _memory_cycles(product, tiling)
     score = _used(nest, tiling) * work / cycles
@@ -74,7 +74,7 @@ def _memory_cycles(product: Product, tiling: Tiling) -> float:
     """Cycles a reduction step of a tile waits for memory, about, with its part of copies that other tiles read too."""
     nest, factor = product.nest, product.factors[tiling.vector_factor]
     rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
-    steps = max(1, prod(nest.extents[d] for d in nest.reduced))
+    steps = max(1, nest.terms)
     packed = pays_to_pack(product, tiling, rows)
     once = min(1, tiling.tile * tiling.second / max(1, rows))
     if packed or factor.panel:
@@ -100,7 +100,7 @@ def _memory_cycles(product: Product, tiling: Tiling) -> float:
 def _is_far(nest: Nest, vector: Access) -> bool:
     """Whether lines that lie apart come from a matrix that hardly fits a level 2 cache."""
     apart = all(abs(vector.strides[d]) >= 2 * LINE for d in nest.reduced)
-    return apart and vector.buffer.size * ITEM_BYTES[vector.buffer.storage] >= _L2_BYTES
+    return apart and bytes_of(vector.buffer) >= _L2_BYTES
 
 
 def _rows_read(product: Product, tiling: Tiling) -> float:
@@ -112,7 +112,7 @@ def _rows_read(product: Product, tiling: Tiling) -> float:
     if steps_are_apart(product, scalar):
         return _FAR * begun
     steps = _elements_per_step(nest, scalar, apart)
-    if steps >= LINE and prod(nest.extents[d] for d in nest.reduced) > L1_STEPS:
+    if steps >= LINE and nest.terms > L1_STEPS:
         return begun
     return apart * min(steps, LINE) / LINE if apart > 1 else 0.0
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import ml_dtypes
 import numpy as np
 
-from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.access import Access, Buffer
 from cellc.targets.cpu.writer import Writer
 
 # Up to this stride, whole vectors are loaded and shuffled instead of gathered.
@@ -17,6 +17,11 @@ WOVEN = 4
 TO_L1, TO_L2 = 3, 2
 
 ITEM_BYTES = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "i16": 2, "i8": 1, "i1": 1, "index": 8}
+
+
+def bytes_of(buffer: Buffer) -> int:
+    """How much memory a buffer takes."""
+    return buffer.size * ITEM_BYTES[buffer.storage]
 
 
 def vector_type(lanes: int, element: str) -> str:
