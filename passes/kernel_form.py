@@ -3,7 +3,8 @@
 Rules, by `cellc.kind`:
   1. elementwise: one all-parallel generic whose output maps are identities;
   2. contraction: one contraction, then at most one all-parallel generic that alone reads its result, through the
-     identity;
+     identity; before it, for each factor, at most one all-parallel generic that alone makes it, of an argument that
+     it reads one element of at each place, and perhaps others; it uses neither indices nor elements elsewhere;
   3. reduction: generics whose first `cellc.outer` loops are parallel and of equal extents, and every tensor passed
      between them is indexed by those loops first; before them there may be pads: fills into which an argument is
      inserted as a whole, none of whose shared dimensions is padded;
@@ -20,11 +21,12 @@ Rules, by `cellc.kind`:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 from xdsl.dialects import arith, func, scf, tensor
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr
-from xdsl.dialects.linalg.ops import FillOp, GenericOp
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, IndexOp
 from xdsl.ir import BlockArgument, Operation
 from xdsl.utils.exceptions import VerifyException
 
@@ -161,9 +163,30 @@ def _check_elementwise(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
 
 
 def _check_contraction(kernel: func.FuncOp, generics: list[GenericOp]) -> None:
+    prologues, generics = split_prologues(generics)
     if not generics or not is_contraction(generics[0]) or len(generics) > 2:
         _fail(kernel, 2, "is not a contraction with at most one epilogue")
+    if not all(is_prologue(op, generics[0]) for op in prologues):
+        _fail(kernel, 2, "has ops before the contraction that do not make one of its factors alone")
     _check_product(kernel, generics)
+
+
+def split_prologues(generics: Sequence[GenericOp]) -> tuple[list[GenericOp], list[GenericOp]]:
+    """What makes a contraction's factors, and the contraction with its epilogue."""
+    first = next((i for i, op in enumerate(generics) if not is_all_parallel(op)), 0)
+    return list(generics[:first]), list(generics[first:])
+
+
+def is_prologue(op: GenericOp, contraction: GenericOp) -> bool:
+    """Whether an all-parallel op may make a factor where the contraction reads it."""
+    uses = [use for result in op.results for use in result.uses]
+    if len(uses) != 1 or uses[0].operation is not contraction or uses[0].index > 1:
+        return False
+    if captured_values(op) or any(isinstance(inner, IndexOp) for inner in op.body.block.ops):
+        return False
+    maps = [m for m, argument in zip(input_maps(op), op.body.block.args, strict=False) if argument.first_use]
+    whole = any(len(bare_dims(map_) or ()) == len(op.iterator_types) for map_ in maps)
+    return whole and is_identity(output_maps(op)[0])
 
 
 def _check_product(kernel: func.FuncOp, generics: list[GenericOp]) -> None:

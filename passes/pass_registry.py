@@ -25,6 +25,7 @@ PASSES: dict[str, str] = {
     "fuse-attention-gradient": "cellc.targets.cpu.fuse_attention_gradient:FuseAttentionGradientPass",
     "fuse-pads": "cellc.targets.cpu.fuse_pads:FusePadsPass",
     "fuse-padded-reads": "cellc.targets.cpu.fuse_padded_reads:FusePaddedReadsPass",
+    "fuse-prologues": "cellc.targets.cpu.fuse_prologues:FuseProloguesPass",
     "widen-factors": "cellc.targets.cpu.widen_factors:WidenFactorsPass",
     "pack-constants": "cellc.targets.cpu.pack_constants:PackConstantsPass",
     "map-kernels-to-gpu": "cellc.targets.gpu.map_kernels:MapKernelsToGPUPass",

@@ -33,7 +33,7 @@ from cellc.targets.target import KernelCode, UnsupportedKernelError
 
 # Passes that make kernels, and those of the CPU target that do so too and depend on its level.
 _MAKING_KERNELS = ("form-dispatches", "fuse-attention-gradient", "fuse-attention")
-_FOR_A_LEVEL = ("widen-factors", "pack-constants")
+_FOR_A_LEVEL = ("fuse-prologues", "widen-factors", "pack-constants")
 
 
 @dataclass

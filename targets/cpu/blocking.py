@@ -126,8 +126,8 @@ def _copied(product: Product, tiling: Tiling) -> CopiedRows | None:
     """How rows are copied, if there are columns enough."""
     copied = rows_to_copy(product, tiling)
     few = product.nest.extents[tiling.lane_dim] <= _MANY_COLUMNS - tiling.width
-    widened = product.factors[1 - tiling.vector_factor].extension is not None
-    return None if copied is CopiedRows.BY_STEP and few and not widened else copied
+    computed = product.factors[1 - tiling.vector_factor].is_computed
+    return None if copied is CopiedRows.BY_STEP and few and not computed else copied
 
 
 def _turned(product: Product, tiling: Tiling, shared: list[int], chunks: dict[int, int]) -> list[int]:

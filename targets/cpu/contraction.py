@@ -16,6 +16,7 @@ from xdsl.dialects.linalg.ops import GenericOp
 from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.chain import write_reduction_kernel
 from cellc.targets.cpu.copied_rows import RowCopy, copied_rows
+from cellc.targets.cpu.factor import Factor
 from cellc.targets.cpu.finish import Place, TileFinisher
 from cellc.targets.cpu.grid import chunk_ranges
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
@@ -24,7 +25,7 @@ from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.next_panel import NextPanel, Rows, steps_ahead, together
 from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, streamed
 from cellc.targets.cpu.partial_sums import PartialSums
-from cellc.targets.cpu.product import Factor, Product, product_of
+from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.scratch_copies import steps_are_apart
 from cellc.targets.cpu.tiling import choose_tiling
@@ -258,7 +259,7 @@ class ProductWriter:
 
     def _placed(self, factor: Factor) -> Factor:
         if factor.panel is None:
-            return replace(factor, access=factor.access.at(self._tiling.lane_dim, self._panel_start))
+            return factor.moved(lambda access: access.at(self._tiling.lane_dim, self._panel_start))
         steps = self._nest.terms
         access = factor.access.moved((self._panel_start, steps))
         return replace(factor, access=access, streamed=streamed(self._product, steps * factor.panel))

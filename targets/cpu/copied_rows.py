@@ -5,11 +5,12 @@ from collections.abc import Callable
 from math import ceil, prod
 
 from cellc.targets.cpu.access import Access, row_major
+from cellc.targets.cpu.factor import Factor
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.next_panel import Rows
-from cellc.targets.cpu.product import Factor, Product
+from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.scratch_copies import CopiedRows
 from cellc.targets.cpu.vectors import ITEM_BYTES
@@ -70,7 +71,7 @@ class RowsByStep(RowCopy):
         """A vector of each tile for each step."""
 
         def copy(rows: int) -> None:
-            value = self._micro.load(self._factor, self._factor.access, self._dim, rows)
+            value = self._micro.load(self._factor, self._dim, rows)
             target = self._nest_writer.located(self._tile(part))
             self._nest_writer.vectors.store(value, target, 1)
             self._nest_writer.vectors.fetch(target, _AHEAD_BYTES // ITEM_BYTES[target.buffer.element])
@@ -124,7 +125,7 @@ class RowsByRow(RowCopy):
         vectors, writer, index = self._nest_writer.vectors, self._nest_writer.writer, self._nest_writer.position[along]
         left = writer.pure(f"arith.subi {upper}, {index} : index")
         vectors.mask = writer.pure(f"vector.create_mask {left} : {vectors.type('i1')}")
-        value = self._micro.load(self._factor, self._factor.access, along)
+        value = self._micro.load(self._factor, along)
         vectors.mask = None
         vectors.store(value, self._nest_writer.located(target), 1)
 

@@ -12,7 +12,7 @@ from xdsl.ir.affine import AffineMap
 
 from cellc.passes.generic_rewrites import erase, insert_before
 from cellc.passes.kernel_form import kernels_of, verify_kernel_form
-from cellc.passes.linalg_analysis import iterator_attributes, main_function, map_attributes
+from cellc.passes.linalg_analysis import is_contraction, iterator_attributes, main_function, map_attributes
 from cellc.passes.rewriting import set_location
 
 
@@ -90,6 +90,11 @@ def kind_of(kernel: func.FuncOp) -> str:
     kind = kernel.attributes["cellc.kind"]
     assert isinstance(kind, StringAttr)
     return kind.data
+
+
+def contraction_of(kernel: func.FuncOp) -> GenericOp:
+    """The contraction of a kernel of that kind."""
+    return next(op for op in kernel.body.block.ops if is_contraction(op))  # pyright: ignore[reportReturnType]
 
 
 def is_read_once(value: SSAValue) -> bool:

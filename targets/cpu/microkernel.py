@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil
 
 from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.body import BodyWriter
+from cellc.targets.cpu.factor import GROUP, Factor, Prologue
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.product import GROUP, Factor, Product
+from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.scratch_copies import PAGE
 from cellc.targets.cpu.sliding_rows import at_tap, lines_of, slides, taps_of
@@ -90,12 +93,12 @@ class MicroKernel:
         sums, count = list(initial), len(initial) // rows
         assert dim is not None
         taps = {
-            tap: self.broadcast(replace(scalar, access=at_tap(scalar.access, reduced, tap)))
+            tap: self.broadcast(scalar.moved(partial(at_tap, reduced=reduced, tap=tap)))
             for tap in taps_of(self._product)
         }
         for readers in lines_of(self._product, self._tiling, rows):
             row, tap = readers[0]
-            place = replace(vector, access=at_tap(vector.access.shifted(dim, row), reduced, tap))
+            place = vector.shifted(dim, row).moved(partial(at_tap, reduced=reduced, tap=tap))
             loaded = [self._lanes_of(place, j, width) for j in range(count)]
             for row, tap in readers:
                 for j in range(count):
@@ -192,14 +195,13 @@ class MicroKernel:
 
     def _row_of(self, factor: Factor, loaded: Loaded, place: Place, count: int, width: int) -> list[str]:
         """The vectors of a factor in one row of a tile, each loaded once."""
-        strides, key, access = factor.access.strides, [place[0]], factor.access
+        strides, key, moved = factor.access.strides, [place[0]], factor
         for dim, index in zip((self._tiling.tile_dim, self._tiling.second_dim), place[1:], strict=True):
             varies = dim is not None and strides[dim] != 0
             key.append(index if varies else 0)
-            access = access.shifted(dim, index) if dim is not None and varies else access
+            moved = moved.shifted(dim, index) if dim is not None and varies else moved
         number, row, second = key
         if (number, row, second) not in loaded:
-            moved = replace(factor, access=access)
             if strides[self._tiling.lane_dim] == 0:
                 vectors = [self.broadcast(moved)] * count
             else:
@@ -218,22 +220,33 @@ class MicroKernel:
     def _lanes_of(self, factor: Factor, j: int, width: int) -> str:
         """Vector `j` of a panel of `width` columns."""
         lanes, dim = self._tiling.lanes, self._tiling.lane_dim
-        access = factor.access.shifted(dim, j * lanes)
-        partial = width < (j + 1) * lanes and factor.access.buffer.name[:2] != "%s"
-        return self.load(factor, access, dim, width - j * lanes if partial else None)
+        rest = width < (j + 1) * lanes and factor.access.buffer.name[:2] != "%s"
+        return self.load(factor.shifted(dim, j * lanes), dim, width - j * lanes if rest else None)
 
-    def load(self, factor: Factor, access: Access, dim: int, count: int | None = None) -> str:
-        """A vector along loop `dim`, widened; the first `count` lanes only, if given."""
-        located = self._nest_writer.located(access)
-        if count is None:
-            loaded = self._vectors.load(located, access.strides[dim])
-        else:
-            with self._vectors.masked(count):
-                loaded = self._vectors.load(located, access.strides[dim])
+    def load(self, factor: Factor, dim: int, count: int | None = None) -> str:
+        """A vector along loop `dim`, widened or made; the first `count` lanes only, if given."""
+        if factor.prologue is not None:
+            return self._made(factor, factor.prologue, lambda access: self._load(access, access.strides[dim], count))
+        loaded = self._load(factor.access, factor.access.strides[dim], count)
         return factor.widened(self._writer, loaded, self._tiling.lanes, self._product.element)
 
+    def _load(self, access: Access, stride: int, count: int | None = None) -> str:
+        located = self._nest_writer.located(access)
+        if count is None:
+            return self._vectors.load(located, stride)
+        with self._vectors.masked(count):
+            return self._vectors.load(located, stride)
+
+    def _made(self, factor: Factor, prologue: Prologue, load: Callable[[Access], str]) -> str:
+        """A vector of what the ops of a prologue make; the argument for what its output holds is not used."""
+        arguments = ["" if access is None else load(access) for access in prologue.inputs]
+        (made,) = BodyWriter(self._vectors).write(prologue.body, [*arguments, ""])
+        return factor.widened(self._writer, made, self._tiling.lanes, self._product.element)
+
     def broadcast(self, factor: Factor) -> str:
-        """One element, widened, in all lanes."""
+        """One element, widened or made, in all lanes."""
+        if factor.prologue is not None:
+            return self._made(factor, factor.prologue, lambda access: self._load(access, 0))
         located, buffer = self._nest_writer.located(factor.access), factor.access.buffer
         base = self._writer.linear(located.offset, located.terms)
         scalar = self._writer.pure(f"memref.load {buffer.name}[{base}] : {buffer.type}")
@@ -271,11 +284,11 @@ class MicroKernel:
 
         def body(index: str, values: list[str], count: int | None = None) -> list[str]:
             saved, self._nest_writer.position[dim] = self._nest_writer.position[dim], index
-            common = self.load(scalar, scalar.access, dim, count)
+            common = self.load(scalar, dim, count)
             following = []
             for column, total in enumerate(values):
-                access = vector.access.shifted(self._tiling.lane_dim, column)
-                following.append(self.multiply_add(common, self.load(vector, access, dim, count), total))
+                other = self.load(vector.shifted(self._tiling.lane_dim, column), dim, count)
+                following.append(self.multiply_add(common, other, total))
             self._nest_writer.position[dim] = saved
             return following
 

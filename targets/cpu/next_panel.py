@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from math import ceil, gcd, prod
 
 from cellc.targets.cpu.access import Access, row_major
+from cellc.targets.cpu.factor import GROUP, Asking, Factor
 from cellc.targets.cpu.footprint import LINE
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.product import GROUP, Asking, Factor, Product
+from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, rows_of
-from cellc.targets.cpu.vectors import TO_L2, bytes_of
+from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L2, bytes_of
 
 # Multiply-adds of a step behind which computing an address is free.
 _MANY_SUMS = 16
@@ -107,19 +108,27 @@ def _step_stride(product: Product, source: Access) -> int | None:
 
 def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, factor: Factor) -> Asking | None:
     """What is asked for of a panel that is read where it lies; None where it is near, or where a single row multiplies
-    no longer than it asks."""
-    access, step = factor.access, _step_stride(product, factor.access)
-    least = _CACHE_BYTES if tiling.tile > _FEW_ROWS else _CACHE_BYTES_FOR_FEW
-    far = tiling.tile > 1 and bytes_of(access.buffer) > least
-    if step is None or step < LINE or access.strides[tiling.lane_dim] != 1 or factor.panel is not None or not far:
+    no longer than it asks: a factor that the product makes itself takes longer."""
+    far = [access for access in factor.accesses if _steps_are_far(product, tiling, access)]
+    if not far or factor.panel is not None or (tiling.tile == 1 and factor.prologue is None):
         return None
 
     def ask() -> None:
-        further = nest_writer.located(access.shifted(product.nest.reduced[-1], _STEPS_AHEAD))
-        for start in range(0, tiling.width, LINE):
-            nest_writer.vectors.fetch(further, start, TO_L2)
+        for access in far:
+            line = LINE * ITEM_BYTES["f32"] // ITEM_BYTES[access.buffer.element]
+            further = nest_writer.located(access.shifted(product.nest.reduced[-1], _STEPS_AHEAD))
+            for start in range(0, tiling.width, line):
+                nest_writer.vectors.fetch(further, start, TO_L2)
 
     return Asking(ask)
+
+
+def _steps_are_far(product: Product, tiling: Tiling, access: Access) -> bool:
+    """Whether each reduction step is a run of lines elsewhere in a matrix that is not in a cache."""
+    step = _step_stride(product, access)
+    least = _CACHE_BYTES if tiling.tile > _FEW_ROWS else _CACHE_BYTES_FOR_FEW
+    far = bytes_of(access.buffer) > least
+    return step is not None and step >= LINE and access.strides[tiling.lane_dim] == 1 and far
 
 
 def _is_far(access: Access) -> bool:

@@ -34,7 +34,14 @@ from cellc.passes.linalg_analysis import (
 )
 from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.kernel import KernelWriter
-from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, kind_of, move_kernel, replace_call
+from cellc.targets.cpu.kernel_variants import (
+    ProgramKernels,
+    call_before,
+    contraction_of,
+    kind_of,
+    move_kernel,
+    replace_call,
+)
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.tiling import choose_panel, choose_tiling
@@ -108,7 +115,7 @@ class _Packing:
 
     def _packer(self, kernel: func.FuncOp, panels: Panels) -> str:
         """The name of the kernel that copies the factor into panels."""
-        source, contraction = _argument_type(kernel, panels), _contraction(kernel)
+        source, contraction = _argument_type(kernel, panels), contraction_of(kernel)
         shape, moved = _layout(contraction, panels)
         key = (str((source, shape)), moved)
         if key not in self.packers:
@@ -135,7 +142,7 @@ def wanted_panels(kernel: func.FuncOp, level: CpuLevel, constants: Sequence[int]
     """The panels for one of the arguments `constants` of a contraction kernel, if it is a factor that pays for them."""
     if kind_of(kernel) != "contraction":
         return None
-    if not any(kernel.body.block.args[i] in _contraction(kernel).operands for i in constants):
+    if not any(kernel.body.block.args[i] in contraction_of(kernel).operands for i in constants):
         return None
     writer = KernelWriter(kernel, level)
     product = product_of(writer, [op for op in writer.ops if isinstance(op, GenericOp)])
@@ -149,7 +156,7 @@ def wanted_panels(kernel: func.FuncOp, level: CpuLevel, constants: Sequence[int]
 
 def _panels_of(kernel: func.FuncOp, product: Product, factor: int, is_packed: bool, level: CpuLevel) -> Panels | None:
     """Panels for a factor that the tiling packs in every call, or whose lanes would pay but for the packing."""
-    contraction, block = _contraction(kernel), kernel.body.block
+    contraction, block = contraction_of(kernel), kernel.body.block
     value, loops = contraction.inputs[factor], bare_dims(input_maps(contraction)[factor])
     columns = [d for d in loops or () if d < parallel_count(contraction)]
     along = [d for d in product.nest.parallel if product.factors[factor].access.strides[d] != 0]
@@ -166,10 +173,6 @@ def _argument_type(kernel: func.FuncOp, panels: Panels) -> TensorType:
     type_ = kernel.body.block.args[panels.argument].type
     assert isinstance(type_, TensorType)
     return type_
-
-
-def _contraction(kernel: func.FuncOp) -> GenericOp:
-    return next(op for op in kernel.body.block.ops if isinstance(op, GenericOp))
 
 
 def _layout(contraction: GenericOp, panels: Panels) -> tuple[list[int], AffineMap]:
@@ -189,7 +192,7 @@ def _loops(contraction: GenericOp, panels: Panels) -> Sequence[int]:
 
 def _read_panels(kernel: func.FuncOp, panels: Panels) -> None:
     """Lets the contraction of a kernel read its factor from panels."""
-    contraction, block = _contraction(kernel), kernel.body.block
+    contraction, block = contraction_of(kernel), kernel.body.block
     shape, _ = _layout(contraction, panels)
     old = block.args[panels.argument]
     assert isinstance(old.type, TensorType)

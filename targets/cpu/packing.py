@@ -1,14 +1,17 @@
 """Packing: copies a panel of a factor to scratch, widened, as [reduction step][column]."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil, prod
 
 from cellc.targets.cpu.access import Access, Buffer, row_major
+from cellc.targets.cpu.factor import Factor
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.product import Factor, Product
+from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.vectors import ITEM_BYTES
 from cellc.targets.cpu.writer import Writer
@@ -85,7 +88,7 @@ class ResidentPanels:
         full, rest = divmod(self._product.nest.extents[tiling.lane_dim], width)
 
         def panel(start: str, columns: int) -> None:
-            placed = replace(factor, access=factor.access.at(tiling.lane_dim, start))
+            placed = factor.moved(lambda access: access.at(tiling.lane_dim, start))
             target = self.at(start).access
             _PanelCopy(outer, self._product, tiling, placed, target, columns, {}, once=True).write()
 
@@ -120,15 +123,16 @@ class _PanelCopy:
         once: bool = False,
     ) -> None:
         self._lanes, self._width, self._once = tiling.lanes, width, once
-        groups = _groups(product.nest, factor.access, panel)
+        groups = _groups(product.nest, [*factor.accesses, panel])
         self._ranges = _scaled(outer, product.nest, groups, ranges)
         kept = [*(group[-1] for group in groups), tiling.lane_dim]
-        source, target = outer.located(factor.access).select(kept), panel.select(kept)
+        source, target = factor.moved(lambda access: outer.located(access).select(kept)), panel.select(kept)
         extents = [prod(product.nest.extents[d] for d in group) for group in groups]
         for dim, extent in enumerate(extents):
-            if source.strides[dim] == -1 and dim not in self._ranges:
-                source, target = _reversed(source, dim, extent), _reversed(target, dim, extent)
-        self._factor, self._panel, self._lane_dim = replace(factor, access=source), target, len(groups)
+            if source.access.strides[dim] == -1 and dim not in self._ranges:
+                backwards = partial(_reversed, dim=dim, extent=extent)
+                source, target = source.moved(backwards), backwards(target)
+        self._factor, self._panel, self._lane_dim = source, target, len(groups)
         nest = Nest((*extents, width), (True,) * len(groups) + (False,), (), (), product.nest.body)
         self._nest_writer = NestWriter(outer.writer, nest, tiling.lanes)
         self._micro = MicroKernel(self._nest_writer, product, tiling)
@@ -147,8 +151,8 @@ class _PanelCopy:
         """All columns of one reduction step."""
         for start in range(0, self._width, self._lanes):
             count = self._width - start if self._width - start < self._lanes else None
-            source = self._factor.access.shifted(self._lane_dim, start)
-            self._store(self._micro.load(self._factor, source, self._lane_dim, count), self._panel, start)
+            source = self._factor.shifted(self._lane_dim, start)
+            self._store(self._micro.load(source, self._lane_dim, count), self._panel, start)
 
     def _store(self, value: str, panel: Access, start: int) -> None:
         located = self._nest_writer.located(panel.shifted(self._lane_dim, start))
@@ -209,23 +213,23 @@ class _PanelCopy:
 
     def _turned(self, along: int, steps: int, mask: str | None, start: int, count: int) -> None:
         """Columns `start` to `start + count`, at most as many as lanes."""
-        vectors, access = self._nest_writer.vectors, self._factor.access
+        vectors = self._nest_writer.vectors
         columns = range(start, start + count)
         vectors.mask = mask
-        rows = [self._micro.load(self._factor, access.shifted(self._lane_dim, c), along) for c in columns]
+        rows = [self._micro.load(self._factor.shifted(self._lane_dim, c), along) for c in columns]
         vectors.mask = None
         rows += [rows[0]] * (self._lanes - len(rows))
         for i, row in enumerate(vectors.transpose(rows, self._panel.buffer.element)[:steps]):
             self._store(row, self._panel.shifted(along, i), start)
 
 
-def _groups(nest: Nest, source: Access, panel: Access) -> list[list[int]]:
-    """The reduction loops, neighbours together where both accesses walk them as one."""
+def _groups(nest: Nest, accesses: Sequence[Access]) -> list[list[int]]:
+    """The reduction loops, neighbours together where all accesses walk them as one."""
     groups: list[list[int]] = []
     for dim in nest.reduced:
         before = groups[-1][-1] if groups else None
         extent = nest.extents[dim]
-        if before is not None and all(a.strides[before] == a.strides[dim] * extent for a in (source, panel)):
+        if before is not None and all(a.strides[before] == a.strides[dim] * extent for a in accesses):
             groups[-1].append(dim)
         else:
             groups.append([dim])

@@ -8,52 +8,15 @@ from xdsl.dialects.linalg import ops as linalg
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineBinaryOpExpr, AffineBinaryOpKind, AffineConstantExpr, AffineMap
 
+from cellc.passes.kernel_form import split_prologues
 from cellc.targets.cpu.access import Access, row_major
+from cellc.targets.cpu.factor import Factor, Prologue
 from cellc.targets.cpu.kernel import KernelWriter, element_of, filled_constant
 from cellc.targets.cpu.nest import Nest, collapse
-from cellc.targets.cpu.vectors import vector_type
-from cellc.targets.cpu.writer import Writer
-
-# Reduction steps that are written out one after the other, in long loops of whole tiles: counting and the addresses of
-# prefetches take instructions from the multiply-adds.
-GROUP = 4
 
 _MULTIPLY_ADD = {("arith.mulf", "arith.addf"), ("arith.muli", "arith.addi")}
 _EXTENSIONS = ("arith.extf", "arith.extsi", "arith.extui")
 Narrow = Callable[[Nest], Nest]
-
-
-@dataclass(frozen=True)
-class Asking:
-    """Writes prefetches: `step` those of a reduction step, or `group`, where they are few, those of `GROUP` steps."""
-
-    step: Callable[[], None]
-    group: Callable[[], None] | None = None
-
-
-@dataclass(frozen=True)
-class Factor:
-    """One of the two factors: where it lies, and the op that widens its elements (or None).
-
-    `panel` is the width of the panels that a factor is stored in: [column / panel][reduction step][column % panel].
-    Its stride along the columns is then 1, and holds within a panel. `streamed`: a panel that is read from its start to
-    its end again and again, and does not stay in the L1 cache. `following` asks, in each reduction step, for a part of
-    what will be read after this panel. `kept` is where what is read along lanes is stored too.
-    """
-
-    access: Access
-    extension: str | None
-    panel: int | None = None
-    streamed: bool = False
-    following: Asking | None = None
-    kept: Access | None = None
-
-    def widened(self, writer: Writer, value: str, lanes: int, target: str) -> str:
-        """A vector of the factor's elements in type `target`."""
-        if self.extension is None:
-            return value
-        source = self.access.buffer.element
-        return writer.pure(f"{self.extension} {value} : {vector_type(lanes, source)} to {vector_type(lanes, target)}")
 
 
 @dataclass(frozen=True)
@@ -72,6 +35,7 @@ class Product:
     epilogue: Block | None
     sums: frozenset[int]
     panels: tuple[int | None, int | None] = (None, None)
+    prologues: tuple[Prologue | None, Prologue | None] = (None, None)
 
     @cached_property
     def factors(self) -> tuple[Factor, Factor]:
@@ -79,7 +43,9 @@ class Product:
         left, right = self.nest.inputs[:2]
         assert left is not None
         assert right is not None
-        return Factor(left, self.extensions[0], self.panels[0]), Factor(right, self.extensions[1], self.panels[1])
+        made = zip((left, right), self.extensions, self.panels, self.prologues, strict=True)
+        first, second = (Factor(a, extension, panel, prologue=prologue) for a, extension, panel, prologue in made)
+        return first, second
 
     @property
     def around(self) -> list[Access]:
@@ -104,7 +70,8 @@ class Product:
         stored = replace(access, strides=tuple(strides.get(d, 0) for d in range(len(nest.extents))))
         inputs = tuple(stored if i == factor else a for i, a in enumerate(nest.inputs))
         panels = (width, self.panels[1]) if factor == 0 else (self.panels[0], width)
-        return replace(self, nest=replace(nest, inputs=inputs), panels=panels)
+        prologues = (None, self.prologues[1]) if factor == 0 else (self.prologues[0], None)
+        return replace(self, nest=replace(nest, inputs=inputs), panels=panels, prologues=prologues)
 
 
 def product_of(
@@ -114,11 +81,16 @@ def product_of(
 
     `narrow` takes the nest of each generic to the part of its parallel loops that is wanted.
     """
+    prologues, generics = split_prologues(generics)
+    kernel.views.update((op.results[0], kernel.nowhere(op.results[0])) for op in prologues)
     product = _product_of(kernel, generics, narrow)
     if product is None:
         return None
     left, right = (panel_width(m.data) for m in list(generics[0].indexing_maps)[:2])
-    return replace(product, panels=(left, right))
+    product = replace(product, panels=(left, right))
+    if not prologues:
+        return replace(product, nest=collapse(product.nest))
+    return _with_prologues(product, [_prologue_of(kernel, generics[0], i) for i in range(2)])
 
 
 def panel_width(indexing: AffineMap) -> int | None:
@@ -138,8 +110,7 @@ def _product_of(kernel: KernelWriter, generics: Sequence[linalg.GenericOp], narr
     if initial is None or extensions is None or not _leads(main, len(main.inputs)):
         return None
     if len(generics) == 1:
-        nest = collapse(narrow(kernel.nest_of(main)))
-        return Product(nest, extensions, element, initial, None, frozenset())
+        return Product(narrow(kernel.nest_of(main)), extensions, element, initial, None, frozenset())
     return _with_epilogue(kernel, main, generics[1], extensions, initial, narrow)
 
 
@@ -168,7 +139,29 @@ def _with_epilogue(
     loops = replace(outer, extents=inner.extents, reductions=inner.reductions)
     nest = replace(loops, inputs=(*inner.inputs, *reads), outputs=writes)
     element = element_of(result)
-    return Product(collapse(nest), extensions, element, initial, outer.body, sums)
+    return Product(nest, extensions, element, initial, outer.body, sums)
+
+
+def _prologue_of(kernel: KernelWriter, main: linalg.GenericOp, factor: int) -> Prologue | None:
+    """The ops that make a factor, if the kernel does, with what they read in the contraction's loops."""
+    op, read = main.inputs[factor].owner, main.indexing_maps.data[factor].data
+    if not isinstance(op, linalg.GenericOp):
+        return None
+    operands = zip(op.inputs, op.indexing_maps, op.body.block.args, strict=False)
+    inputs = (kernel.view_of(v).access(m.data.compose(read)) if a.first_use else None for v, m, a in operands)
+    return Prologue(op.body.block, tuple(inputs))
+
+
+def _with_prologues(product: Product, prologues: Sequence[Prologue | None]) -> Product:
+    """The product with factors that it makes itself, over loops that whatever they read walks as one, too."""
+    own, read = list(product.nest.inputs), [() if p is None else p.inputs for p in prologues]
+    for number, prologue in enumerate(prologues):
+        if prologue is not None:
+            own[number] = max((a for a in prologue.inputs if a is not None), key=lambda a: sum(map(bool, a.strides)))
+    nest = collapse(replace(product.nest, inputs=(*own, *read[0], *read[1])))
+    rest = iter(nest.inputs[len(own) :])
+    made = [p and replace(p, inputs=tuple(next(rest) for _ in p.inputs)) for p in prologues]
+    return replace(product, nest=replace(nest, inputs=nest.inputs[: len(own)]), prologues=(made[0], made[1]))
 
 
 def _leads(op: linalg.GenericOp, operand: int) -> bool:

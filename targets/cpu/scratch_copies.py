@@ -42,17 +42,17 @@ def steps_are_apart(product: Product, scalar: Access, stride: int = 1) -> bool:
 
 
 def rows_to_copy(product: Product, tiling: Tiling) -> CopiedRows | None:
-    """How to copy the rows of a tile: where each reduction step is in other pages, or where they are widened."""
+    """How to copy the rows of a tile: where each reduction step is in other pages, or where they are computed."""
     factor, dim = product.factors[1 - tiling.vector_factor], tiling.tile_dim
     strides, reduced = factor.access.strides, product.nest.reduced
     if dim is None or tiling.second_dim is not None or tiling.dot_dim is not None or not reduced:
         return None
     if dim not in product.shared(tiling.vector_factor, tiling.lane_dim) or strides[tiling.lane_dim] != 0:
         return None
-    near, widened = 1 <= strides[dim] <= WOVEN, factor.extension is not None
-    if near and 1 < tiling.tile <= tiling.lanes and (widened or steps_are_apart(product, factor.access, strides[dim])):
+    near, computed = 1 <= strides[dim] <= WOVEN, factor.is_computed
+    if near and 1 < tiling.tile <= tiling.lanes and (computed or steps_are_apart(product, factor.access, strides[dim])):
         return CopiedRows.BY_STEP if all(abs(strides[d]) >= LINE for d in reduced) else None
-    if factor.extension is None or strides[reduced[-1]] != 1:
+    if not factor.is_computed or strides[reduced[-1]] != 1:
         return None
     length, taps = product.nest.extents[reduced[-1]], {abs(strides[d]) for d in reduced[:-1]}
     rows = [abs(strides[d]) for d in product.shared(tiling.vector_factor, tiling.lane_dim)]
@@ -65,7 +65,7 @@ def pays_to_pack(product: Product, tiling: Tiling, rows: int) -> bool:
     factor = product.factors[tiling.vector_factor]
     if tiling.dot_dim is not None or factor.panel is not None:
         return False
-    if factor.extension is not None:
+    if factor.is_computed:
         return rows > tiling.tile
     tiles = rows / (tiling.tile * tiling.second)
     if factor.access.strides[tiling.lane_dim] == 1:

@@ -43,8 +43,8 @@ def tile_score(product: Product, tiling: Tiling) -> float:
     nest, work, (broadcast, vectors) = product.nest, tiling.sums, loads_of(product, tiling)
     loads, scalar = broadcast + vectors, product.factors[1 - tiling.vector_factor].access
     cycles = max(work / FMAS_PER_CYCLE, loads / FMAS_PER_CYCLE, FMA_LATENCY)
-    if product.factors[1 - tiling.vector_factor].extension is not None and rows_to_copy(product, tiling) is None:
-        cycles += broadcast  # each element is widened where it is read
+    if product.factors[1 - tiling.vector_factor].is_computed and rows_to_copy(product, tiling) is None:
+        cycles += broadcast  # each element is widened, or made, where it is read
     cycles += _CYCLES_PER_TILE / max(1, nest.terms)
     if {tiling.tile_dim, tiling.second_dim} <= {None, *product.shared(tiling.vector_factor, tiling.lane_dim)}:
         cycles += _memory_cycles(product, tiling)
@@ -84,8 +84,9 @@ def _memory_cycles(product: Product, tiling: Tiling) -> float:
         again = steps * tiling.vectors > _L1_LINES // 2
         lines = _LINES_FOR_ONE if tiling.vectors == 1 and _is_far(nest, factor.access) else tiling.vectors
         cycles = lines * _CYCLES_PER_LINE * (1 if again else once)
-    if packed and rows > FEW:  # fewer become dot products
-        copied = _CYCLES_PER_COPY if factor.access.strides[tiling.lane_dim] == 1 else _CYCLES_PER_TURN
+    turned = factor.access.strides[tiling.lane_dim] != 1
+    if packed and (rows > FEW or not turned):  # fewer that would be turned become dot products
+        copied = _CYCLES_PER_TURN if turned else _CYCLES_PER_COPY
         cycles += tiling.vectors * copied * once
     if nest.outputs[0].strides[tiling.lane_dim] != 1:
         cycles += _CYCLES_PER_TURN * tiling.sums / steps

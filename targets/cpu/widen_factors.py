@@ -18,7 +18,14 @@ from xdsl.passes import ModulePass
 from cellc.passes.generic_rewrites import erase
 from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.kernel import KernelWriter
-from cellc.targets.cpu.kernel_variants import ProgramKernels, call_before, kind_of, move_kernel, replace_call
+from cellc.targets.cpu.kernel_variants import (
+    ProgramKernels,
+    call_before,
+    contraction_of,
+    kind_of,
+    move_kernel,
+    replace_call,
+)
 from cellc.targets.cpu.level import CpuLevel, level_named
 from cellc.targets.cpu.nest import volume
 from cellc.targets.cpu.product import product_of
@@ -109,7 +116,7 @@ def narrow_argument(kernel: func.FuncOp, level: CpuLevel) -> int | None:
     if product is None or tiling is None or tiling.dot_dim is not None:
         return None
     number = 1 - tiling.vector_factor
-    factor, value = product.factors[number], generics[0].inputs[number]
+    factor, value = product.factors[number], contraction_of(kernel).inputs[number]
     if factor.extension != arith.ExtFOp.name or choose_blocking(product, tiling).rows is not None:
         return None
     if value.owner is not kernel.body.block or len(list(value.uses)) != 1:
@@ -122,7 +129,7 @@ def narrow_argument(kernel: func.FuncOp, level: CpuLevel) -> int | None:
 def read_wide(kernel: func.FuncOp, argument: int) -> None:
     """Lets the contraction of a kernel read an argument in f32."""
     block = kernel.body.block
-    contraction = next(op for op in block.ops if isinstance(op, GenericOp))
+    contraction = contraction_of(kernel)
     number, old = list(contraction.inputs).index(block.args[argument]), block.args[argument]
     assert isinstance(old.type, TensorType)
     new = block.insert_arg(TensorType(f32, old.type.get_shape()), argument)

@@ -46,6 +46,11 @@ PRODUCT = _generic(
     DOT,
     "ppr",
 )
+# What makes the left factor, and the product that reads it.
+MASKED = _generic(
+    "v", [("%a", SWAP, M), ("%b", ROW.replace("d0)>", "d0, 0)>"), M)], (ID, M), "%r = arith.mulf %x0, %x1 : f32"
+)
+OF_MASKED = PRODUCT.replace("ins(%a", "ins(%v")
 EPILOGUE = _generic("n", [("%m", ID, M)], (ID, M), TWICE)
 ROWS = _generic("s", [("%a", ID, M)], (ROW, V), SUM, "pr")
 
@@ -114,6 +119,7 @@ def _over_sums(loop: str) -> str:
 def test_valid_kernels_pass() -> None:
     _verify("elementwise", _generic("m", [("%a", SWAP, M)], (ID, M), TWICE), "%m", M)
     _verify("contraction", PRODUCT + EPILOGUE, "%n", M)
+    _verify("contraction", MASKED + OF_MASKED + EPILOGUE, "%n", M)
     spread = _generic("t", [("%a", ID, M), ("%s", ROW, V)], (ID, M), "%r = arith.subf %x0, %x1 : f32")
     _verify("reduction", ROWS + spread, "%t", M, ", cellc.outer = 1 : i64, cellc.in_place = [[0, 0]]")
     _verify("reduction", PADS_COLUMNS + READS_PAD, "%n", M, OUTER)
@@ -124,6 +130,14 @@ def test_valid_kernels_pass() -> None:
     _verify("attention", _over_sums("i"), "%z", M, OUTER)
 
 
+_ROWS_ALONE = _generic("v", [("%a", ROW.replace("d0)>", "d0, 0)>"), M)], (ID, M), TWICE)
+_PLACES = _generic(
+    "v",
+    [("%a", ID, M)],
+    (ID, M),
+    "%i = linalg.index 0 : index\n%j = arith.index_cast %i : index to i32\n%k = arith.sitofp %j : i32 to f32\n"
+    "%r = arith.addf %x0, %k : f32",
+)
 ONE = EPILOGUE.replace("%m ", "%a ")
 TWO = ONE + ONE.replace("%n ", "%q ").replace("%en", "%eq")
 SWAPPED = _generic("n", [("%m", SWAP, M)], (ID, M), TWICE)
@@ -147,6 +161,18 @@ REFUSED = {
     "no contraction": (2, "contraction", ROWS, "%s", V, ""),
     "permuted read": (2, "contraction", PRODUCT + SWAPPED, "%n", M, ""),
     "product escapes": (2, "contraction", PRODUCT + EPILOGUE, "%m", M, ""),
+    "a factor that escapes": (2, "contraction", MASKED + OF_MASKED, "%v", M, ""),
+    "a factor made of part of what is read": (2, "contraction", _ROWS_ALONE + OF_MASKED, "%m", M, ""),
+    "a factor made transposed": (
+        2,
+        "contraction",
+        MASKED.replace(f"{ID}]", f"{SWAP}]") + OF_MASKED,
+        "%m",
+        M,
+        "",
+    ),
+    "a factor that depends on where it is": (2, "contraction", _PLACES + OF_MASKED, "%m", M, ""),
+    "an op that makes no factor": (2, "contraction", MASKED + PRODUCT, "%m", M, ""),
     "no outer": (3, "reduction", ROWS, "%s", V, ""),
     "reduced shared loop": (3, "reduction", ROWS, "%s", V, ", cellc.outer = 2 : i64"),
     "other index first": (3, "reduction", ROWS + ACROSS, "%n", M, OUTER),
