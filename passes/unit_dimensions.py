@@ -22,10 +22,12 @@ from cellc.passes.linalg_analysis import (
     input_maps,
     inputs_of,
     is_all_parallel,
+    is_contraction,
     is_identity,
     loop_extents,
     maps_of,
     output_maps,
+    reduction_loops,
     shape_of,
     size_of,
 )
@@ -43,10 +45,12 @@ def _fold_unit_reshapes(op: GenericOp) -> GenericOp:
     inputs, maps = list(inputs_of(op)), maps_of(op)
     if not any(isinstance(value.owner, Reshape) for value in inputs):
         return op
+    # A factor that lost one of a contraction's sums, over one row of an image, would make a reduction of it.
+    needed = set(reduction_loops(op)) if is_contraction(op) else set[int]()
     for index in range(len(inputs)):
         while (step := _before_unit_reshape(inputs[index], maps[index])) is not None:
             rest = [m for i, m in enumerate(maps) if i != index]
-            if not covers_loops([*rest, step[1]], len(op.iterator_types)):
+            if not covers_loops([*rest, step[1]], len(op.iterator_types)) or not needed <= step[1].used_dims():
                 break
             inputs[index], maps[index] = step
     if inputs == list(inputs_of(op)):

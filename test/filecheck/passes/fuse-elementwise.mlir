@@ -346,3 +346,29 @@ func.func @main(%x: tensor<8x100xf32>, %label: tensor<8xi32>) -> tensor<8xf32> {
   } -> tensor<8xf32>
   return %r : tensor<8xf32>
 }
+
+// -----
+
+// A convolution along one row keeps the height of 1, over which it sums too: without it it would be no contraction.
+
+// CHECK-LABEL: func.func @main
+// CHECK:      %[[ROW:.*]] = tensor.expand_shape %x {{.*}} into tensor<2x4x1x9xf32>
+// CHECK:      linalg.generic {{.*}}(d0, d4, (d2 + d5), (d3 + d6)){{.*}} ins(%[[ROW]], %w : tensor<2x4x1x9xf32>, tensor<5x4x1x3xf32>)
+func.func @main(%x: tensor<2x4x9xf32>, %w: tensor<5x4x1x3xf32>) -> tensor<2x5x1x7xf32> {
+  %row = tensor.expand_shape %x [[0], [1], [2, 3]] output_shape [2, 4, 1, 9] : tensor<2x4x9xf32> into tensor<2x4x1x9xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x5x1x7xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x5x1x7xf32>) -> tensor<2x5x1x7xf32>
+  %r = linalg.generic {indexing_maps = [
+      affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, d4, d2 + d5, d3 + d6)>,
+      affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d1, d4, d5, d6)>,
+      affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, d1, d2, d3)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%row, %w : tensor<2x4x1x9xf32>, tensor<5x4x1x3xf32>) outs(%f : tensor<2x5x1x7xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<2x5x1x7xf32>
+  return %r : tensor<2x5x1x7xf32>
+}

@@ -106,3 +106,48 @@ def test_transposed_convolution_is_the_transpose():
     x, y = Tensor(rng.standard_normal((2, 2, 7, 6))), Tensor(rng.standard_normal((2, 3, 4, 4)))
     forward, back = nn.Conv2d(2, 3, **settings)(x), nn.Conv2dTranspose(3, 2, **settings)(y)
     assert abs((forward * y).asnumpy().sum() - (x * back).asnumpy().sum()) < 1e-9
+
+
+class Reshaped(nn.Cell):
+    """A layer that reads its input in another shape."""
+
+    def __init__(self, layer: nn.Cell, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layer, self.shape = layer, shape
+
+    def construct(self, x):
+        return self.layer(x.reshape(self.shape))
+
+
+class Gradients(nn.Cell):
+    """Those of the sum of squares of a layer's result, by its input and parameters."""
+
+    def __init__(self, layer: nn.Cell) -> None:
+        super().__init__()
+        self.layer = layer
+        self.gradients = ops.value_and_grad(lambda x: (layer(x) ** 2).sum(), 0, layer.trainable_params())
+
+    def construct(self, x):
+        return self.gradients(x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Conv1d(8, 16, 3), (4, 8, 40)),
+        (nn.Conv1d(8, 16, 3, pad_mode="valid"), (4, 8, 40)),
+        (nn.Conv1d(8, 16, 3, stride=2, pad_mode="valid"), (4, 8, 40)),
+        (nn.Conv1d(8, 8, 3, group=8), (4, 8, 40)),
+        (nn.Conv1dTranspose(8, 16, 4), (4, 8, 40)),
+        (Reshaped(nn.Conv2d(1, 16, 3, pad_mode="valid"), (4, 1, 12, 12)), (4, 12, 12)),
+        (nn.Conv2d(8, 16, (1, 3)), (4, 8, 1, 12)),
+        (nn.Conv2d(8, 1, 3), (1, 8, 12, 12)),
+        (nn.Conv3d(4, 8, (1, 3, 3)), (2, 4, 1, 6, 6)),
+        (Reshaped(nn.Dense(8, 16), (1, 4, 8)), (4, 8)),
+    ],
+    ids=lambda value: repr(value).partition("<")[0],
+)
+def test_what_is_summed_over_one_row_or_channel_is_still_a_contraction(layer, shape):
+    """Kernels of the result and of both gradients are multiplied in tiles, not added up as reductions."""
+    kernels = [kernel.name for kernel in Gradients(layer).lower(ops.ones(shape))._lowered.kernels]
+    assert sum("conv" in name or "matmul" in name for name in kernels) >= 3
