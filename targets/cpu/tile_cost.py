@@ -115,7 +115,14 @@ def _rows_read(product: Product, tiling: Tiling) -> float:
     steps = _elements_per_step(nest, scalar, apart)
     if steps >= LINE and nest.terms > L1_STEPS:
         return begun
-    return apart * min(steps, LINE) / LINE if apart > 1 else 0.0
+    if apart > 1:
+        return apart * min(steps, LINE) / LINE
+    # Rows that are filters of a few taps, side by side: what all steps read, once for each tile.
+    taps = [d for d in nest.reduced if 0 < abs(scalar.strides[d]) < LINE]
+    span = 1 + sum(abs(scalar.strides[d]) * (nest.extents[d] - 1) for d in taps)
+    filters = {dim: size for dim, size in dims if span <= abs(scalar.strides[dim]) < LINE and size > 1}
+    sizes = filters | {d: nest.extents[d] for d in nest.reduced}
+    return cache_lines(scalar, sizes) / nest.terms if taps and filters else 0.0
 
 
 def _elements_per_step(nest: Nest, scalar: Access, rows: int) -> int:

@@ -87,6 +87,14 @@ def test_input_gradient(case: Convolution, level: str) -> None:
     compare(compile_text(case.input_gradient(), LEVELS[level])(padded, w)[0], expected, case.k * case.r * case.s)
 
 
+@pytest.mark.parametrize(("channels", "lanes_of_filters"), [(64, True), (32, True), (4, False)])
+def test_filters_that_leave_the_l1_cache_are_packed(channels: int, lanes_of_filters: bool) -> None:
+    """A tile that reads an element of 16 of them at each step would read them all again for each vector of places."""
+    product, tiling = tiled(Convolution(2, channels, 96, 96, 32, 3, 3).input_gradient(), "v4")
+    assert (tiling.vector_factor == 1) == lanes_of_filters
+    assert choose_blocking(product, tiling).packed == lanes_of_filters
+
+
 @pytest.mark.parametrize("level", LEVEL_NAMES)
 @pytest.mark.parametrize("repeats", [1, 12], ids=["short", "long"])
 @pytest.mark.parametrize("case", [Convolution(2, 70, 4, 4, 70, 3, 3), Convolution(2, 19, 5, 5, 81, 3, 3)], ids=str)
