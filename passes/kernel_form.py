@@ -14,7 +14,7 @@ Rules, by `cellc.kind`:
   6. `cellc.in_place` pairs name a result and an argument of one type;
   7. elementwise kernels, contractions and reductions may end in pads: fills into each of which they insert a result as
      a whole, which nothing else reads; a reduction pads behind the dimensions that the shared loops index; and they may
-     begin with extract_slices of arguments, without steps, which nothing else reads;
+     begin with extract_slices of arguments, which nothing else reads, and of which contractions' may have steps;
   8. attention: what `passes/attention_form.py` describes, its chain as in rule 3;
   9. attention_gradient: what `passes/attention_gradient_form.py` describes.
 """
@@ -71,7 +71,7 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
     work = work[:-1]
     generics = [op for op in work if isinstance(op, GenericOp)]
     if kind.data in ("elementwise", "contraction", "reduction"):
-        work = [op for op in work if not _is_inner_read(op)]
+        work = [op for op in work if not _is_inner_read(op, steps=kind.data == "contraction")]
     if kind.data in ("elementwise", "contraction"):
         work = [op for op in work if not _is_pad(op)]
     if kind.data == "reduction":
@@ -140,11 +140,11 @@ def _is_padded_argument(op: Operation) -> bool:
     return _is_whole(op) and isinstance(op.source, BlockArgument) and len(list(op.source.uses)) == 1
 
 
-def _is_inner_read(op: Operation) -> bool:
-    """Whether an op takes the inner part of an argument, which nothing else uses."""
+def _is_inner_read(op: Operation, *, steps: bool) -> bool:
+    """Whether an op takes a part of an argument, which nothing else uses; with steps, if it may have them."""
     if not isinstance(op, tensor.ExtractSliceOp) or not isinstance(op.source, BlockArgument) or op.offsets:
         return False
-    return all(step == 1 for step in op.static_strides.get_values()) and len(list(op.source.uses)) == 1
+    return (steps or all(step == 1 for step in op.static_strides.get_values())) and len(list(op.source.uses)) == 1
 
 
 def _is_whole(op: tensor.InsertSliceOp) -> bool:

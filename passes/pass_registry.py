@@ -23,6 +23,7 @@ PASSES: dict[str, str] = {
     "fuse-copies": "cellc.targets.cpu.fuse_copies:FuseCopiesPass",
     "fuse-attention": "cellc.targets.cpu.fuse_attention:FuseAttentionPass",
     "fuse-attention-gradient": "cellc.targets.cpu.fuse_attention_gradient:FuseAttentionGradientPass",
+    "share-filters": "cellc.targets.cpu.share_filters:ShareFiltersPass",
     "fuse-pads": "cellc.targets.cpu.fuse_pads:FusePadsPass",
     "fuse-padded-reads": "cellc.targets.cpu.fuse_padded_reads:FusePaddedReadsPass",
     "fuse-prologues": "cellc.targets.cpu.fuse_prologues:FuseProloguesPass",

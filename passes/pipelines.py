@@ -24,7 +24,8 @@ TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispa
 CPU_KERNELS = (
     "fold-scales", "convert-nn-to-linalg", "drop-unused-results", "channels-last", "sum-in-lanes",
     "fuse-elementwise", "form-dispatches", "fuse-copies", "fuse-attention-gradient", "fuse-attention", "merge-sums",
-    "fuse-pads", "fuse-padded-reads", "fuse-pads", "fuse-prologues", "widen-factors",
+    "share-filters", "fuse-pads", "fuse-padded-reads", "fuse-pads", "fuse-prologues",
+    "widen-factors",
 )  # fmt: skip
 # Panels change which factor is read element by element.
 PREPARED = ("pack-constants", "widen-factors", "hoist-constants")

@@ -46,10 +46,11 @@ class View:
         """The tensor whose `identity` is the access."""
         return View(access.buffer, tuple(shape), access.strides, access.offset, access.terms)
 
-    def inner(self, low: Sequence[int], sizes: Sequence[int]) -> "View":
-        """The part of `sizes` that begins at `low`."""
+    def inner(self, low: Sequence[int], sizes: Sequence[int], steps: Sequence[int] = ()) -> "View":
+        """The part of `sizes` that begins at `low`; every `steps`-th element, where there are steps."""
         start = sum(offset * stride for offset, stride in zip(low, self.strides, strict=True))
-        return View(self.buffer, tuple(sizes), self.strides, self.offset + start, self.terms)
+        strides = tuple(s * step for s, step in zip(self.strides, steps, strict=True)) if steps else self.strides
+        return View(self.buffer, tuple(sizes), strides, self.offset + start, self.terms)
 
     def access(self, indexing: AffineMap) -> "Access":
         """This tensor read or written at `indexing` of the loop indices."""

@@ -38,10 +38,38 @@ def write_copy_kernel(kernel: KernelWriter) -> None:
         kernel.blocks = grid.blocks
         ranges = dict(zip(outer, grid.ranges(kernel.writer, BLOCK), strict=False))
         pieces = woven(_pieces(kernel, value, target), target.shape)
-        if sum(prod(piece.extents) * max(1, len(piece.sources)) for piece in pieces) > target.buffer.size:
+        again = sum(prod(piece.extents) * max(1, len(piece.sources)) for piece in pieces) > target.buffer.size
+        if again:
             kernel.writer.past_cache = frozenset()  # some are written again
+        # One row at a time of things side by side would be short loops.
+        near = again or len(ranges) < len(outer)
+        if near and all(_is_whole(piece, target, dim) for piece in pieces for dim in ranges):
+            _write_in_turn(kernel, pieces, ranges, {})
+            continue
         for piece in pieces:
             _write_ranges(kernel, piece, ranges, {})
+
+
+def _is_whole(piece: Piece, target: View, dim: int) -> bool:
+    """Whether a piece has all of the result's indices along a loop, in order."""
+    return piece.extents[dim] == target.shape[dim] and piece.steps[dim] == 1
+
+
+def _write_in_turn(
+    kernel: KernelWriter, pieces: Sequence[Piece], ranges: Mapping[int, Range], fixed: Mapping[int, str]
+) -> None:
+    """Writes all pieces for one index of the loops after the other: what a fill wrote is in the cache still."""
+    if not ranges:
+        for piece in pieces:
+            _write_at(kernel, piece, fixed)
+        return
+    (dim, bounds), *rest = ranges.items()
+
+    def body(index: str, _: list[str]) -> list[str]:
+        _write_in_turn(kernel, pieces, dict(rest), {**fixed, dim: index})
+        return []
+
+    kernel.writer.loop((*bounds, 1), body)
 
 
 def _pieces(kernel: KernelWriter, value: SSAValue, target: View) -> list[Piece]:

@@ -62,11 +62,11 @@ class KernelWriter:
             self.views[op.source] = self.views[op.result].inner(op.static_offsets.get_values(), shape_of(op.source))
 
     def _place_inner(self) -> None:
-        """Places what the kernel reads of padded arguments: in their inner part."""
+        """Places what the kernel reads of arguments in part: the inner part of padded ones, some taps of filters."""
         for op in self.ops:
             if isinstance(op, ExtractSliceOp) and isinstance(op.source, BlockArgument):
                 whole, offsets = self.views[op.source], op.static_offsets.get_values()
-                self.views[op.result] = whole.inner(offsets, shape_of(op.result))
+                self.views[op.result] = whole.inner(offsets, shape_of(op.result), op.static_strides.get_values())
 
     @property
     def pads(self) -> list[InsertSliceOp]:

@@ -2,7 +2,7 @@
 // RUN: %cellc-opt - -p fuse-elementwise --print-ir-after-all --print-locations < %s 2>&1 | %FileCheck %s
 // RUN: not %cellc-opt %s -p fuse-everything 2>&1 | %FileCheck %s --check-prefix=UNKNOWN
 
-// PIPELINE: canonicalize-nn,differentiate,share-sums,canonicalize-nn,fold-scales,convert-nn-to-linalg,{{.*}}fuse-elementwise,form-dispatches,fuse-copies,fuse-attention-gradient,fuse-attention,merge-sums,fuse-pads,fuse-padded-reads,fuse-pads,fuse-prologues,widen-factors,plan-buffers
+// PIPELINE: canonicalize-nn,differentiate,share-sums,canonicalize-nn,fold-scales,convert-nn-to-linalg,{{.*}}fuse-elementwise,form-dispatches,fuse-copies,fuse-attention-gradient,fuse-attention,merge-sums,share-filters,fuse-pads,fuse-padded-reads,fuse-pads,fuse-prologues,widen-factors,plan-buffers
 // UNKNOWN: cellc-opt: there is no pass 'fuse-everything'; passes: canonicalize-nn,
 
 // CHECK: // ----- IR after fuse-elementwise -----

@@ -7,6 +7,8 @@ from cellc.targets.cpu.level import LEVELS, native_level
 from support.compiled_op import check_compiled, run_compiled
 from support.cpu_kernels import Operand, compile_text, empty, filled, generic, kernel, tensor_type
 
+LEVELS_HERE = ["v3", native_level().name]
+
 
 def insert(result: str, source: tuple, target: tuple, offsets: str, strides: str) -> str:
     (name, shape), (into, whole) = source, target
@@ -28,6 +30,20 @@ def test_pieces_with_strides_over_a_fill() -> None:
     expected = np.full((2, 7, 9), 1.5, np.float32)
     expected[:, 1:6:2, 2:7], expected[:, 2:6:3, 8:] = x, y
     np.testing.assert_array_equal(compiled(x, y)[0], expected)
+
+
+@pytest.mark.parametrize("level", LEVELS_HERE)
+@pytest.mark.parametrize("shape", [(3, 70, 12, 21), (70, 12, 21), (2, 40, 2, 1), (500, 9, 17)])
+def test_planes_are_padded_one_after_the_other(shape: tuple[int, ...], level: str) -> None:
+    """What a fill wrote is in the cache then; some planes of one block, or of several."""
+    whole = (*shape[:-2], shape[-2] + 3, shape[-1] + 2)
+    offsets, ones = ", ".join([*["0"] * (len(shape) - 2), "2", "1"]), ", ".join("1" for _ in shape)
+    ops = [filled("%f", whole, "f32", "1.5"), insert("%r", ("%x", shape), ("%f", whole), offsets, ones)]
+    compiled = compile_text(kernel("copy", [("%x", shape, "f32")], ops, [("%r", whole, "f32")]), LEVELS[level])
+    x = np.random.default_rng(3).standard_normal(shape).astype(np.float32)
+    pads = [*[(0, 0)] * (len(shape) - 2), (2, 1), (1, 1)]
+    np.testing.assert_array_equal(compiled(x)[0], np.pad(x, pads, constant_values=1.5))
+    assert (compiled.code.blocks > 1) == (np.prod(whole) > 1 << 14)
 
 
 @pytest.mark.parametrize("shape", [(300, 200), (1, 300, 200), (1, 1, 3)])
@@ -94,9 +110,6 @@ def test_scatter_adds_in_the_order_of_the_indices() -> None:
     """1e8 + 1 - 1e8 is 0 in f32, and 1 in another order."""
     indices, updates = np.zeros(3, np.int32), np.array([[1e8], [1], [-1e8]], np.float32)
     assert run_compiled("scatter_add", (indices, updates), {"rows": 20})[0][0, 0] == 0
-
-
-LEVELS_HERE = ["v3", native_level().name]
 
 
 @pytest.mark.parametrize("level", LEVELS_HERE)
