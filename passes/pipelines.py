@@ -19,7 +19,7 @@ from cellc.passes.rewriting import without_location
 from cellc.passes.stage_times import stage
 
 TO_NN = ("canonicalize-nn", "differentiate", "share-sums", "canonicalize-nn")
-TO_LINALG = (*TO_NN, "convert-nn-to-linalg")
+TO_LINALG = (*TO_NN, "expand-cumsum", "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
 CPU_KERNELS = (
     "fold-scales", "convert-nn-to-linalg", "drop-unused-results", "channels-last", "sum-in-lanes",

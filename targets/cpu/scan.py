@@ -1,0 +1,234 @@
+"""Scan kernels: running sums, each element read once and written once. Blocks own rows, or columns, of some images.
+
+Elements whose sums lie side by side have lanes of their own, and each step adds a row. Else lanes run along the sum: a
+vector is summed within (Hillis and Steele, Data Parallel Algorithms), and what came before is added to all its lanes.
+
+Sums of floats carry what rounding took from them along (Knuth's two-sum), so that their error does not grow with their
+number. Their order depends on the shape alone.
+"""
+
+from collections.abc import Sequence
+
+from cellc.dialects.linalg_ext import CumsumOp
+from cellc.targets.cpu.access import Access
+from cellc.targets.cpu.body import rounded_to_bf16
+from cellc.targets.cpu.grid import make_grid
+from cellc.targets.cpu.kernel import BLOCK, KernelWriter, element_of, single
+from cellc.targets.cpu.lane_groups import each_vector, grouped_vectors
+from cellc.targets.cpu.nest import copy_nest, shape_of
+from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
+
+# Vectors of sums side by side, and vectors of a row that are written without a loop.
+_GROUP, _UNROLLED = 4, 8
+
+
+def write_scan_kernel(kernel: KernelWriter) -> None:
+    """Writes a kernel of kind `scan`."""
+    op = single(kernel.ops, CumsumOp, kernel.name)
+    assert isinstance(op, CumsumOp)
+    inner, sums = shape_of(op.result)[2], RunningSums(kernel, op)
+    if inner < sums.lanes and inner & (inner - 1) == 0:
+        RowScan(kernel, op, sums).write()
+    else:
+        _write_columns(kernel, op, sums)
+
+
+class RunningSums:
+    """The arithmetic of vectors of running sums: `before` holds a sum and, of floats, what rounding took from it."""
+
+    def __init__(self, kernel: KernelWriter, op: CumsumOp) -> None:
+        stored = element_of(op.result)
+        self._stored = stored
+        self.element = "f32" if stored in ("f16", "bf16") else stored
+        self.is_float = self.element[0] == "f"
+        self.lanes = kernel.level.lanes(max(4, ITEM_BYTES[self.element]))
+        self._writer = kernel.writer
+
+    @property
+    def types(self) -> list[str]:
+        """Of what is carried."""
+        return [f"vector<{self.lanes}x{self.element}>"] * (2 if self.is_float else 1)
+
+    def load(self, vectors: Vectors, access: Access) -> str:
+        """Elements as they are summed; masked-off lanes are 0."""
+        loaded = vectors.load(access, 1)
+        if self.element != self._stored:
+            loaded = self._writer.pure(f"arith.extf {loaded} : {vectors.type(self._stored)} to {vectors.type('f32')}")
+        if vectors.mask is None:
+            return loaded
+        zero, kind = vectors.constant(0, self.element), vectors.type(self.element)
+        return self._writer.pure(f"arith.select {vectors.mask}, {loaded}, {zero} : {vectors.type('i1')}, {kind}")
+
+    def store(self, vectors: Vectors, value: str, access: Access) -> None:
+        """Stores sums as elements."""
+        if self._stored == "bf16":
+            value = self._writer.pure(rounded_to_bf16(vectors, value))
+        elif self._stored == "f16":
+            value = self._writer.pure(f"arith.truncf {value} : {vectors.type('f32')} to {vectors.type('f16')}")
+        vectors.store(value, access, 1)
+
+    def zero(self, vectors: Vectors) -> list[str]:
+        """What is carried where nothing has been summed."""
+        return [vectors.constant(0, self.element)] * len(self.types)
+
+    def add(self, one: str, two: str) -> str:
+        """The sum of two vectors."""
+        return self._writer.pure(f"arith.add{self.element[0]} {one}, {two} : {self.types[0]}")
+
+    def _subtract(self, one: str, two: str) -> str:
+        return self._writer.pure(f"arith.subf {one}, {two} : {self.types[0]}")
+
+    def after(self, before: Sequence[str], term: str) -> list[str]:
+        """What is carried once `term` is added. Of sums that are not finite nothing is taken."""
+        total = self.add(before[0], term)
+        if not self.is_float:
+            return [total]
+        added = self._subtract(total, before[0])
+        lost = self.add(self._subtract(before[0], self._subtract(total, added)), self._subtract(term, added))
+        writer, (kind, _) = self._writer, self.types
+        mask = f"vector<{self.lanes}xi1>"
+        finite = writer.pure(f"arith.cmpf ord, {lost}, {lost} : {kind}")
+        none = writer.pure(f"arith.constant dense<0.0> : {kind}")
+        taken = writer.pure(f"arith.select {finite}, {lost}, {none} : {mask}, {kind}")
+        return [total, self.add(before[1], taken)]
+
+    def result(self, carried: Sequence[str], term: str | None = None) -> str:
+        """The sum that is carried, and `term` beyond it."""
+        if not self.is_float:
+            return carried[0] if term is None else self.add(carried[0], term)
+        return self.add(carried[0], carried[1] if term is None else self.add(carried[1], term))
+
+
+class RowScan:
+    """Lanes along the sums of a row, `inner` of which take turns (a power of two)."""
+
+    def __init__(self, kernel: KernelWriter, op: CumsumOp, sums: RunningSums) -> None:
+        self._kernel, self._writer, self._sums = kernel, kernel.writer, sums
+        self._vectors = Vectors(kernel.writer, sums.lanes)
+        self._source, self._target = (kernel.view_of(value).buffer for value in (op.src, op.result))
+        self._rows, extent, self._inner = shape_of(op.result)
+        self._size = extent * self._inner
+        self._reverse = op.reverse is not None
+
+    def write(self) -> None:
+        """Writes a block of rows, and sets the kernel's number of blocks."""
+        grid = make_grid([self._rows], self._size)
+        self._kernel.blocks = grid.blocks
+        ((lower, upper),) = grid.ranges(self._writer, BLOCK)
+
+        def body(row: str, _: list[str]) -> list[str]:
+            self._row(row)
+            return []
+
+        self._writer.loop((lower, upper, 1), body)
+
+    def _row(self, row: str) -> None:
+        lanes, size = self._sums.lanes, self._size
+        full, rest = size // lanes, size % lanes
+        before = None
+        if rest and self._reverse:
+            before = self._tail(row, None)
+        if full:
+            before = self._whole_vectors(row, full, before)
+        if rest and not self._reverse:
+            self._tail(row, before)
+
+    def _tail(self, row: str, before: list[str] | None) -> list[str]:
+        rest = self._size % self._sums.lanes
+        with self._vectors.masked(rest):
+            return self._vector(row, self._writer.index(self._size - rest), before)
+
+    def _whole_vectors(self, row: str, full: int, before: list[str] | None) -> list[str]:
+        """All vectors without a mask, in order; the first has nothing to add where there is no tail before it."""
+        lanes, start = self._sums.lanes, 0
+        while start < full and (before is None or full <= _UNROLLED):
+            place = full - 1 - start if self._reverse else start
+            before = self._vector(row, self._writer.index(place * lanes), before)
+            start += 1
+        assert before is not None
+        if start == full:
+            return before
+
+        def body(index: str, carried: list[str]) -> list[str]:
+            if self._reverse:
+                index = self._writer.value(f"arith.subi {self._writer.index((full - 1) * lanes)}, {index} : index")
+            return self._vector(row, index, carried)
+
+        bounds = (self._writer.index(start * lanes), self._writer.index(full * lanes), lanes)
+        return self._writer.loop(bounds, body, before, self._sums.types)
+
+    def _vector(self, row: str, place: str, before: list[str] | None) -> list[str]:
+        """Writes the sums of a vector; returns what the next one adds to its own."""
+        sums, vectors = self._sums, self._vectors
+        terms = ((row, self._size), (place, 1))
+        within = self._within(sums.load(vectors, Access(self._source, 0, (1,), terms)))
+        shown = within if before is None else sums.result(before, within)
+        sums.store(vectors, shown, Access(self._target, 0, (1,), terms))
+        last = [lane % self._inner + (0 if self._reverse else sums.lanes - self._inner) for lane in range(sums.lanes)]
+        total = vectors.shuffle(within, within, last, sums.element)
+        if before is None:
+            return [total, *sums.zero(vectors)[1:]]
+        return sums.after(before, total)
+
+    def _within(self, vector: str) -> str:
+        """Sums of the lanes up to each (from each on), every `inner`-th of them."""
+        distance, lanes = self._inner, self._sums.lanes
+        zero = self._vectors.constant(0, self._sums.element)
+        while distance < lanes:
+            if self._reverse:
+                moved = self._vectors.shuffle(vector, zero, range(distance, lanes + distance), self._sums.element)
+            else:
+                from_ = range(lanes - distance, 2 * lanes - distance)
+                moved = self._vectors.shuffle(zero, vector, from_, self._sums.element)
+            vector, distance = self._sums.add(vector, moved), 2 * distance
+        return vector
+
+
+def _write_columns(kernel: KernelWriter, op: CumsumOp, sums: RunningSums) -> None:
+    """Lanes along sums side by side."""
+    shape = outer, extent, inner = shape_of(op.result)
+    source, target = (kernel.view_of(value).identity() for value in (op.src, op.result))
+    nest_writer = NestWriter(kernel.writer, copy_nest(shape, source, target), sums.lanes)
+    group = _GROUP if inner >= _GROUP * sums.lanes else 1
+    grid = make_grid([outer, inner], extent, group * sums.lanes)
+    kernel.blocks = grid.blocks
+    ranges = dict(zip((0, 2), grid.ranges(kernel.writer, BLOCK), strict=False))
+    columns = ColumnScan(nest_writer, sums, op.reverse is not None)
+    nest_writer.loops([0], ranges, lambda: columns.write(group, ranges.get(2)))
+
+
+class ColumnScan:
+    """Lanes along loop 2, sums along loop 1."""
+
+    def __init__(self, nest_writer: NestWriter, sums: RunningSums, reverse: bool) -> None:
+        self._nest_writer, self._sums, self._reverse = nest_writer, sums, reverse
+
+    def write(self, group: int, bounds: Range | None) -> None:
+        """Writes the columns in `bounds`, `group` vectors at a time."""
+        grouped_vectors(self._nest_writer, 2, group, self._vectors, bounds)
+
+    def _vectors(self, group: int) -> None:
+        """All sums of `group` vectors of columns."""
+        nest_writer, sums, extent = self._nest_writer, self._sums, self._nest_writer.nest.extents[1]
+        writer, parts = nest_writer.writer, len(sums.types)
+
+        def body(step: str, carried: list[str]) -> list[str]:
+            def one(number: int) -> list[str]:
+                return self._vector(carried[number * parts : (number + 1) * parts])
+
+            row = writer.value(f"arith.subi {writer.index(extent - 1)}, {step} : index") if self._reverse else step
+            following = list[str]()
+            nest_writer.at(1, row, lambda: following.extend(each_vector(nest_writer, 2, group, one)))
+            return following
+
+        initial = sums.zero(nest_writer.vectors) * group
+        writer.loop((*nest_writer.whole(1), 1), body, initial, sums.types * group)
+
+    def _vector(self, before: list[str]) -> list[str]:
+        """Adds a vector of a row."""
+        nest_writer, vectors = self._nest_writer, self._nest_writer.vectors
+        source, target = (nest_writer.located(a) for a in (*nest_writer.nest.inputs, *nest_writer.nest.outputs))
+        carried = self._sums.after(before, self._sums.load(vectors, source))
+        self._sums.store(vectors, self._sums.result(carried), target)
+        return carried
