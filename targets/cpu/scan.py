@@ -193,7 +193,7 @@ def _write_columns(kernel: KernelWriter, op: CumsumOp, sums: RunningSums) -> Non
     group = _GROUP if inner >= _GROUP * sums.lanes else 1
     grid = make_grid([outer, inner], extent, group * sums.lanes)
     kernel.blocks = grid.blocks
-    ranges = dict(zip((0, 2), grid.ranges(kernel.writer, BLOCK), strict=False))
+    ranges: dict[int, Range] = dict(zip((0, 2), grid.ranges(kernel.writer, BLOCK), strict=False))
     columns = ColumnScan(nest_writer, sums, op.reverse is not None)
     nest_writer.loops([0], ranges, lambda: columns.write(group, ranges.get(2)))
 
@@ -228,7 +228,8 @@ class ColumnScan:
     def _vector(self, before: list[str]) -> list[str]:
         """Adds a vector of a row."""
         nest_writer, vectors = self._nest_writer, self._nest_writer.vectors
-        source, target = (nest_writer.located(a) for a in (*nest_writer.nest.inputs, *nest_writer.nest.outputs))
-        carried = self._sums.after(before, self._sums.load(vectors, source))
-        self._sums.store(vectors, self._sums.result(carried), target)
+        (source,), (target,) = nest_writer.nest.inputs, nest_writer.nest.outputs
+        assert source is not None
+        carried = self._sums.after(before, self._sums.load(vectors, nest_writer.located(source)))
+        self._sums.store(vectors, self._sums.result(carried), nest_writer.located(target))
         return carried
