@@ -19,7 +19,7 @@ from cellc.targets.cpu.nest import copy_nest, shape_of
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.vectors import ITEM_BYTES, Vectors
 
-# Vectors of sums side by side, and vectors of a row that are written without a loop.
+# Vectors of sums side by side or after each other, and vectors of a row that are written without a loop.
 _GROUP, _UNROLLED = 4, 8
 
 
@@ -137,39 +137,48 @@ class RowScan:
     def _tail(self, row: str, before: list[str] | None) -> list[str]:
         rest = self._size % self._sums.lanes
         with self._vectors.masked(rest):
-            return self._vector(row, self._writer.index(self._size - rest), before)
+            return self._next(row, [self._writer.index(self._size - rest)], before)
 
     def _whole_vectors(self, row: str, full: int, before: list[str] | None) -> list[str]:
-        """All vectors without a mask, in order; the first has nothing to add where there is no tail before it."""
-        lanes, start = self._sums.lanes, 0
-        while start < full and (before is None or full <= _UNROLLED):
-            place = full - 1 - start if self._reverse else start
-            before = self._vector(row, self._writer.index(place * lanes), before)
-            start += 1
-        assert before is not None
-        if start == full:
-            return before
+        """All vectors without a mask, in order; the first have nothing to add where no tail comes before them."""
+        lanes, group = self._sums.lanes, _GROUP if self._sums.is_float else 1  # what rounding takes is worked out once
+        main = full - full % group if full > _UNROLLED else 0
+
+        def places(first: int, last: int) -> list[str]:
+            numbers = range(first, last)
+            return [self._writer.index(((full - 1 - i) if self._reverse else i) * lanes) for i in numbers]
 
         def body(index: str, carried: list[str]) -> list[str]:
-            if self._reverse:
-                index = self._writer.value(f"arith.subi {self._writer.index((full - 1) * lanes)}, {index} : index")
-            return self._vector(row, index, carried)
+            sign = -1 if self._reverse else 1
+            start = self._writer.linear((full - 1) * lanes if self._reverse else 0, [(index, sign)])
+            starts = [self._writer.linear(sign * number * lanes, [(start, 1)]) for number in range(group)]
+            return self._next(row, starts, carried)
 
-        bounds = (self._writer.index(start * lanes), self._writer.index(full * lanes), lanes)
-        return self._writer.loop(bounds, body, before, self._sums.types)
+        if main:
+            before = self._next(row, places(0, group), before)
+            bounds = (self._writer.index(group * lanes), self._writer.index(main * lanes), group * lanes)
+            before = self._writer.loop(bounds, body, before, self._sums.types)
+        for first in range(main, full, group):
+            before = self._next(row, places(first, min(first + group, full)), before)
+        assert before is not None
+        return before
 
-    def _vector(self, row: str, place: str, before: list[str] | None) -> list[str]:
-        """Writes the sums of a vector; returns what the next one adds to its own."""
-        sums, vectors = self._sums, self._vectors
-        terms = ((row, self._size), (place, 1))
-        within = self._within(sums.load(vectors, Access(self._source, 0, (1,), terms)))
-        shown = within if before is None else sums.result(before, within)
-        sums.store(vectors, shown, Access(self._target, 0, (1,), terms))
+    def _next(self, row: str, places: Sequence[str], before: list[str] | None) -> list[str]:
+        """Writes the sums of some vectors; returns what the next ones add to their own."""
+        sums, vectors, ahead = self._sums, self._vectors, None
         last = [lane % self._inner + (0 if self._reverse else sums.lanes - self._inner) for lane in range(sums.lanes)]
-        total = vectors.shuffle(within, within, last, sums.element)
-        if before is None:
-            return [total, *sums.zero(vectors)[1:]]
-        return sums.after(before, total)
+        for place in places:
+            terms = ((row, self._size), (place, 1))
+            within = self._within(sums.load(vectors, Access(self._source, 0, (1,), terms)))
+            local = within if ahead is None else sums.add(ahead, within)
+            sums.store(vectors, local if before is None else sums.result(before, local), self._written(terms))
+            total = vectors.shuffle(within, within, last, sums.element)
+            ahead = total if ahead is None else sums.add(ahead, total)
+        assert ahead is not None
+        return [ahead, *sums.zero(vectors)[1:]] if before is None else sums.after(before, ahead)
+
+    def _written(self, terms: tuple[tuple[str, int], ...]) -> Access:
+        return Access(self._target, 0, (1,), terms)
 
     def _within(self, vector: str) -> str:
         """Sums of the lanes up to each (from each on), every `inner`-th of them."""
