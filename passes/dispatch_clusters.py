@@ -280,6 +280,8 @@ def _kind(op: Operation) -> str:
         return "recurrent"
     if op.name == "linalg_ext.scatter_add":
         return "scatter"
+    if op.name == "linalg_ext.cumsum":
+        return "scan"
     if isinstance(op, CollectiveStartOp | CollectiveWaitOp):
         return "collective"
     raise ValueError(f"{op.name} is not part of the linalg form that kernels are made from")

@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import FixedBitwidthType, TensorType
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from cellc.dialects.linalg_ext import ScatterAddOp
+from cellc.dialects.linalg_ext import CumsumOp, ScatterAddOp
 from cellc.passes.linalg_analysis import captured_values, iterations, size_of
 
 _NOT_COUNTED = {
@@ -51,6 +51,8 @@ def _flops_of(op: Operation) -> int:
         return trip_count(op) * _flops(op.body.block)
     if isinstance(op, ScatterAddOp):
         return size_of(op.updates)
+    if isinstance(op, CumsumOp):
+        return size_of(op.src)
     if op.name == "math.fma":
         return _FLOPS_OF_FMA
     counted = op.name.startswith(("arith.", "math.")) and op.name not in _NOT_COUNTED

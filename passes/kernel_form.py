@@ -9,7 +9,7 @@ Rules, by `cellc.kind`:
      between them is indexed by those loops first; before them there may be pads: fills into which an argument is
      inserted as a whole, none of whose shared dimensions is padded;
   4. copy: insert_slices, and all-parallel generics (reshaped or not) that one of them alone reads; scatter: a
-     scatter_add; recurrent: an scf.for; collective: the start or the wait of one;
+     scatter_add; scan: a cumsum; recurrent: an scf.for; collective: the start or the wait of one;
   5. material (tensor.empty, linalg.fill, constants) and one return, and nothing else, stand beside those;
   6. `cellc.in_place` pairs name a result and an argument of one type;
   7. elementwise kernels, contractions and reductions may end in pads: fills into each of which they insert a result as
@@ -92,6 +92,8 @@ def verify_kernel_form(kernel: func.FuncOp) -> None:
         case "copy" if all(isinstance(op, tensor.InsertSliceOp) or _is_inserted(op) for op in work):
             pass
         case "scatter" if [op.name for op in work] == ["linalg_ext.scatter_add"]:
+            pass
+        case "scan" if [op.name for op in work] == ["linalg_ext.cumsum"]:
             pass
         case "collective" if len(work) == 1 and isinstance(work[0], CollectiveStartOp | CollectiveWaitOp):
             pass

@@ -10,7 +10,7 @@ from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
-from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp
+from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp, CumsumOp
 from cellc.passes.dispatch_clusters import Cluster, is_material
 from cellc.passes.linalg_analysis import (
     bare_dim,
@@ -83,8 +83,9 @@ def in_place(
 
     Only when an all-parallel generic reads the argument at the index where it writes the result, and no other op reads
     it: then each element is read only by the iteration that writes it. In a chain of which all ops run for one index of
-    its first `shared` loops before the next, ops before that one may read what it is about to overwrite, too. A
-    collective needs no other memory than that of its operand if the result is as large.
+    its first `shared` loops before the next, ops before that one may read what it is about to overwrite, too. Running
+    sums take the place of what they sum. A collective needs no other memory than that of its operand if the result is
+    as large.
     """
     readers: dict[SSAValue, list[Operation]] = {}
     for op in ops:
@@ -93,7 +94,7 @@ def in_place(
     pairs: list[tuple[int, int]] = []
     for number, result in enumerate(results):
         op = result.owner
-        if isinstance(op, CollectiveStartOp | CollectiveWaitOp) and op.result.type == op.src.type:
+        if isinstance(op, CollectiveStartOp | CollectiveWaitOp | CumsumOp) and op.result.type == op.src.type:
             pairs.append((number, arguments.index(op.src)))
         if not isinstance(op, GenericOp) or any(kind.data != "parallel" for kind in op.iterator_types):
             continue

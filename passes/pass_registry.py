@@ -10,6 +10,7 @@ PASSES: dict[str, str] = {
     "canonicalize-nn": "cellc.passes.canonicalize_nn:CanonicalizeNNPass",
     "differentiate": "cellc.passes.differentiate:DifferentiatePass",
     "share-sums": "cellc.passes.share_sums:ShareSumsPass",
+    "expand-cumsum": "cellc.passes.expand_cumsum:ExpandCumsumPass",
     "fold-scales": "cellc.passes.fold_scales:FoldScalesPass",
     "convert-nn-to-linalg": "cellc.passes.convert_nn_to_linalg:ConvertNNToLinalgPass",
     "drop-unused-results": "cellc.passes.drop_unused_results:DropUnusedResultsPass",

@@ -19,13 +19,12 @@ from cellc.passes.rewriting import without_location
 from cellc.passes.stage_times import stage
 
 TO_NN = ("canonicalize-nn", "differentiate", "share-sums", "canonicalize-nn")
-TO_LINALG = (*TO_NN, "convert-nn-to-linalg")
+TO_LINALG = (*TO_NN, "expand-cumsum", "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
 CPU_KERNELS = (
     "fold-scales", "convert-nn-to-linalg", "drop-unused-results", "channels-last", "sum-in-lanes",
     "fuse-elementwise", "form-dispatches", "fuse-copies", "fuse-attention-gradient", "fuse-attention", "merge-sums",
-    "share-filters", "fuse-pads", "fuse-padded-reads", "fuse-pads", "fuse-prologues",
-    "widen-factors",
+    "share-filters", "fuse-pads", "fuse-padded-reads", "fuse-pads", "fuse-prologues", "widen-factors",
 )  # fmt: skip
 # Panels change which factor is read element by element.
 PREPARED = ("pack-constants", "widen-factors", "hoist-constants")

@@ -6,6 +6,9 @@ for rounding. So two of four passes over images go, and one over each row of a l
 
     reduce_sum(neg(x * broadcast(s)))        is    neg(reduce_sum(x) * s)    where reduce_sum(x) is there already
     reduce_sum((x - mean(x)) * broadcast(s)) is    0
+    reduce_sum(y + (x - mean(x)))            is    reduce_sum(y)    where that is one of these, or there already
+
+Of two sums that are not 0, none is made: they may be far larger than what they add up to.
 
 Sums round otherwise than before, by fewer operations. A factor that is not finite makes NaN where it made infinities,
 and a factor makes no sum finite that is not. An x or s that is not finite gives 0 where it gave NaN: a gradient has it
@@ -31,6 +34,9 @@ from cellc.passes.rewriting import location_of, replace
 _DTYPES = ("f32", "f64")
 """A sum in 16 bits that has lost its factor may overflow."""
 
+_MOST_TERMS = 5
+"""Terms that are looked at: a gradient of a mean has one of dy and, twice, one of the squares, in two additions."""
+
 
 @dataclass(frozen=True)
 class ShareSumsPass(ModulePass):
@@ -48,14 +54,33 @@ class ShareSumsPass(ModulePass):
 def _share(block: Block) -> None:
     for op in [each for each in block.ops if _is_sum(each)]:
         assert isinstance(op, NNOperation)
-        term = _Term.of(op)
-        if not term.steps:
-            continue
-        if _is_centred(term.value, term.axes):
+        shares = _shares(op)
+        if shares == []:
             b = GradientBuilder(op)
             replace(op, [b.like(op.results[0], -0.0)])  # what is added to it stays as it is, bit for bit
-        elif (other := _sum_of(term.value, term.axes, op)) is not None:
+        elif shares is not None and len(shares) == 1:
+            (term, other) = shares[0]
             replace(op, [term.applied_to(other, op)])
+
+
+def _shares(op: NNOperation) -> list[tuple[_Term, NNOperation]] | None:
+    """The terms of a sum that are not 0 in the end, and the sums that theirs follow from; None if one does not."""
+    found, open_ = list[tuple["_Term", NNOperation]](), [_Term.of(op.operands[0], op.attribute_values["axes"])]
+    for _ in range(_MOST_TERMS):
+        term = open_.pop()
+        changed = bool(term.steps) or term.value is not op.operands[0]
+        if not (changed and _is_centred(term.value, term.axes)):
+            other = _sum_of(term.value, term.axes, op) if changed else None
+            added = _made_by(term.value, "add")
+            if other is not None:
+                found.append((term, other))
+            elif added is not None:
+                open_ += [_Term.of(value, term.axes, term.steps) for value in added.operands]
+            else:
+                return None
+        if not open_:
+            return found
+    return None
 
 
 def _is_sum(op: object) -> bool:
@@ -82,9 +107,9 @@ class _Term:
     steps: list[tuple[NNOperation, int]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, op: NNOperation) -> _Term:
-        """The term of a reduce_sum, with as many steps as there are."""
-        term = cls(op.operands[0], tuple(op.attribute_values["axes"]))
+    def of(cls, value: SSAValue, axes: Sequence[int], steps: Sequence[tuple[NNOperation, int]] = ()) -> _Term:
+        """The term of a value to whose sum `steps` are done, and the steps of its own, as many as there are."""
+        term = cls(value, tuple(axes), list(steps))
         while (step := term._step()) is not None:
             term.steps.append(step)
             term.value = step[0].operands[1 - step[1]] if step[0].mnemonic == "mul" else step[0].operands[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IndexType, TensorType, i32, i64
+from xdsl.dialects.builtin import AnyFloat, IndexType, IntegerType, TensorType, UnitAttr, i32, i64
 from xdsl.ir import Dialect, SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def, traits_def
+from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, opt_prop_def, result_def, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
@@ -84,6 +84,45 @@ class ScatterAddOp(IRDLOperation):
 
 
 @irdl_op_definition
+class CumsumOp(IRDLOperation):
+    """Sums along the middle dimension of the elements up to each, or `reverse` of those from each on.
+
+    Exists because each sum contains the one before: as a reduction, an element is read for every sum of it.
+    Floats of 16 bits are summed in f32.
+
+    ```mlir
+    %r = linalg_ext.cumsum %x : tensor<4x9x3xf32> -> tensor<4x9x3xf32>
+    %s = linalg_ext.cumsum reverse %x : tensor<4x9x3xf32> -> tensor<4x9x3xf32>
+    ```
+
+    Constraints:
+      (C1) src has three dimensions, of numbers.
+      (C2) result has the type of src.
+    """
+
+    name = "linalg_ext.cumsum"
+
+    src = operand_def(TensorType)
+    reverse = opt_prop_def(UnitAttr)
+    result = result_def(TensorType)
+
+    traits = traits_def(Pure())
+
+    assembly_format: ClassVar = "(`reverse` $reverse^)? $src attr-dict `:` type($src) `->` type($result)"
+
+    def __init__(self, src: SSAValue, reverse: bool = False) -> None:
+        properties = {"reverse": UnitAttr()} if reverse else {}
+        super().__init__(operands=(src,), result_types=(src.type,), properties=properties)
+
+    def verify_(self) -> None:
+        assert isinstance(self.src.type, TensorType)
+        if len(self.src.type.get_shape()) != 3 or not isinstance(self.src.type.element_type, IntegerType | AnyFloat):
+            raise VerifyException(f"what is summed must have three dimensions of numbers, got {self.src.type}")  # C1
+        if self.result.type != self.src.type:
+            raise VerifyException(f"the result is {self.result.type}, what is summed is {self.src.type}")  # C2
+
+
+@irdl_op_definition
 class AfterOp(IRDLOperation):
     """The tensor itself, which nothing that reads the result may use before the token is made.
 
@@ -113,7 +152,7 @@ class AfterOp(IRDLOperation):
             raise VerifyException(f"the result is {self.result.type}, the tensor is {self.src.type}")
 
 
-LinalgExt = Dialect("linalg_ext", [ScatterAddOp, AfterOp, *STARTS, CollectiveWaitOp], [])
+LinalgExt = Dialect("linalg_ext", [ScatterAddOp, CumsumOp, AfterOp, *STARTS, CollectiveWaitOp], [])
 
 __all__ = [
     "AfterOp",
@@ -122,6 +161,7 @@ __all__ = [
     "BroadcastStartOp",
     "CollectiveStartOp",
     "CollectiveWaitOp",
+    "CumsumOp",
     "LinalgExt",
     "ReduceScatterStartOp",
     "ReduceStartOp",

@@ -1,4 +1,4 @@
-"""Reductions over axes, and the position of the extreme along one.
+"""Reductions over axes, running sums, and the position of the extreme along an axis.
 
 A reduction over no elements gives its identity: 0, 1, the lowest or highest value,
 false, true. Means and norms are composed from these.
@@ -107,6 +107,30 @@ class ReduceAll(ReductionDefinition):
     name = "reduce_all"
     allowed = ("bool",)
     function = np.logical_and
+
+
+@nn_op
+class Cumsum(OpDefinition):
+    """Sums of the elements up to each along an axis, or with `reverse` of those from each on; each other's transpose.
+
+    `%r = nn.cumsum %x {axis = 1, reverse = false} : (tensor<2x3xf32>) -> tensor<2x3xf32>`
+    """
+
+    name = "cumsum"
+    operands = ("x",)
+    attributes: ClassVar = {"axis": "int", "reverse": "bool"}
+
+    @staticmethod
+    def infer(x: TensorType, *, axis: int, reverse: bool) -> TensorType:
+        require_dtype("cumsum", "x", x, NUMBERS)
+        require_axis("cumsum", "axis", axis, x.rank)
+        return x
+
+    @staticmethod
+    def evaluate(x: np.ndarray, *, axis: int, reverse: bool) -> np.ndarray:
+        values = np.flip(wide(x), axis) if reverse else wide(x)
+        sums = values.cumsum(axis, dtype=values.dtype)
+        return (np.flip(sums, axis) if reverse else sums).astype(x.dtype)
 
 
 class ArgDefinition(OpDefinition):

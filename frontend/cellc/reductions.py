@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from cellc import arithmetic, errors
 from cellc import dtype as dtypes
-from cellc.prefix_sums import prefix_sums
 from cellc.trace import apply
 
 if TYPE_CHECKING:
@@ -140,15 +139,15 @@ def cumsum(self: Tensor, axis: int | None = None, dtype: Any = None) -> Tensor:
     """Sums of the elements up to each along `axis` (default: of the flattened tensor).
 
     Integers of less than 32 bits and bools are summed in int32, float16 and bfloat16 in float32; the result is
-    converted to `dtype`, or that of a float tensor. `cellc.prefix_sums` says how.
+    converted to `dtype`, or that of a float tensor.
     """
     if self.dtype in (dtypes.bool_, dtypes.int8, dtypes.int16, dtypes.uint8):
         self = self.astype(dtypes.int32)
     if axis is None:
         self, axis = self.reshape((self.size,)), 0
-    wide = _wide(self) if self.dtype.is_float else self
-    total = prefix_sums(wide, normalize_axis(axis, self.ndim))
-    return arithmetic.cast(total, self.dtype) if dtype is None else total.astype(dtype)
+    summed = self if dtype is None or not self.dtype.is_float else _wide(self)
+    total = apply("cumsum", summed, axis=normalize_axis(axis, self.ndim), reverse=False)
+    return total if dtype is None else total.astype(dtype)
 
 
 def any(self: Tensor, axis: Axis = None, keep_dims: bool = False) -> Tensor:

@@ -1,12 +1,14 @@
-"""Reductions: one generic whose loops are the kept axes, then the reduced ones."""
+"""Reductions: one generic whose loops are the kept axes, then the reduced ones; and running sums."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
 
+from xdsl.dialects.builtin import UnitAttr
 from xdsl.ir.affine import AffineExpr
 
+from cellc.dialects.linalg_ext import CumsumOp
 from cellc.dialects.nn.definition import TensorType
 from cellc.passes.convert_nn_to_linalg.casts import cast
 from cellc.passes.convert_nn_to_linalg.layout import reshape
@@ -69,6 +71,17 @@ def _register(name: str) -> None:
 
 for _name in COMBINE:
     _register(_name)
+
+
+@lowering_of("cumsum")
+def _cumsum(b: TensorBuilder, result: TensorType, x: Tensor, *, axis: int, reverse: bool) -> Tensor:
+    """Along the middle of three dimensions, which is all that `linalg_ext.cumsum` knows."""
+    if x.type.size == 0 or x.shape[axis] == 1:
+        return x
+    flat = reshape(b, x, (prod(x.shape[:axis]), x.shape[axis], prod(x.shape[axis + 1 :])))
+    properties = {"reverse": UnitAttr()} if reverse else {}
+    op = b.emit(CumsumOp, operands=(flat.value,), result_types=(flat.value.type,), properties=properties)
+    return reshape(b, Tensor(op.results[0], flat.type), result.shape)
 
 
 @lowering_of("argmax")

@@ -25,7 +25,13 @@ def _reduce_sum(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradie
     return [_spread(b, op, grads[0])]
 
 
-linear("reduce_sum")
+@gradient_of("cumsum")
+def _cumsum(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
+    axis, reverse = op.attribute_values["axis"], op.attribute_values["reverse"]
+    return [b.cumsum(grads[0], axis=axis, reverse=not reverse)]
+
+
+linear("reduce_sum", "cumsum")
 
 
 @gradient_of("reduce_max", "reduce_min")

@@ -64,6 +64,26 @@ def type_text(type_: Attribute) -> str:
     return str(type_)
 
 
+def rounded_to_bf16(vectors: Vectors, value: str) -> str:
+    """The op that gives the upper half of the bits of an f32, rounded to nearest even; a NaN stays one.
+
+    Written out because `arith.truncf` merges with a conversion before it into one that needs a library.
+    """
+    pure = vectors.writer.pure
+    wide, narrow = vectors.type("i32"), vectors.type("i16")
+    bits = pure(f"arith.bitcast {value} : {vectors.type('f32')} to {wide}")
+    sixteen = vectors.constant(16, "i32")
+    upper = pure(f"arith.shrui {bits}, {sixteen} : {wide}")
+    odd = pure(f"arith.andi {upper}, {vectors.constant(1, 'i32')} : {wide}")
+    bias = pure(f"arith.addi {odd}, {vectors.constant(0x7FFF, 'i32')} : {wide}")
+    rounded = pure(f"arith.shrui {pure(f'arith.addi {bits}, {bias} : {wide}')}, {sixteen} : {wide}")
+    quiet = pure(f"arith.ori {upper}, {vectors.constant(0x40, 'i32')} : {wide}")
+    unordered = pure(f"arith.cmpf uno, {value}, {value} : {vectors.type('f32')}")
+    chosen = pure(f"arith.select {unordered}, {quiet}, {rounded} : {vectors.type('i1')}, {wide}")
+    half = pure(f"arith.trunci {chosen} : {wide} to {narrow}")
+    return f"arith.bitcast {half} : {narrow} to {vectors.type('bf16')}"
+
+
 class BodyWriter:
     """Writes a body for all lanes at once.
 
@@ -182,7 +202,7 @@ class BodyWriter:
             return f"arith.select {joined} : {self._type(op.operands[0])}, {kind}"
         if op.name in _CASTS:
             if kind.endswith("xbf16>") and op.name != "arith.bitcast":
-                return self._rounded_to_bf16(self._as_f32(op, operands[0]))
+                return rounded_to_bf16(self.vectors, self._as_f32(op, operands[0]))
             if kind.endswith("xf16>") and str(op.operands[0].type) != "f32" and op.name != "arith.bitcast":
                 return f"arith.truncf {self._as_f32(op, operands[0])} : {self.vectors.type('f32')} to {kind}"
             return f"{op.name} {joined} : {self._type(op.operands[0])} to {kind}"
@@ -203,25 +223,6 @@ class BodyWriter:
             return operand
         types = f"{self.vectors.type(source)} to {self.vectors.type('f32')}"
         return self.vectors.writer.pure(f"{op.name} {operand} : {types}")
-
-    def _rounded_to_bf16(self, value: str) -> str:
-        """The upper half of the bits of an f32, rounded to nearest even; a NaN stays one.
-
-        Written out because `arith.truncf` merges with a conversion before it into one that needs a library.
-        """
-        vectors, pure = self.vectors, self.vectors.writer.pure
-        wide, narrow = vectors.type("i32"), vectors.type("i16")
-        bits = pure(f"arith.bitcast {value} : {vectors.type('f32')} to {wide}")
-        sixteen = vectors.constant(16, "i32")
-        upper = pure(f"arith.shrui {bits}, {sixteen} : {wide}")
-        odd = pure(f"arith.andi {upper}, {vectors.constant(1, 'i32')} : {wide}")
-        bias = pure(f"arith.addi {odd}, {vectors.constant(0x7FFF, 'i32')} : {wide}")
-        rounded = pure(f"arith.shrui {pure(f'arith.addi {bits}, {bias} : {wide}')}, {sixteen} : {wide}")
-        quiet = pure(f"arith.ori {upper}, {vectors.constant(0x40, 'i32')} : {wide}")
-        unordered = pure(f"arith.cmpf uno, {value}, {value} : {vectors.type('f32')}")
-        chosen = pure(f"arith.select {unordered}, {quiet}, {rounded} : {vectors.type('i1')}, {wide}")
-        half = pure(f"arith.trunci {chosen} : {wide} to {narrow}")
-        return f"arith.bitcast {half} : {narrow} to {vectors.type('bf16')}"
 
     def _reciprocal_root(self, op: Operation, operand: str) -> str:
         root = self.vectors.writer.pure(f"math.sqrt {operand} : {self._type(op.results[0])}")

@@ -14,6 +14,7 @@ from cellc.targets.cpu.combiner import Combiner, combine_all, in_pieces
 from cellc.targets.cpu.extremes import Extremes
 from cellc.targets.cpu.grid import Grid, make_grid
 from cellc.targets.cpu.kernel import KernelWriter, filled_constant
+from cellc.targets.cpu.lane_groups import each_vector, grouped_vectors
 from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.reduction_along import PARTIALS, AlongWriter
 from cellc.targets.cpu.vectors import WOVEN
@@ -114,28 +115,8 @@ class ReductionWriter:
 
     def _lanes(self, dim: int | None, bounds: Range | None) -> None:
         """All vectors of loop `dim`, in groups, then the rest one by one."""
-        if dim is None or self._group(dim) == 1:
-            self._nest_writer.vector_loop(dim, lambda: self._across(dim, 1), bounds)
-            return
-        writer, width, extent = self._nest_writer.writer, _GROUP * self._vectors.lanes, self._nest.extents[dim]
-        main = writer.index(extent - extent % width)
-        lower, upper = bounds or (writer.index(0), main)
-
-        def body(index: str, _: list[str]) -> list[str]:
-            self._nest_writer.at(dim, index, lambda: self._across(dim, _GROUP))
-            return []
-
-        def rest() -> None:
-            self._nest_writer.vector_loop(dim, lambda: self._across(dim, 1), (main, writer.index(extent)))
-
-        if extent % width == 0:
-            writer.loop((lower, upper, width), body)
-            return
-        writer.loop((lower, writer.pure(f"arith.minsi {upper}, {main} : index"), width), body)
-        if bounds is None:
-            rest()
-        else:
-            writer.branch(writer.pure(f"arith.cmpi sgt, {upper}, {main} : index"), rest)
+        group = 1 if dim is None else self._group(dim)
+        grouped_vectors(self._nest_writer, dim, group, lambda count: self._across(dim, count), bounds)
 
     def _across(self, dim: int | None, group: int) -> None:
         """Lanes are separate results, `group` vectors of them."""
@@ -149,16 +130,16 @@ class ReductionWriter:
             def one(number: int) -> list[str]:
                 return self._nest_writer.body(dim, self._nest_writer.arguments(dim, part(carried, number)))
 
-            return self._each(dim, group, one)
+            return each_vector(self._nest_writer, dim, group, one)
 
         def store(totals: list[str]) -> None:
             def one(number: int) -> list[str]:
                 self._nest_writer.store(part(totals, number), dim)
                 return []
 
-            self._each(dim, group, one)
+            each_vector(self._nest_writer, dim, group, one)
 
-        initial = self._each(dim, group, lambda _: self._initial(dim))
+        initial = each_vector(self._nest_writer, dim, group, lambda _: self._initial(dim))
         if not self._nest.reduced:
             store(step(initial))
             return
@@ -193,7 +174,7 @@ class ReductionWriter:
             return self._nest_writer.body(dim, arguments, [combiner.term(self._nest)])
 
         def step(_: list[str]) -> list[str]:
-            found.append(self._each(dim, group, term))
+            found.append(each_vector(self._nest_writer, dim, group, term))
             return []
 
         self._unrolled(self._nest.reduced, [], step)
@@ -247,17 +228,6 @@ class ReductionWriter:
             carried = self._unrolled(rest, carried, step)
         self._nest_writer.position[dim] = None
         return carried
-
-    def _each(self, dim: int | None, group: int, write: Callable[[int], list[str]]) -> list[str]:
-        """What `write` gives for each vector of a group, one after the other."""
-        if dim is None or group == 1:
-            return write(0)
-        start, results = self._nest_writer.position[dim], list[str]()
-        assert start is not None
-        for number in range(group):
-            index = self._nest_writer.writer.linear(number * self._vectors.lanes, [(start, 1)])
-            self._nest_writer.at(dim, index, lambda number=number: results.extend(write(number)))
-        return results
 
 
 def initial_of(kernel: KernelWriter, op: linalg.GenericOp, nest_writer: NestWriter) -> Initial:

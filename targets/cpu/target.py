@@ -18,6 +18,7 @@ from cellc.targets.cpu.level import CpuLevel
 from cellc.targets.cpu.padded_results import write_borders
 from cellc.targets.cpu.pairs import open_nest
 from cellc.targets.cpu.recurrent import write_recurrent_kernel
+from cellc.targets.cpu.scan import write_scan_kernel
 from cellc.targets.cpu.scatter import write_scatter_kernel
 from cellc.targets.target import KernelCode, UnsupportedKernelError
 
@@ -37,6 +38,7 @@ _KINDS: dict[str, Callable[[KernelWriter], None]] = {
     "reduction": write_reduction_kernel,
     "copy": write_copy_kernel,
     "recurrent": write_recurrent_kernel,
+    "scan": write_scan_kernel,
     "scatter": write_scatter_kernel,
 }
 

@@ -146,6 +146,13 @@ def _scatter_add(op: Operation, values: Values) -> list[np.ndarray]:
     return [result]
 
 
+def _cumsum(op: Operation, values: Values) -> list[np.ndarray]:
+    x = values[op.operands[0]]
+    wide = x.astype(np.float32) if x.dtype.name in ("float16", "bfloat16") else x
+    order = slice(None, None, -1 if "reverse" in op.properties else 1)
+    return [wide[:, order].cumsum(1, dtype=wide.dtype)[:, order].astype(x.dtype)]
+
+
 def _for(op: Operation, values: Values) -> list[Any]:
     lower, upper, step = (int(values[operand]) for operand in op.operands[:3])
     carried = [values[operand] for operand in op.operands[3:]]
@@ -359,6 +366,7 @@ OPS: dict[str, Callable[[Operation, Values], list[Any]]] = {
     "tensor.extract_slice": _extract_slice,
     "tensor.insert_slice": _insert_slice,
     "linalg_ext.scatter_add": _scatter_add,
+    "linalg_ext.cumsum": _cumsum,
     **dict.fromkeys(
         (
             f"linalg_ext.{name}"

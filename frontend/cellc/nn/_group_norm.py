@@ -14,24 +14,38 @@ from cellc.parameter import Parameter
 from cellc.tensor import Tensor
 
 
-def _normalized(x: Tensor, groups: int, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """`(normal, mean, variance)` of x (N, C, H, W) over groups of its channels, in float32 or float64.
+def _wide(x: Tensor) -> Tensor:
+    return x.astype(float64 if x.dtype is float64 else float32)
 
-    `normal` has shape (N, groups, C / groups, H W), mean and biased variance (N, groups).
-    """
-    wide = x.astype(float64 if x.dtype is float64 else float32)
+
+def _of_groups(x: Tensor, groups: int, eps: float, gamma: Tensor, beta: Tensor) -> Tensor:
+    """x (N, C, H, W), normalized over groups of its channels, scaled and shifted, in its own dtype."""
     n, c, h, w = x.shape
-    grouped = ops.reshape(wide, (n, groups, c // groups, h * w))
+    grouped = ops.reshape(_wide(x), (n, groups, c // groups, h * w))
     mean, variance = ops.moments(grouped, (2, 3), keep_dims=True)
     normal = ops.mul(ops.sub(grouped, mean), ops.rsqrt(ops.add(variance, eps)))
-    return normal, ops.reshape(mean, (n, groups)), ops.reshape(variance, (n, groups))
+    # In the form of groups, all of the norm is one kernel.
+    gamma, beta = (ops.reshape(values.astype(normal.dtype), (groups, c // groups, 1)) for values in (gamma, beta))
+    return ops.reshape(ops.add(ops.mul(normal, gamma), beta), x.shape).astype(x.dtype)
 
 
-def _scaled(normal: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-    """gamma normal + beta for each channel, axes 1 and 2: in the form of groups, all of the norm is one kernel."""
-    shape = (*normal.shape[1:3], 1)
-    gamma, beta = (ops.reshape(values.astype(normal.dtype), shape) for values in (gamma, beta))
-    return ops.add(ops.mul(normal, gamma), beta)
+def _of_channels(x: Tensor, eps: float, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """`(result, mean, variance)` of x (N, C, H, W), each channel of each example normalized, scaled and shifted.
+
+    The result has the dtype of x, mean and biased variance (N, C) are float32 or float64. Each example gets a scale of
+    its own, gamma / sqrt(variance + eps), and a copy of beta: their gradients are sums over an example's channel, which
+    are made where its other sums are, and then sums of few numbers over the examples.
+    """
+    n, c, h, w = x.shape
+    rows = ops.reshape(_wide(x), (n, c, h * w))
+    mean, variance = ops.moments(rows, 2, keep_dims=True)
+    gamma, beta = (
+        ops.broadcast_to(ops.reshape(values.astype(rows.dtype), (c, 1)), (n, c, 1)) for values in (gamma, beta)
+    )
+    scale = ops.mul(gamma, ops.rsqrt(ops.add(variance, eps)))
+    result = ops.add(ops.mul(ops.sub(rows, mean), scale), beta)
+    mean, variance = (ops.reshape(values, (n, c)) for values in (mean, variance))
+    return ops.reshape(result, x.shape).astype(x.dtype), mean, variance
 
 
 def _check_input(x: Tensor, channels: int, owner: str) -> None:
@@ -100,8 +114,9 @@ class GroupNorm(Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         _check_input(x, self.num_channels, self.cls_name)
-        normal, _, _ = _normalized(x, self.num_groups, self.eps)
-        return ops.reshape(_scaled(normal, self.gamma, self.beta), x.shape).astype(x.dtype)
+        if self.num_groups == self.num_channels:
+            return _of_channels(x, self.eps, self.gamma, self.beta)[0]
+        return _of_groups(x, self.num_groups, self.eps, self.gamma, self.beta)
 
     def extend_repr(self) -> str:
         return f"num_groups={self.num_groups}, num_channels={self.num_channels}"
@@ -175,11 +190,11 @@ class InstanceNorm2d(Cell):
 
     def construct(self, x: Tensor) -> Tensor:
         _check_input(x, self.num_features, self.cls_name)
-        normal, mean, variance = _normalized(x, self.num_features, self.eps)
+        result, mean, variance = _of_channels(x, self.eps, self.gamma, self.beta)
         if self.training and x.shape[0]:
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, variance)
-        return ops.reshape(_scaled(normal, self.gamma, self.beta), x.shape).astype(x.dtype)
+        return result
 
     def _move(self, moving: Parameter, found: Tensor) -> None:
         """Moves a statistic towards the mean of those of the examples (N, C); no gradient flows here."""

@@ -131,3 +131,21 @@ func.func @f(%x : tensor<4xf32>) {
   %p = linalg_ext.reduce_start "mean" to 0 of "world" %x : tensor<4xf32> -> tensor<4xf32>
   func.return
 }
+
+// -----
+
+// C1
+func.func @f(%x : tensor<4x3xf32>) {
+  // expected-error {{what is summed must have three dimensions of numbers, got tensor<4x3xf32>}}
+  %p = linalg_ext.cumsum %x : tensor<4x3xf32> -> tensor<4x3xf32>
+  func.return
+}
+
+// -----
+
+// C2
+func.func @f(%x : tensor<4x3x1xf32>) {
+  // expected-error {{the result is tensor<4x3x1xf64>, what is summed is tensor<4x3x1xf32>}}
+  %p = linalg_ext.cumsum %x : tensor<4x3x1xf32> -> tensor<4x3x1xf64>
+  func.return
+}

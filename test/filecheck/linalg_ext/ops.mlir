@@ -14,6 +14,15 @@ func.func @wide_indices(%i : tensor<6xi64>, %u : tensor<6x4xi8>, %z : tensor<9x4
   func.return %0 : tensor<9x4xi8>
 }
 
+// CHECK-LABEL: func.func @cumsum
+func.func @cumsum(%x : tensor<4x9x3xf32>) -> (tensor<4x9x3xf32>, tensor<4x9x3xf32>) {
+  // CHECK: linalg_ext.cumsum %x : tensor<4x9x3xf32> -> tensor<4x9x3xf32>
+  %0 = linalg_ext.cumsum %x : tensor<4x9x3xf32> -> tensor<4x9x3xf32>
+  // CHECK: linalg_ext.cumsum reverse %x : tensor<4x9x3xf32> -> tensor<4x9x3xf32>
+  %1 = linalg_ext.cumsum reverse %x : tensor<4x9x3xf32> -> tensor<4x9x3xf32>
+  func.return %0, %1 : tensor<4x9x3xf32>, tensor<4x9x3xf32>
+}
+
 // CHECK-LABEL: func.func @after
 func.func @after(%x : tensor<4x3xf32>, %t : tensor<2xf32>) -> tensor<4x3xf32> {
   // CHECK: linalg_ext.after %x, %t : tensor<4x3xf32>, tensor<2xf32> -> tensor<4x3xf32>

@@ -330,6 +330,14 @@ func.func @reduce_any(%x: tensor<2xf32>) {
 
 // -----
 
+// expected-error {{cumsum: axis 2 is out of range}}
+func.func @cumsum(%x: tensor<2x3xf32>) {
+  %0 = nn.cumsum %x {axis = 2, reverse = false} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  func.return
+}
+
+// -----
+
 // expected-error {{argmax: axis 1 has no elements (f32[2, 0])}}
 func.func @argmax(%x: tensor<2x0xf32>) {
   %0 = nn.argmax %x {axis = 1} : (tensor<2x0xf32>) -> tensor<2xi32>

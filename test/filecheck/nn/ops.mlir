@@ -157,6 +157,8 @@ func.func @reduction(%a: tensor<2x3xf32>, %b: tensor<2x3xi1>) {
   %5 = nn.reduce_all %b {axes = [0, 1], keep_dims = true} : (tensor<2x3xi1>) -> tensor<1x1xi1>
   // CHECK: nn.argmax %a {axis = 1} : (tensor<2x3xf32>) -> tensor<2xi32>
   %6 = nn.argmax %a {axis = 1} : (tensor<2x3xf32>) -> tensor<2xi32>
+  // CHECK: nn.cumsum %a {axis = 1, reverse = true} : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %cumsum = nn.cumsum %a {axis = 1, reverse = true} : (tensor<2x3xf32>) -> tensor<2x3xf32>
   // CHECK: nn.argmin %a {axis = 1} : (tensor<2x3xf32>) -> tensor<2xi32>
   %7 = nn.argmin %a {axis = 1} : (tensor<2x3xf32>) -> tensor<2xi32>
   func.return

@@ -28,6 +28,18 @@ func.func @scatter_add(%i : tensor<2x3xi32>, %u : tensor<2x3x4xf16>) -> tensor<9
   func.return %0 : tensor<9x4xf16>
 }
 
+// What is summed becomes the middle of three dimensions; one element is its own sum.
+// CHECK-LABEL: func.func @cumsum
+func.func @cumsum(%x : tensor<2x3x4x5xf16>, %y : tensor<3x1xf32>) -> (tensor<2x3x4x5xf16>, tensor<3x1xf32>) {
+  // CHECK:      [[X:%.*]] = tensor.collapse_shape %x {{.*}} into tensor<6x4x5xf16>
+  // CHECK-NEXT: [[S:%.*]] = linalg_ext.cumsum reverse [[X]] : tensor<6x4x5xf16> -> tensor<6x4x5xf16>
+  // CHECK-NEXT: [[R:%.*]] = tensor.expand_shape [[S]]
+  // CHECK-NEXT: return [[R]], %y
+  %0 = nn.cumsum %x {axis = 2, reverse = true} : (tensor<2x3x4x5xf16>) -> tensor<2x3x4x5xf16>
+  %1 = nn.cumsum %y {axis = 1, reverse = false} : (tensor<3x1xf32>) -> tensor<3x1xf32>
+  func.return %0, %1 : tensor<2x3x4x5xf16>, tensor<3x1xf32>
+}
+
 // CHECK-LABEL: func.func @constants
 func.func @constants() -> (tensor<2xi32>, tensor<2xi32>, tensor<3xf32>) {
   // CHECK: arith.constant dense<[1, 2]> : tensor<2xi32>

@@ -80,3 +80,29 @@ func.func @main(%h: tensor<2x3xf16> {cellc.name = "h", cellc.kind = "input"},
   %d = nn.reduce_sum %x {axes = [1], keep_dims = false} : (tensor<2x3xf32>) -> tensor<2xf32>
   return %a, %b, %c, %d : tensor<3xf16>, tensor<3xf16>, tensor<3xf32>, tensor<2xf32>
 }
+
+// -----
+
+// What a difference from a mean is added to has the sum of both; of two other terms each keeps its part of the sum.
+// CHECK-LABEL: func.func @main
+// CHECK:       %[[S:.*]] = nn.reduce_sum %y {axes = [1], keep_dims = false}
+// CHECK:       %[[N:.*]] = nn.neg %[[S]]
+// CHECK:       %[[A:.*]] = nn.add %x, %y
+// CHECK:       %[[T:.*]] = nn.reduce_sum %[[A]] {axes = [1], keep_dims = false}
+// CHECK:       return %[[S]], %[[N]], %[[T]]
+func.func @main(%x: tensor<3x4xf32> {cellc.name = "x", cellc.kind = "input"},
+                %y: tensor<3x4xf32> {cellc.name = "y", cellc.kind = "input"})
+    -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
+  %s = nn.reduce_sum %y {axes = [1], keep_dims = false} : (tensor<3x4xf32>) -> tensor<3xf32>
+  %t = nn.reduce_sum %x {axes = [1], keep_dims = false} : (tensor<3x4xf32>) -> tensor<3xf32>
+  %n = nn.full {shape = [3], dtype = f32, value = 4.0} : () -> tensor<3xf32>
+  %m = nn.div %t, %n : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %b = nn.broadcast_to %m {shape = [3, 4], dimensions = [0]} : (tensor<3xf32>) -> tensor<3x4xf32>
+  %d = nn.sub %x, %b : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
+  %a = nn.add %y, %d : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
+  %neg = nn.neg %a : (tensor<3x4xf32>) -> tensor<3x4xf32>
+  %r = nn.reduce_sum %neg {axes = [1], keep_dims = false} : (tensor<3x4xf32>) -> tensor<3xf32>
+  %c = nn.add %x, %y : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x4xf32>
+  %u = nn.reduce_sum %c {axes = [1], keep_dims = false} : (tensor<3x4xf32>) -> tensor<3xf32>
+  return %s, %r, %u, %t : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
+}

@@ -127,6 +127,13 @@ def test_scatter_add(dtype: str, index_dtype: str) -> None:
         check("scatter_add", values(indices, index_dtype), values((*indices, *row), dtype), rows=rows)
 
 
+@pytest.mark.parametrize("dtype", ["f32", "i64", "bf16", "u8"])
+def test_cumsum(dtype: str) -> None:
+    for shape, axis in [((5,), 0), ((2, 3, 4), 1), ((2, 3), 0), ((2, 1), 1), ((0, 3), 1), ((3, 0), 1)]:
+        for reverse in (False, True):
+            check("cumsum", values(shape, dtype), axis=axis, reverse=reverse)
+
+
 def test_reverse_sequence() -> None:
     for shape, time_axis, batch_axis in [
         ((5, 3, 2), 0, 1),

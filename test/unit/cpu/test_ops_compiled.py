@@ -46,6 +46,10 @@ CASES = [
     case("take", values((50, 17)), np.array([[0, 49, 7], [-1, 50, 3]], np.int32)),
     case("reduce_sum", values((300, 70), scale=0.1), axes=(0,), keep_dims=False),
     case("reduce_any", values((30, 70), "bool"), axes=(1,), keep_dims=True),
+    *[case("cumsum", values(shape, dtype, scale=0.1), axis=axis, reverse=reverse)
+      for dtype in ("f32", "f64", "i8", "bf16")
+      for shape, axis in (((5, 37), 1), ((2, 400), 1), ((33, 70), 0), ((3, 19, 2), 1), ((2, 9, 5), 1), ((3, 1), 0))
+      for reverse in (False, True)],
     case("concat", values((5, 7)), values((5, 30), seed=1), axis=1),
     case("reverse", values((5, 37)), axes=(1,)),
     case("reverse_sequence", values((9, 4, 5)), np.array([0, 9, 3, 1], np.int32), time_axis=0, batch_axis=1),

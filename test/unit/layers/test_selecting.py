@@ -165,3 +165,10 @@ def test_cumsum_passes_infinities_on_to_later_elements_alone() -> None:
 def test_cumsum_of_float16_is_rounded_once() -> None:
     x = np.full(3000, 0.1, np.float16)
     assert np.array_equal(Tensor(x).cumsum().asnumpy(), x.astype(np.float64).cumsum().astype(np.float16))
+
+
+@pytest.mark.parametrize("shape", [(300_000,), (30_000, 40)])
+def test_cumsum_errs_by_a_unit_however_many_terms_there_are(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(4).random(shape).astype(np.float32)
+    exact = x.astype(np.float64).cumsum(0)
+    assert np.all(np.abs(Tensor(x).cumsum(0).asnumpy() - exact) <= 2**-23 * exact)

@@ -155,6 +155,8 @@ def _reduction() -> list[Case]:
                 for op, draw in [("reduce_sum", "normal"), ("reduce_prod", "apart"), ("reduce_max", "apart")]
             ]
             cases.append(Case("reduce_min", (shape,), attributes, "apart"))
+    for shape, axis in [((5,), 0), ((2, 3, 2), 1), ((2, 3), 0), ((0, 2), 0)]:
+        cases += [Case("cumsum", (shape,), {"axis": axis, "reverse": reverse}) for reverse in (False, True)]
     cases.append(Case("reduce_prod", ((2, 0, 3),), {"axes": (1,), "keep_dims": False}))
     for op in ("softmax", "log_softmax"):
         cases += [Case(op, (s,), {"axis": a}) for s, a in [((7,), 0), ((1, 5), 1), ((3, 1, 2), 0), ((2, 0), 1)]]

@@ -222,6 +222,13 @@ def test_take_and_scatter_add() -> None:
     np.testing.assert_allclose(_evaluate("scatter_add", indices, updates, rows=3), sums)
 
 
+def test_cumsum() -> None:
+    x = np.array([[1, 2, 4], [8, 16, 32]], np.int8)
+    assert _evaluate("cumsum", x, axis=1, reverse=False).tolist() == [[1, 3, 7], [8, 24, 56]]
+    assert _evaluate("cumsum", x, axis=1, reverse=True).tolist() == [[7, 6, 4], [56, 48, 32]]
+    assert _evaluate("cumsum", x, axis=0, reverse=False).tolist() == [[1, 2, 4], [9, 18, 36]]
+
+
 def test_reverse_sequence() -> None:
     x, lengths = RNG.normal(size=(2, 5)), np.array([3, 9], np.int64)
     result = _evaluate("reverse_sequence", x, lengths, time_axis=1, batch_axis=0)

@@ -33,6 +33,18 @@ class LayerNorm(nn.Cell):
         return ops.tanh(self.norm(x))
 
 
+class Residual(nn.Cell):
+    """A normalization whose result is used twice: its gradient is a sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.InstanceNorm2d(5)
+
+    def construct(self, x: Any) -> Any:
+        y = self.norm(x)
+        return ops.tanh(y) + y
+
+
 def batch_norm(norm: nn.Cell) -> nn.Cell:
     return nn.SequentialCell(norm, nn.ReLU())
 
@@ -43,6 +55,9 @@ CELLS = {
     "batch norm of volumes": (lambda: batch_norm(nn.BatchNorm3d(5)), (4, 5, 2, 3, 3), 4),
     "batch norm of rows": (lambda: batch_norm(nn.BatchNorm1d(5)), (12, 5), 4),
     "group norm": (lambda: batch_norm(nn.GroupNorm(1, 5)), IMAGE, 6),
+    "group norm of single channels": (lambda: batch_norm(nn.GroupNorm(5, 5)), IMAGE, 4),
+    "instance norm": (lambda: batch_norm(nn.InstanceNorm2d(5)), IMAGE, 4),
+    "instance norm of a residual": (Residual, IMAGE, 4),
     "layer norm": (LayerNorm, IMAGE, 6),
 }
 
