@@ -22,6 +22,7 @@ from xdsl.passes import ModulePass
 
 from cellc.passes.generic_rewrites import Parts, insert_before, replace_generic
 from cellc.passes.linalg_analysis import (
+    bare_dim,
     captured_values,
     input_maps,
     is_contraction,
@@ -30,7 +31,9 @@ from cellc.passes.linalg_analysis import (
     output_maps,
     parallel_count,
     reduction_loops,
+    shape_of,
 )
+from cellc.passes.move_reshapes import reshape
 from cellc.passes.rewriting import set_location
 from cellc.passes.split_reductions import filled_like_start, is_zero
 
@@ -61,13 +64,28 @@ def _pays(op: GenericOp) -> bool:
     places, results = extents[-1], prod(extents[:outer])
     filled = places / (-(-places // _LANES) * _LANES)
     steps = iterations(op) // max(1, results * places)
-    if filled < _FULL or steps < _MANY_STEPS or results * places > _MOST_PLACES:
+    if filled < _FULL or steps < _MANY_STEPS or results * _part(op) > _MOST_PLACES:
         return False
     start = op.outputs[0].owner
     along_rows = all(_runs_along_rows(map_) for map_ in input_maps(op)) and output_maps(op)[0] == AffineMap(
         len(extents), 0, AffineMap.identity(len(extents)).results[:outer]
     )
     return along_rows and isinstance(start, FillOp) and is_zero(start.inputs[0]) and _uses(op, extents) <= _FEW_USES
+
+
+def _part(op: GenericOp) -> int:
+    """How many places of a row have sums of their own: as many as lanes, if whole vectors fill the row.
+
+    The row is cut by a view of the factor that nothing else moves along it.
+    """
+    places = loop_extents(op)[-1]
+    return _LANES if places % _LANES == 0 and _cut_input(op) is not None else places
+
+
+def _cut_input(op: GenericOp) -> int | None:
+    """The number of an input whose last axis the last loop alone indexes."""
+    last = len(op.iterator_types) - 1
+    return next((i for i, map_ in enumerate(input_maps(op)) if bare_dim(map_.results[-1]) == last), None)
 
 
 def _runs_along_rows(map_: AffineMap) -> bool:
@@ -87,6 +105,8 @@ def _uses(op: GenericOp, extents: list[int]) -> int:
 
 def _separate(op: GenericOp) -> None:
     """Sums for each iteration of the last loop, and their sum in place of the op."""
+    if _part(op) < loop_extents(op)[-1]:
+        op = _with_cut_rows(op, _part(op))
     parts, loops, outer = Parts.of(op), len(op.iterator_types), parallel_count(op)
     element = op.results[0].type.element_type  # pyright: ignore[reportAttributeAccessIssue]
     shape = loop_extents(op)
@@ -106,3 +126,19 @@ def _separate(op: GenericOp) -> None:
     kinds = [*[IteratorType.PARALLEL] * outer, IteratorType.REDUCTION]
     results = AffineMap(outer + 1, 0, identity.results[:outer])
     replace_generic(op, Parts([separate.results[0]], [identity], list(op.outputs), [results], kinds, body))
+
+
+def _with_cut_rows(op: GenericOp, part: int) -> GenericOp:
+    """The op with its last loop as two, over parts of a row and the places of one."""
+    parts, loops, cut = Parts.of(op), len(op.iterator_types), _cut_input(op)
+    assert cut is not None
+    dims = AffineMap.identity(loops + 1).results
+    places = AffineMap(loops + 1, 0, (*dims[: loops - 1], dims[loops - 1] * part + dims[loops]))
+    parts.input_maps = [map_.compose(places) for map_ in parts.input_maps]
+    parts.output_maps = [map_.compose(places) for map_ in parts.output_maps]
+    value, shape = parts.inputs[cut], shape_of(parts.inputs[cut])
+    groups = [[d] for d in range(len(shape) - 1)] + [[len(shape) - 1, len(shape)]]
+    parts.inputs[cut] = reshape(value, [*shape[:-1], shape[-1] // part, part], groups, op, op)
+    parts.input_maps[cut] = AffineMap(loops + 1, 0, (*parts.input_maps[cut].results[:-1], *dims[loops - 1 :]))
+    parts.iterators = [*parts.iterators, IteratorType.REDUCTION]
+    return replace_generic(op, parts)

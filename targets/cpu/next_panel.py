@@ -173,8 +173,11 @@ class NextPanel:
         reduced, dim = self._product.nest.reduced, self._tiling.lane_dim
         lines = lines_of_panel(self._product, self._tiling, factor.access, self._steps)
         last = self._rows.pieces is None and self._product.nest.extents[dim] <= self._tiling.width
-        if lines is None or last or (self._tiling.sums < _MANY_SUMS and lines.inner_stride != LINE):
+        if lines is None or last:
             return None
+        side_by_side = lines.inner_stride == LINE and lines.inner <= ceil(self._tiling.width / LINE)
+        if self._tiling.sums < _MANY_SUMS and not side_by_side:
+            return None  # a step has no time for lines that are not its own
         source = _begin(factor, part)
         if self._panels == 1 and self._rows.pieces is not None:
             source = source.shifted(reduced[0], self._rows.pieces)

@@ -84,3 +84,31 @@ func.func @main(%x: tensor<32x1x32x60xf32>, %dy: tensor<32x6x28x28xf32>, %y: ten
   } -> tensor<6x1x5x5xf32>
   func.return %r, %t : tensor<6x1x5x5xf32>, tensor<6x1x5x5xf32>
 }
+
+// -----
+
+// A row of whole vectors is cut: 16 places have sums of their own, and the parts of a row are added to them.
+
+// CHECK: %[[CUT:.*]] = tensor.expand_shape %dy {{.*}} : tensor<8x6x32x32xf32> into tensor<8x6x32x2x16xf32>
+// CHECK: %[[EACH:.*]] = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d5, d1, (d6 + d2), (((d7 * 16) + d4) + d3))>,
+// CHECK-SAME: affine_map<(d0, d1, d2, d3, d4, d5, d6, d7) -> (d5, d0, d6, d7, d4)>
+// CHECK-SAME: ins(%x, %[[CUT]] :
+// CHECK-SAME: tensor<6x1x5x5x16xf32>
+// CHECK: linalg.generic {{.*}}"reduction"]} ins(%[[EACH]] :
+#image = affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d4, d1, d5 + d2, d6 + d3)>
+#dy = affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d4, d0, d5, d6)>
+#weight = affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, d1, d2, d3)>
+func.func @main(%x: tensor<8x1x36x36xf32>, %dy: tensor<8x6x32x32xf32>) -> tensor<6x1x5x5xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<6x1x5x5xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<6x1x5x5xf32>) -> tensor<6x1x5x5xf32>
+  %r = linalg.generic {indexing_maps = [#image, #dy, #weight],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %dy : tensor<8x1x36x36xf32>, tensor<8x6x32x32xf32>) outs(%f : tensor<6x1x5x5xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<6x1x5x5xf32>
+  func.return %r : tensor<6x1x5x5xf32>
+}

@@ -87,3 +87,9 @@ def test_what_an_epilogue_reads_is_asked_for(terms: int, asked: bool) -> None:
     alone = assembly(Matmul(512, 768, terms).text(), LEVELS["v4"])
     loops = (fma_loop(with_residual), fma_loop(alone))
     assert len({count("prefetcht1", loop) for loop in loops}) == 1 + asked
+
+
+def test_steps_with_little_time_ask_for_their_own_lines_alone() -> None:
+    """The gradient of a first layer's filters: a panel is one run of memory for each image, too long for a step."""
+    text = assembly(Convolution(4, 3, 66, 66, 64, 3, 3).weight_gradient(), LEVELS["v4"])
+    assert text.count("prefetch") < 20
