@@ -75,4 +75,5 @@ def test_images_are_stored_once() -> None:
     """What the first block makes is padded where it is made, and read there by the shortcut and its gradient."""
     program = lower_for_cpu(traced(operands(np.float32)), native_level())
     reading = [k for k in kernels_of(program.module) if any(isinstance(op, ExtractSliceOp) for op in k.walk())]
-    assert len(reading) == 2
+    inner = [kernel for kernel in reading if "taps" not in kernel.sym_name.data]  # those read parts of filters
+    assert len(inner) == 2
