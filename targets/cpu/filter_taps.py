@@ -25,7 +25,7 @@ from cellc.passes.linalg_analysis import (
 )
 from cellc.passes.rewriting import set_location
 from cellc.targets.cpu.inner_reads import forget_shared_arguments
-from cellc.targets.cpu.kernel_variants import is_read_once, kind_of
+from cellc.targets.cpu.kernel_variants import contraction_of, is_read_once, kind_of
 from cellc.targets.cpu.widen_factors import HALF
 
 # Channels that fill a vector: fewer are not read side by side.
@@ -80,7 +80,7 @@ def reading_taps(kernel: func.FuncOp, number: int, taps: Taps, window: Sequence[
     shape, axes = shape_of(filters), len(window)
     if len(shape) < axes + 2 or shape[-axes:] != taps.sizes or shape[-axes - 1] < _FEWEST_CHANNELS:
         return None
-    if filters.type.element_type in HALF or not _are_filters(_product(kernel), filters):
+    if filters.type.element_type in HALF or not _are_filters(contraction_of(kernel), filters):
         return None
     variant = kernel.clone()
     _read_taps(variant, number, taps, window)
@@ -93,7 +93,7 @@ def reading_taps(kernel: func.FuncOp, number: int, taps: Taps, window: Sequence[
 
 def _read_taps(kernel: func.FuncOp, number: int, taps: Taps, window: Sequence[int]) -> None:
     """Lets a convolution read its filters, argument `number`, as a part of filters with channels last."""
-    block, product = kernel.body.block, _product(kernel)
+    block, product = kernel.body.block, contraction_of(kernel)
     old, first = block.args[number], block.first_op
     assert isinstance(old.type, TensorType)
     assert first is not None
@@ -110,10 +110,6 @@ def _read_taps(kernel: func.FuncOp, number: int, taps: Taps, window: Sequence[in
     product.properties["indexing_maps"] = ArrayAttr(map_attributes(maps))
     old.replace_all_uses_with(part.result)
     block.erase_arg(old)
-
-
-def _product(kernel: func.FuncOp) -> GenericOp:
-    return next(op for op in kernel.body.block.ops if isinstance(op, GenericOp))
 
 
 def _are_filters(product: GenericOp, value: SSAValue) -> bool:

@@ -170,7 +170,7 @@ def _pays(kernel: func.FuncOp, factor: int, made: func.FuncOp, level: CpuLevel, 
     tiling = choose_tiling(product, level) if product is not None else None
     if product is None or tiling is None:
         return False
-    uses = prod(product.nest.extents[d] for d in _shared(product, factor))
+    uses = prod(product.nest.extents[d] for d in product.shared(factor))
     if factor != tiling.vector_factor and uses > _FEW_USES and not _copies_rows(product, tiling):
         return False
     times = _times_made(product, tiling, choose_blocking(product, tiling), factor)
@@ -188,12 +188,6 @@ def _copies_rows(product: Product, tiling: Tiling) -> bool:
     return rows_to_copy(replace(product, prologues=(None, None)), tiling) is not None
 
 
-def _shared(product: Product, factor: int) -> list[int]:
-    """The parallel loops along which a factor stays the same."""
-    access = product.factors[factor].access
-    return [d for d in product.nest.parallel if access.strides[d] == 0]
-
-
 def _times_made(product: Product, tiling: Tiling, blocking: Blocking, factor: int) -> int | None:
     """How often an element of a factor is made; None where it is at each multiplication."""
     nest, along = product.nest, dict(rows_of(tiling))
@@ -204,4 +198,4 @@ def _times_made(product: Product, tiling: Tiling, blocking: Blocking, factor: in
         each, extents = blocking.chunks, extents | {tiling.lane_dim: ceil(extents[tiling.lane_dim] / tiling.width)}
     else:
         return None
-    return prod(ceil(extents[d] / each.get(d, 1)) for d in _shared(product, factor))
+    return prod(ceil(extents[d] / each.get(d, 1)) for d in product.shared(factor))

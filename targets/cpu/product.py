@@ -57,8 +57,8 @@ class Product:
         """Whether the epilogue asks for loop indices."""
         return self.epilogue is not None and any(isinstance(op, linalg.IndexOp) for op in self.epilogue.ops)
 
-    def shared(self, factor: int, lane_dim: int) -> list[int]:
-        """The parallel loops along which a factor stays the same."""
+    def shared(self, factor: int, lane_dim: int | None = None) -> list[int]:
+        """The parallel loops, `lane_dim` aside, along which a factor stays the same."""
         access = self.factors[factor].access
         return [d for d in self.nest.parallel if d != lane_dim and access.strides[d] == 0]
 
