@@ -10,7 +10,7 @@ memory and read again. Activations are mostly epilogues of what comes before the
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
 
@@ -27,6 +27,7 @@ from cellc.passes.hoist_constants import constant_values
 from cellc.passes.kernel_form import is_prologue
 from cellc.passes.linalg_analysis import Reshape, bare_dims, cost_of, input_maps
 from cellc.targets.cpu.blocking import Blocking, choose_blocking
+from cellc.targets.cpu.inner_reads import forget_shared_arguments
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.kernel_variants import (
     ProgramKernels,
@@ -120,7 +121,7 @@ def _memory(value: SSAValue) -> SSAValue:
 
 
 def with_prologue(
-    kernel: func.FuncOp, factor: int, made: func.FuncOp, apart: Container[int], name: str
+    kernel: func.FuncOp, factor: int, made: func.FuncOp, apart: Sequence[int], name: str
 ) -> func.FuncOp | None:
     """The contraction kernel with an argument, a factor alone, made inside as by `made`, whose arguments come last.
 
@@ -142,14 +143,15 @@ def with_prologue(
         return None
     if bare_dims(input_maps(contraction)[factor]) is None:
         return None
-    _keep_in_place(variant, old.index, apart)
+    forget_shared_arguments(variant, (old.index, *apart))
+    _renumber_shared(variant, old.index)
     block.erase_arg(old)
     types = FunctionType.from_lists([a.type for a in block.args], list(kernel.function_type.outputs))
     variant.properties |= {"sym_name": StringAttr(name), "function_type": types}
     return variant
 
 
-def _keep_in_place(kernel: func.FuncOp, gone: int, apart: Container[int]) -> None:
+def _renumber_shared(kernel: func.FuncOp, gone: int) -> None:
     """Renumbers the arguments whose memory results may share, as argument `gone` is no longer there."""
     pairs = kernel.attributes.pop("cellc.in_place", ArrayAttr(()))
     assert isinstance(pairs, ArrayAttr)
@@ -157,8 +159,7 @@ def _keep_in_place(kernel: func.FuncOp, gone: int, apart: Container[int]) -> Non
     for pair in pairs:
         result, argument = pair.data  # pyright: ignore[reportAttributeAccessIssue]
         before = argument.value.data
-        if before != gone and before not in apart:
-            kept.append(ArrayAttr([result, IntegerAttr(before - (before > gone), argument.type)]))
+        kept.append(ArrayAttr([result, IntegerAttr(before - (before > gone), argument.type)]))
     if kept:
         kernel.attributes["cellc.in_place"] = ArrayAttr(kept)
 
