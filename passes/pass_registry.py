@@ -15,6 +15,7 @@ PASSES: dict[str, str] = {
     "convert-nn-to-linalg": "cellc.passes.convert_nn_to_linalg:ConvertNNToLinalgPass",
     "drop-unused-results": "cellc.passes.drop_unused_results:DropUnusedResultsPass",
     "channels-last": "cellc.passes.channels_last:ChannelsLastPass",
+    "split-k": "cellc.passes.split_k:SplitKPass",
     "sum-in-lanes": "cellc.passes.sum_in_lanes:SumInLanesPass",
     "fuse-elementwise": "cellc.passes.fuse_elementwise:FuseElementwisePass",
     "form-dispatches": "cellc.passes.form_dispatches:FormDispatchesPass",

@@ -22,7 +22,7 @@ TO_NN = ("canonicalize-nn", "differentiate", "share-sums", "canonicalize-nn")
 TO_LINALG = (*TO_NN, "expand-cumsum", "convert-nn-to-linalg")
 TO_KERNELS = (*TO_LINALG, "drop-unused-results", "fuse-elementwise", "form-dispatches")
 CPU_KERNELS = (
-    "fold-scales", "convert-nn-to-linalg", "drop-unused-results", "channels-last", "sum-in-lanes",
+    "fold-scales", "convert-nn-to-linalg", "drop-unused-results", "channels-last", "sum-in-lanes", "split-k",
     "fuse-elementwise", "form-dispatches", "fuse-copies", "fuse-attention-gradient", "fuse-attention", "merge-sums",
     "share-filters", "fuse-pads", "fuse-padded-reads", "fuse-pads", "fuse-prologues", "widen-factors",
 )  # fmt: skip

@@ -12,17 +12,12 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.context import Context
-from xdsl.dialects import arith
-from xdsl.dialects.builtin import Float32Type, Float64Type, ModuleOp, TensorType
-from xdsl.dialects.linalg.attrs import IteratorType
-from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
-from xdsl.ir import Block
+from xdsl.dialects.builtin import Float32Type, Float64Type, ModuleOp
+from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
-from cellc.passes.generic_rewrites import Parts, insert_before, replace_generic
 from cellc.passes.linalg_analysis import (
-    bare_dim,
     captured_values,
     input_maps,
     is_contraction,
@@ -31,11 +26,9 @@ from cellc.passes.linalg_analysis import (
     output_maps,
     parallel_count,
     reduction_loops,
-    shape_of,
 )
-from cellc.passes.move_reshapes import reshape
-from cellc.passes.rewriting import set_location
-from cellc.passes.split_reductions import filled_like_start, is_zero
+from cellc.passes.partial_results import axis_of, cut_loop, sum_of_parts
+from cellc.passes.split_reductions import is_zero
 
 # Uses of an element for which turning it does not pay; how much of 16 lanes places have to fill.
 _FEW_USES, _LANES, _FULL = 32, 16, 0.75
@@ -79,13 +72,7 @@ def _part(op: GenericOp) -> int:
     The row is cut by a view of the factor that nothing else moves along it.
     """
     places = loop_extents(op)[-1]
-    return _LANES if places % _LANES == 0 and _cut_input(op) is not None else places
-
-
-def _cut_input(op: GenericOp) -> int | None:
-    """The number of an input whose last axis the last loop alone indexes."""
-    last = len(op.iterator_types) - 1
-    return next((i for i, map_ in enumerate(input_maps(op)) if bare_dim(map_.results[-1]) == last), None)
+    return _LANES if places % _LANES == 0 and axis_of(op, len(op.iterator_types) - 1) is not None else places
 
 
 def _runs_along_rows(map_: AffineMap) -> bool:
@@ -104,41 +91,8 @@ def _uses(op: GenericOp, extents: list[int]) -> int:
 
 
 def _separate(op: GenericOp) -> None:
-    """Sums for each iteration of the last loop, and their sum in place of the op."""
-    if _part(op) < loop_extents(op)[-1]:
-        op = _with_cut_rows(op, _part(op))
-    parts, loops, outer = Parts.of(op), len(op.iterator_types), parallel_count(op)
-    element = op.results[0].type.element_type  # pyright: ignore[reportAttributeAccessIssue]
-    shape = loop_extents(op)
-    order = [*range(outer), loops - 1, *range(outer, loops - 1)]
-    moved = AffineMap(loops, 0, tuple(AffineMap.identity(loops).results[order.index(d)] for d in range(loops)))
-    parts.input_maps = [map_.compose(moved) for map_ in parts.input_maps]
-    parts.outputs = [filled_like_start(op, TensorType(element, [*shape[:outer], shape[-1]]))]
-    parts.output_maps = [AffineMap(loops, 0, AffineMap.identity(loops).results[: outer + 1])]
-    parts.iterators = [IteratorType.PARALLEL] * (outer + 1) + [IteratorType.REDUCTION] * (loops - outer - 1)
-    separate = parts.build(op)
-    insert_before(separate, op)
-    body = Block(arg_types=[element, element])
-    add = arith.AddfOp(body.args[0], body.args[1])
-    body.add_ops([add, YieldOp(add.result)])
-    set_location(add, op.location)
-    identity = AffineMap.identity(outer + 1)
-    kinds = [*[IteratorType.PARALLEL] * outer, IteratorType.REDUCTION]
-    results = AffineMap(outer + 1, 0, identity.results[:outer])
-    replace_generic(op, Parts([separate.results[0]], [identity], list(op.outputs), [results], kinds, body))
-
-
-def _with_cut_rows(op: GenericOp, part: int) -> GenericOp:
-    """The op with its last loop as two, over parts of a row and the places of one."""
-    parts, loops, cut = Parts.of(op), len(op.iterator_types), _cut_input(op)
-    assert cut is not None
-    dims = AffineMap.identity(loops + 1).results
-    places = AffineMap(loops + 1, 0, (*dims[: loops - 1], dims[loops - 1] * part + dims[loops]))
-    parts.input_maps = [map_.compose(places) for map_ in parts.input_maps]
-    parts.output_maps = [map_.compose(places) for map_ in parts.output_maps]
-    value, shape = parts.inputs[cut], shape_of(parts.inputs[cut])
-    groups = [[d] for d in range(len(shape) - 1)] + [[len(shape) - 1, len(shape)]]
-    parts.inputs[cut] = reshape(value, [*shape[:-1], shape[-1] // part, part], groups, op, op)
-    parts.input_maps[cut] = AffineMap(loops + 1, 0, (*parts.input_maps[cut].results[:-1], *dims[loops - 1 :]))
-    parts.iterators = [*parts.iterators, IteratorType.REDUCTION]
-    return replace_generic(op, parts)
+    """Sums for each place that the last loop goes through, and their sum in place of the op."""
+    last = len(op.iterator_types) - 1
+    if _part(op) < loop_extents(op)[last]:
+        op = cut_loop(op, last, _part(op))
+    sum_of_parts(op, len(op.iterator_types) - 1, parallel_count(op))

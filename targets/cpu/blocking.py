@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from math import ceil, gcd, lcm, prod
 
+from cellc.targets.cpu.pieces import Pieces, pieces_of
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, rows_of
 from cellc.targets.cpu.row_chunks import BLOCK_STEPS, FEW, count_blocks, rows_for_blocks, split_rows
-from cellc.targets.cpu.scratch_copies import FEWEST_ROWS, CopiedRows, pays_to_pack, pieces_of, rows_to_copy
+from cellc.targets.cpu.scratch_copies import FEWEST_ROWS, CopiedRows, pays_to_pack, rows_to_copy
 from cellc.targets.cpu.vectors import ITEM_BYTES
 
 _ENOUGH_BLOCKS, MOST_PANELS = 32, 8
@@ -22,15 +23,15 @@ _LONG_SUMS = 1024
 class Blocking:
     """`chunks[d]` iterations of loop d per block, counted in panels for the lane loop.
 
-    `packed`: panels are copied to scratch. `pieces`: steps of the outermost reduction loop at a time, or None
-    where it runs as a whole. `turned`: loops that the results walk as one, along which they are stored; the sums
-    of a panel wait in scratch for that. None where they are stored tile by tile. `rows`: how the block's rows of the
-    broadcast factor are copied to scratch, for all its panels, or None.
+    `packed`: panels are copied to scratch. `pieces`: how the reduction is cut, or None where it runs as a whole.
+    `turned`: loops that the results walk as one, along which they are stored; the sums of a panel wait in scratch for
+    that. None where they are stored tile by tile. `rows`: how the block's rows of the broadcast factor are copied to
+    scratch, for all its panels, or None.
     """
 
     chunks: dict[int, int]
     packed: bool
-    pieces: int | None
+    pieces: Pieces | None
     turned: list[int]
     rows: CopiedRows | None
 
@@ -74,11 +75,10 @@ def _blocking(
 ) -> Blocking:
     same = product.shared(tiling.vector_factor, tiling.lane_dim)
     packed = {tiling.tile_dim, tiling.second_dim} <= {None, *same} and pays_to_pack(product, tiling, rows)
-    steps = product.nest.terms
     turned = _turned(product, tiling, shared, chunks)
     for dim, size in rows_of(tiling):  # only the last block of a loop may end within a tile
         assert dim is None or chunks[dim] % size == 0 or chunks[dim] == product.nest.extents[dim], (chunks, tiling)
-    return Blocking(chunks, packed, pieces_of(product, tiling, steps), turned, copied)
+    return Blocking(chunks, packed, pieces_of(product, tiling), turned, copied)
 
 
 def _panels_are_near(product: Product, tiling: Tiling) -> bool:

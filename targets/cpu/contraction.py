@@ -25,6 +25,7 @@ from cellc.targets.cpu.nest_writer import NestWriter, Range
 from cellc.targets.cpu.next_panel import NextPanel, Rows, steps_ahead, together
 from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, streamed
 from cellc.targets.cpu.partial_sums import PartialSums
+from cellc.targets.cpu.pieces import Pieces
 from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.scratch_copies import steps_are_apart
@@ -130,20 +131,33 @@ class ProductWriter:
         self._panels(
             ranges, lambda: self._rows(ranges, lambda rows: partial.store(self._places(rows), self._initial(rows)))
         )
-        dim = self._nest.reduced[0]
-        extent = self._nest.extents[dim]
 
-        def piece(lower: str, _: list[str]) -> list[str]:
-            upper = self._writer.linear(pieces, [(lower, 1)])
-            if extent % pieces:
-                upper = self._writer.pure(f"arith.minsi {upper}, {self._writer.index(extent)} : index")
-            part = {dim: (lower, upper)}
+        def piece(part: dict[int, Range]) -> None:
             self._copy_rows(ranges, part)
             self._panels(ranges, lambda: self._piece(partial, ranges, part))
+
+        self._pieces(pieces, pieces.outer(self._nest), {}, piece)
+        self._panels(ranges, lambda: self._finish_partial(partial, ranges))
+
+    def _pieces(
+        self, pieces: Pieces, outer: list[int], part: dict[int, Range], write: Callable[[dict[int, Range]], None]
+    ) -> None:
+        """Runs `write` for each piece: for each iteration of the loops `outer`, which `part` has no range of yet."""
+        dim, steps = (outer[0], 1) if outer else (pieces.dim, pieces.steps)
+        extent = self._nest.extents[dim]
+
+        def body(lower: str, _: list[str]) -> list[str]:
+            upper = self._writer.linear(steps, [(lower, 1)])
+            if extent % steps:
+                upper = self._writer.pure(f"arith.minsi {upper}, {self._writer.index(extent)} : index")
+            here = part | {dim: (lower, upper)}
+            if outer:
+                self._pieces(pieces, outer[1:], here, write)
+            else:
+                write(here)
             return []
 
-        self._writer.loop((self._writer.index(0), self._writer.index(extent), pieces), piece)
-        self._panels(ranges, lambda: self._finish_partial(partial, ranges))
+        self._writer.loop((self._writer.index(0), self._writer.index(extent), steps), body)
 
     def _panels(self, ranges: dict[int, Range], inner: Callable[[], None]) -> None:
         """Runs `inner` for each panel of the block."""
@@ -346,8 +360,15 @@ class ProductWriter:
     def _add_piece(
         self, partial: PartialSums, vector: Factor, scalar: Factor, rows: int, part: dict[int, Range]
     ) -> None:
+        """Sums of a piece begin at nothing and are added to those before it: rounding grows with the length of a piece
+        and the number of pieces, not with their product. What is no piece, of few steps, goes on from those before."""
         places, scalar = self._places(rows), self._tile_rows(scalar, part)
-        partial.store(places, self._micro.sums(vector, scalar, rows, self._width, partial.load(places), part))
+        before, zero = partial.load(places), self._vectors.constant(0, self._product.element)
+        in_pieces = self._blocking.pieces is not None
+        sums = self._micro.sums(vector, scalar, rows, self._width, [zero] * len(places) if in_pieces else before, part)
+        if in_pieces:
+            sums = [self._micro.add(old, new) for old, new in zip(before, sums, strict=True)]
+        partial.store(places, sums)
 
     def _finish(self, rows: int, sums: list[str]) -> None:
         self._finisher.finish(rows, self._places(rows), sums)

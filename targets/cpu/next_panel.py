@@ -13,7 +13,9 @@ from math import ceil, gcd, prod
 from cellc.targets.cpu.access import Access, row_major
 from cellc.targets.cpu.factor import GROUP, Asking, Factor
 from cellc.targets.cpu.footprint import LINE
+from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.pieces import Pieces, extents_of
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, rows_of
 from cellc.targets.cpu.vectors import ITEM_BYTES, TO_L2, bytes_of
@@ -43,12 +45,11 @@ class Rows:
     shared: Sequence[int]
     chunks: Mapping[int, int]
     ranges: dict[int, Range]
-    pieces: int | None
+    pieces: Pieces | None
 
     def extents(self, product: Product) -> list[int]:
         """Of the reduction loops, in one piece."""
-        extents = [product.nest.extents[d] for d in product.nest.reduced]
-        return extents if self.pieces is None else [self.pieces, *extents[1:]]
+        return extents_of(product.nest, self.pieces)
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,20 @@ class Lines:
     inner_stride: int
 
 
-def lines_of_panel(product: Product, tiling: Tiling, source: Access, steps: int) -> Lines | None:
-    """The lines of `steps` reduction steps of a panel in the order in which they are copied.
+def lines_of_panel(product: Product, tiling: Tiling, source: Access, pieces: Pieces | None) -> Lines | None:
+    """The lines of a panel in the order in which they are copied.
 
     None where the reduction loops do not walk them as one, and where they are too far apart to stay in a cache.
     """
-    step, lane = _step_stride(product, source), source.strides[tiling.lane_dim]
+    nest = product.nest
+    loops = nest.reduced if pieces is None else nest.reduced[len(pieces.outer(nest)) :]
+    step, lane, steps = (
+        _step_stride(nest, loops, source),
+        source.strides[tiling.lane_dim],
+        prod(extents_of(nest, pieces)),
+    )
     if step is None:
-        return _lines_of_runs(product, tiling, source, steps)
+        return _lines_of_runs(nest, loops, tiling, source, steps)
     if lane == 1 and step >= LINE and steps <= _STAY * _PERIOD // gcd(step, _PERIOD):
         across = ceil(tiling.width / LINE)
         return Lines(across * steps, across, step, LINE)
@@ -77,11 +84,10 @@ def lines_of_panel(product: Product, tiling: Tiling, source: Access, steps: int)
     return None
 
 
-def _lines_of_runs(product: Product, tiling: Tiling, source: Access, steps: int) -> Lines | None:
+def _lines_of_runs(nest: Nest, loops: list[int], tiling: Tiling, source: Access, steps: int) -> Lines | None:
     """The same where inner steps, as the taps of a window, lie side by side and a column's behind those of the one
     before it: a panel's columns are one run of memory for each step of the outer loops."""
-    nest, strides, inner = product.nest, source.strides, 1
-    outer = list(nest.reduced)
+    strides, inner, outer = source.strides, 1, list(loops)
     while outer and strides[outer[-1]] == inner:
         inner *= nest.extents[outer.pop()]
     if not outer or inner == 1 or strides[tiling.lane_dim] != inner:
@@ -97,12 +103,12 @@ def _lines_of_runs(product: Product, tiling: Tiling, source: Access, steps: int)
     return Lines(across * (steps // inner), across, apart, LINE)
 
 
-def _step_stride(product: Product, source: Access) -> int | None:
-    """How far apart reduction steps lie, if all loops walk them as one."""
-    nest, strides = product.nest, source.strides
-    step = strides[nest.reduced[-1]] if nest.reduced else 0
-    merged = row_major([nest.extents[d] for d in nest.reduced])
-    same = all(strides[d] == step * number for d, number in zip(nest.reduced, merged, strict=True))
+def _step_stride(nest: Nest, loops: list[int], source: Access) -> int | None:
+    """How far apart the steps of these reduction loops lie, if all of them walk them as one."""
+    strides = source.strides
+    step = strides[loops[-1]] if loops else 0
+    merged = row_major([nest.extents[d] for d in loops])
+    same = all(strides[d] == step * number for d, number in zip(loops, merged, strict=True))
     return step if same else None
 
 
@@ -125,7 +131,7 @@ def steps_ahead(nest_writer: NestWriter, product: Product, tiling: Tiling, facto
 
 def _steps_are_far(product: Product, tiling: Tiling, access: Access) -> bool:
     """Whether each reduction step is a run of lines elsewhere in a matrix that is not in a cache."""
-    step = _step_stride(product, access)
+    step = _step_stride(product.nest, product.nest.reduced, access)
     least = _CACHE_BYTES if tiling.tile > _FEW_ROWS else _CACHE_BYTES_FOR_FEW
     far = bytes_of(access.buffer) > least
     return step is not None and step >= LINE and access.strides[tiling.lane_dim] == 1 and far
@@ -170,17 +176,17 @@ class NextPanel:
 
     def after(self, factor: Factor, part: dict[int, Range]) -> Asking | None:
         """What is asked for while a panel of `factor` is read; `part` are the steps."""
-        reduced, dim = self._product.nest.reduced, self._tiling.lane_dim
-        lines = lines_of_panel(self._product, self._tiling, factor.access, self._steps)
-        last = self._rows.pieces is None and self._product.nest.extents[dim] <= self._tiling.width
+        dim, pieces = self._tiling.lane_dim, self._rows.pieces
+        lines = lines_of_panel(self._product, self._tiling, factor.access, pieces)
+        last = pieces is None and self._product.nest.extents[dim] <= self._tiling.width
         if lines is None or last:
             return None
         side_by_side = lines.inner_stride == LINE and lines.inner <= ceil(self._tiling.width / LINE)
         if self._tiling.sums < _MANY_SUMS and not side_by_side:
             return None  # a step has no time for lines that are not its own
         source = _begin(factor, part)
-        if self._panels == 1 and self._rows.pieces is not None:
-            source = source.shifted(reduced[0], self._rows.pieces)
+        if self._panels == 1 and pieces is not None:
+            source = source.shifted(pieces.dim, pieces.steps)
         else:
             source = source.shifted(dim, self._tiling.width)
         if self._tiling.sums < _MANY_SUMS:

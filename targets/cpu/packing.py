@@ -11,6 +11,7 @@ from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.nest_writer import NestWriter, Range
+from cellc.targets.cpu.pieces import Pieces, extents_of
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling
 from cellc.targets.cpu.vectors import ITEM_BYTES
@@ -26,15 +27,13 @@ def streamed(product: Product, size: int) -> bool:
 
 
 class PanelPacker:
-    """Owns the scratch memory of one panel of at most `pieces` iterations of the outermost reduction loop."""
+    """Owns the scratch memory of one panel of one of the `pieces` of the reduction."""
 
-    def __init__(self, kernel: KernelWriter, product: Product, tiling: Tiling, pieces: int | None) -> None:
+    def __init__(self, kernel: KernelWriter, product: Product, tiling: Tiling, pieces: Pieces | None) -> None:
         self._product = product
         self._tiling = tiling
         nest = product.nest
-        extents = [nest.extents[d] for d in nest.reduced]
-        if pieces is not None:
-            extents[0] = pieces
+        extents = extents_of(nest, pieces)
         strides = dict(zip(nest.reduced, row_major(extents), strict=True))
         # The last block of lanes x lanes may write some steps too far.
         size = (prod(extents) + tiling.lanes) * tiling.width

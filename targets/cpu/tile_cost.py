@@ -6,6 +6,7 @@ from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.blocking import MOST_COPIED_PANELS, contiguous_rows
 from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.nest import Nest, volume
+from cellc.targets.cpu.pieces import extents_of, pieces_of
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, loads_of, rows_of, written_out
 from cellc.targets.cpu.row_chunks import BLOCK_STEPS, FEW
@@ -15,7 +16,6 @@ from cellc.targets.cpu.scratch_copies import (
     PAGE,
     CopiedRows,
     pays_to_pack,
-    pieces_of,
     rows_to_copy,
     steps_are_apart,
 )
@@ -46,8 +46,11 @@ def tile_score(product: Product, tiling: Tiling) -> float:
     if product.factors[1 - tiling.vector_factor].is_computed and rows_to_copy(product, tiling) is None:
         cycles += broadcast  # each element is widened, or made, where it is read
     cycles += _CYCLES_PER_TILE / max(1, nest.terms)
-    if {tiling.tile_dim, tiling.second_dim} <= {None, *product.shared(tiling.vector_factor, tiling.lane_dim)}:
+    panels = {tiling.tile_dim, tiling.second_dim} <= {None, *product.shared(tiling.vector_factor, tiling.lane_dim)}
+    if panels:
         cycles += _memory_cycles(product, tiling)
+    elif tiling.vectors == 1 and _is_far(nest, product.factors[tiling.vector_factor].access):
+        cycles += vectors * _LINES_FOR_ONE * _CYCLES_PER_LINE
     score = _used(nest, tiling) * work / cycles
     output, vector = nest.outputs[0], product.factors[tiling.vector_factor].access
     turned = tiling.tile_dim is not None and output.strides[tiling.tile_dim] == 1
@@ -57,7 +60,7 @@ def tile_score(product: Product, tiling: Tiling) -> float:
     if vector.strides[tiling.lane_dim] != 1:
         rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
         woven = 1 < vector.strides[tiling.lane_dim] <= WOVEN
-        score *= 0.95 if rows > 16 else 0.5 if woven else 0.2
+        score *= 0.95 if rows > 16 and panels else 0.5 if woven else 0.2
     if scalar.strides[tiling.lane_dim] not in (0, 1):
         score *= 0.2
     if not _rows_are_near(nest, scalar, tiling) or _read_again_from_l2(product, tiling):
@@ -158,10 +161,7 @@ def _read_again_from_l2(product: Product, tiling: Tiling) -> bool:
     nest = product.nest
     if not written_out(nest, tiling.registers):
         return False
-    sizes = {d: nest.extents[d] for d in nest.reduced}
-    pieces = pieces_of(product, tiling, prod(sizes.values()))
-    if pieces is not None:
-        sizes[nest.reduced[0]] = pieces
+    sizes = dict(zip(nest.reduced, extents_of(nest, pieces_of(product, tiling)), strict=True))
     rows = ((tiling.tile_dim, tiling.tile), (tiling.second_dim, tiling.second))
     sizes |= {d: size for d, size in rows if d is not None}
     return cache_lines(product.factors[1 - tiling.vector_factor].access, sizes) > _L1_LINES

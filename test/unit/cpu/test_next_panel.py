@@ -9,6 +9,7 @@ from cellc import nn, ops
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.level import LEVELS
 from cellc.targets.cpu.next_panel import Lines, lines_of_panel
+from cellc.targets.cpu.pieces import Pieces
 from cellc.targets.cpu.product import product_of
 from cellc.targets.cpu.tiling import choose_tiling
 from support.assembly import count, fma_loop, program_assembly
@@ -17,14 +18,15 @@ from support.cpu_kernels import assembly, parse_kernel
 from support.matmul_kernels import Matmul
 
 
-def panel_lines(text: str, steps: int, level: str) -> Lines | None:
-    """The lines of `steps` steps of a panel of the right factor."""
+def panel_lines(text: str, level: str, steps: int | None = None) -> Lines | None:
+    """The lines of a panel of the right factor, of `steps` of the outermost reduction loop or of all."""
     kernel = KernelWriter(parse_kernel(text), LEVELS[level])
     product = product_of(kernel, [op for op in kernel.ops if isinstance(op, GenericOp)])
     assert product is not None
     tiling = choose_tiling(product, LEVELS[level], (1,))
     assert tiling is not None
-    return lines_of_panel(product, tiling, product.factors[1].access, steps)
+    pieces = None if steps is None else Pieces(product.nest.reduced[0], steps)
+    return lines_of_panel(product, tiling, product.factors[1].access, pieces)
 
 
 @pytest.mark.parametrize(("matmul", "level", "lines"), [
@@ -35,7 +37,7 @@ def panel_lines(text: str, steps: int, level: str) -> Lines | None:
     (Matmul(256, 1024, 257), "v4", None),  # rows a page apart would take each other's place in the cache
 ])  # fmt: skip
 def test_lines_of_a_panel(matmul: Matmul, level: str, lines: Lines | None) -> None:
-    assert panel_lines(matmul.text(), matmul.k, level) == lines
+    assert panel_lines(matmul.text(), level) == lines
 
 
 @pytest.mark.parametrize(("convolution", "level", "lines"), [
@@ -45,7 +47,7 @@ def test_lines_of_a_panel(matmul: Matmul, level: str, lines: Lines | None) -> No
     (Convolution(16, 128, 8, 8, 128, 3, 3), "v4", None),  # filters that stay in the cache
 ])  # fmt: skip
 def test_lines_of_filters_whose_channels_are_columns(convolution: Convolution, level: str, lines: Lines | None) -> None:
-    assert panel_lines(convolution.input_gradient(), 7 * 9, level) == lines
+    assert panel_lines(convolution.input_gradient(), level, 7) == lines
 
 
 def test_data_gradients_of_small_images_ask_the_second_level_cache() -> None:

@@ -7,6 +7,7 @@ import cellc
 from cellc import nn, ops
 from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.level import LEVELS
+from cellc.targets.cpu.pieces import Pieces
 from support.convolution_kernels import windows
 from support.cpu_kernels import Operand, assembly, filled, generic, kernel
 from support.matmul_kernels import MULTIPLY_ADD, Matmul
@@ -111,7 +112,7 @@ def test_columns_that_are_sums_by_themselves_are_made_once(level: str, lanes: in
 
 def pieces(
     image: tuple[int, ...], window: str, other: tuple[int, ...], where: str, sums: tuple[int, ...]
-) -> int | None:
+) -> Pieces | None:
     """The pieces of a sum over the last two of six loops, lanes along the fourth."""
     inputs = [Operand("%x", image, "f32", window), Operand("%w", other, "f32", where)]
     output = Operand("%f", sums, "f32", "d0, d1, d2, d3")
@@ -126,5 +127,5 @@ def test_pieces_of_images_stay_in_the_first_level_cache() -> None:
     """Rows of images are read again for each tap; the nine steps of a depthwise convolution in one piece."""
     gradient = pieces((32, 32, 32), "d4, d5 + d1, d3 + d2", (32, 6, 28, 28), "d4, d0, d5, d3", (6, 5, 5, 28))
     assert gradient is not None
-    assert gradient <= 4
+    assert gradient.steps <= 4
     assert pieces((2, 30, 30, 48), "d0, d1 + d4, d2 + d5, d3", (3, 3, 48), "d4, d5, d3", (2, 28, 28, 48)) is None
