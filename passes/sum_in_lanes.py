@@ -30,8 +30,8 @@ from cellc.passes.linalg_analysis import (
 from cellc.passes.partial_results import axis_of, cut_loop, sum_of_parts
 from cellc.passes.split_reductions import is_zero
 
-# Uses of an element for which turning it does not pay; how much of 16 lanes places have to fill.
-_FEW_USES, _LANES, _FULL = 32, 16, 0.75
+# Uses of an element of either factor for which turning it does not pay, and of both; how much of 16 lanes places fill.
+_FEW_USES, _FEW_OF_BOTH, _LANES, _FULL = 32, 16, 16, 0.75
 # Steps for each place, and places of all sums, which are stored once and stay in the level 2 cache.
 _MANY_STEPS, _MOST_PLACES = 256, 1 << 16
 
@@ -63,7 +63,7 @@ def _pays(op: GenericOp) -> bool:
     along_rows = all(_runs_along_rows(map_) for map_ in input_maps(op)) and output_maps(op)[0] == AffineMap(
         len(extents), 0, AffineMap.identity(len(extents)).results[:outer]
     )
-    return along_rows and isinstance(start, FillOp) and is_zero(start.inputs[0]) and _uses(op, extents) <= _FEW_USES
+    return along_rows and isinstance(start, FillOp) and is_zero(start.inputs[0]) and _few_uses(op, extents)
 
 
 def _part(op: GenericOp) -> int:
@@ -84,10 +84,11 @@ def _runs_along_rows(map_: AffineMap) -> bool:
     return at[1] - at[0] == 1
 
 
-def _uses(op: GenericOp, extents: list[int]) -> int:
-    """How many sums an element is used for, of the factor where these are more: that one would be turned."""
+def _few_uses(op: GenericOp, extents: list[int]) -> bool:
+    """Whether elements are used for few sums. The factor with more uses would be turned, by a tile of the other's."""
     loops = range(parallel_count(op))
-    return max(prod(extents[d] for d in loops if d not in map_.used_dims()) for map_ in input_maps(op))
+    uses = [prod(extents[d] for d in loops if d not in map_.used_dims()) for map_ in input_maps(op)]
+    return max(uses) <= _FEW_USES and min(uses) < _FEW_OF_BOTH
 
 
 def _separate(op: GenericOp) -> None:

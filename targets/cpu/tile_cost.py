@@ -60,7 +60,7 @@ def tile_score(product: Product, tiling: Tiling) -> float:
     if vector.strides[tiling.lane_dim] != 1:
         rows = prod(nest.extents[d] for d in product.shared(tiling.vector_factor, tiling.lane_dim))
         woven = 1 < vector.strides[tiling.lane_dim] <= WOVEN
-        score *= 0.95 if rows > 16 and panels else 0.5 if woven else 0.2
+        score *= 0.95 if rows > 16 and panels else 0.5 if woven else 0.2 if panels else 0.05  # gathers
     if scalar.strides[tiling.lane_dim] not in (0, 1):
         score *= 0.2
     if not _rows_are_near(nest, scalar, tiling) or _read_again_from_l2(product, tiling):

@@ -73,9 +73,11 @@ def _choices(product: Product, level: CpuLevel, lane_dim: int, factor: int) -> l
 
 
 def _seconds(product: Product, tiling: Tiling) -> list[Tiling]:
-    """Tiles over a second loop too, where one loop is too short to fill the registers."""
+    """Tiles over a second loop too, where one loop is too short to fill the registers, or where both factors are read
+    along lanes: with some rows of each, tiles load less than with many rows of one."""
     nest, dim = product.nest, tiling.tile_dim
-    if dim is None or tiling.tile != nest.extents[dim] or tiling.sums >= FMA_LATENCY * FMAS_PER_CYCLE:
+    both = all(factor.access.strides[tiling.lane_dim] for factor in product.factors)
+    if dim is None or tiling.sums >= FMA_LATENCY * FMAS_PER_CYCLE or (tiling.tile != nest.extents[dim] and not both):
         return []
     found = []
     for second_dim in nest.parallel:
