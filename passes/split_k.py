@@ -30,7 +30,8 @@ from cellc.passes.linalg_analysis import (
 from cellc.passes.partial_results import axis_of, cut_loop, sum_of_parts
 from cellc.passes.split_reductions import is_zero
 
-# More results fill blocks of their own. Sums of all parts stay in the level 2 cache.
+# More results, and more than twice as many as a sum has steps, fill blocks of their own. Sums of all parts stay in the
+# level 2 cache.
 _MOST_RESULTS, _MOST_SUMS, _MOST_PARTS = 1 << 14, 1 << 16, 16
 _FEWEST_ROWS = 4
 # Steps beside which storing a sum takes little, and multiply-adds that pay for a second kernel.
@@ -77,7 +78,7 @@ def _parts(op: GenericOp, loop: int) -> int:
     """Into how many equal parts the loop is cut; 1 where the op stays whole."""
     extents, outer = loop_extents(op), parallel_count(op)
     results, steps = prod(extents[:outer]), prod(extents[outer:])
-    if results > _MOST_RESULTS or results * steps < _WORK:
+    if results > min(_MOST_RESULTS, 2 * steps) or results * steps < _WORK:
         return 1
     most = min(_MOST_PARTS, _MOST_SUMS // results, steps // _FEWEST_STEPS)
     if extents[loop] > most and axis_of(op, loop) is None:

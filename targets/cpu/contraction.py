@@ -363,11 +363,13 @@ class ProductWriter:
         """Sums of a piece begin at nothing and are added to those before it: rounding grows with the length of a piece
         and the number of pieces, not with their product. What is no piece, of few steps, goes on from those before."""
         places, scalar = self._places(rows), self._tile_rows(scalar, part)
-        before, zero = partial.load(places), self._vectors.constant(0, self._product.element)
-        in_pieces = self._blocking.pieces is not None
-        sums = self._micro.sums(vector, scalar, rows, self._width, [zero] * len(places) if in_pieces else before, part)
-        if in_pieces:
-            sums = [self._micro.add(old, new) for old, new in zip(before, sums, strict=True)]
+        if self._blocking.pieces is None:
+            sums = self._micro.sums(vector, scalar, rows, self._width, partial.load(places), part)
+        else:
+            partial.ask(places)
+            zeros = [self._vectors.constant(0, self._product.element)] * len(places)
+            sums = self._micro.sums(vector, scalar, rows, self._width, zeros, part)
+            sums = [self._micro.add(old, new) for old, new in zip(partial.load(places), sums, strict=True)]
         partial.store(places, sums)
 
     def _finish(self, rows: int, sums: list[str]) -> None:

@@ -52,6 +52,11 @@ class PartialSums:
         """The sums of the tile at the current position."""
         return [self._vectors.load(self._at(*place), 1) for place in places]
 
+    def ask(self, places: Sequence[Place]) -> None:
+        """Asks for the sums of the tile at the current position."""
+        for place in places:
+            self._vectors.fetch(self._at(*place), 0)
+
     def store(self, places: Sequence[Place], sums: Sequence[str]) -> None:
         """Keeps the sums of the tile at the current position."""
         for place, value in zip(places, sums, strict=True):

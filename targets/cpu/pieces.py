@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from cellc.targets.cpu.access import Access
-from cellc.targets.cpu.footprint import cache_lines
+from cellc.targets.cpu.footprint import LINE, cache_lines
 from cellc.targets.cpu.nest import Nest
 from cellc.targets.cpu.product import Product
 from cellc.targets.cpu.register_tile import Tiling, rows_of
@@ -81,9 +81,10 @@ def _cut(product: Product, tiling: Tiling, wanted: int) -> Pieces | None:
 
 
 def _is_one_run(nest: Nest, scalar: Access, dim: int) -> bool:
-    """Whether some iterations of a reduction loop read one run of memory for each row: lines of one image."""
-    span = 1 + sum(abs(scalar.strides[d]) * (nest.extents[d] - 1) for d in nest.reduced if d > dim)
-    return abs(scalar.strides[dim]) < 2 * span
+    """Whether some iterations of a reduction loop read one run of memory for each row: long lines of one image."""
+    inner = [d for d in nest.reduced if d > dim]
+    span = 1 + sum(abs(scalar.strides[d]) * (nest.extents[d] - 1) for d in inner)
+    return abs(scalar.strides[dim]) < 2 * span and nest.extents[nest.reduced[-1]] >= LINE
 
 
 def _pieces_in_l1(product: Product, tiling: Tiling) -> Pieces | None:
