@@ -85,10 +85,10 @@ class _Sharing:
         part = self._part(call, kernel) if kind_of(kernel) == "contraction" else None
         if part is None or part.copy.arguments[0] in self.known:
             return  # what does not change from run to run is copied once for all of them, and packed
-        name, window = kernel.sym_name.data, shape_of(part.copy.arguments[0])[2:]
+        name, whole = kernel.sym_name.data, shape_of(part.copy.arguments[0])
         variant = self.variants.of(
-            name, (*part.taps, window, part.argument),
-            lambda kernel, number: reading_taps(kernel, part.argument, part.taps, window, f"{name}_taps_{number}"),
+            name, (*part.taps, whole, part.argument),
+            lambda kernel, number: reading_taps(kernel, part.argument, part.taps, whole, f"{name}_taps_{number}"),
         )  # fmt: skip
         if variant is None:
             return
