@@ -21,6 +21,7 @@ from cellc.passes.generic_rewrites import permute_loops, yielding_input
 from cellc.passes.linalg_analysis import (
     Reshape,
     bare_dims,
+    behind_reshapes,
     captured_values,
     input_maps,
     is_all_parallel,
@@ -116,9 +117,7 @@ class Clusters:
 
     def _sources(self, value: SSAValue) -> list[Cluster]:
         """The clusters that made the value, or what must be made before it, seen through views."""
-        owner = value.owner
-        while isinstance(owner, Reshape):
-            owner = owner.src.owner
+        owner = behind_reshapes(value).owner
         if isinstance(owner, AfterOp):
             return [*self._sources(owner.src), *self._sources(owner.token)]
         cluster = self.of_op.get(owner) if isinstance(owner, Operation) else None
