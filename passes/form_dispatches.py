@@ -18,7 +18,8 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
-from cellc.passes.dispatch_clusters import Cluster, Clusters, is_host_op
+from cellc.passes.cluster_graph import Cluster, is_host_op
+from cellc.passes.dispatch_clusters import Clusters
 from cellc.passes.fuse_elementwise import prepare, remove_dead
 from cellc.passes.generic_rewrites import capture_constants, empty_like, erase, insert_before
 from cellc.passes.kernel_form import kernels_of, verify_kernel_form

@@ -21,7 +21,7 @@ from xdsl.passes import ModulePass
 
 from cellc.dialects.host import byte_size
 from cellc.passes.generic_rewrites import erase, insert_before
-from cellc.passes.linalg_analysis import Reshape, main_function, values_read
+from cellc.passes.linalg_analysis import Reshape, behind_reshapes, main_function, values_read
 from cellc.passes.rewriting import fused_location
 
 PREPARE = "prepare"
@@ -45,8 +45,7 @@ class HoistConstantsPass(ModulePass):
 
 def is_constant(main: func.FuncOp, value: SSAValue) -> bool:
     """Whether a value of the host function is a parameter that no run changes, or a view of one."""
-    while isinstance(value.owner, Reshape):
-        value = value.owner.src
+    value = behind_reshapes(value)
     return isinstance(value, BlockArgument) and _is_read_only(main, value)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 
 from xdsl.ir import Block, Operation, SSAValue
 
-from cellc.passes.dispatch_clusters import Cluster, is_material
+from cellc.passes.cluster_graph import Cluster, is_material
 from cellc.passes.linalg_analysis import values_read
 
 Numbers = dict[SSAValue, int]

@@ -11,7 +11,8 @@ from heapq import heappop, heappush
 from xdsl.ir import Block, Operation
 
 from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp
-from cellc.passes.dispatch_clusters import Cluster, Clusters, is_host_op, is_material
+from cellc.passes.cluster_graph import Cluster, is_host_op, is_material
+from cellc.passes.dispatch_clusters import Clusters
 from cellc.passes.linalg_analysis import values_read
 
 

@@ -127,6 +127,13 @@ def shape_of(value: SSAValue) -> tuple[int, ...]:
     return tuple(value.type.get_shape()) if isinstance(value.type, TensorType) else ()
 
 
+def behind_reshapes(value: SSAValue) -> SSAValue:
+    """The value whose elements these are, in another shape or not."""
+    while isinstance(value.owner, Reshape):
+        value = value.owner.src
+    return value
+
+
 def result_index(value: SSAValue) -> int:
     """The number of the result among its op's results."""
     assert isinstance(value, OpResult)

@@ -11,7 +11,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp, CumsumOp
-from cellc.passes.dispatch_clusters import Cluster, is_material
+from cellc.passes.cluster_graph import Cluster, is_material
 from cellc.passes.linalg_analysis import (
     bare_dim,
     captured_values,

@@ -14,6 +14,7 @@ from cellc.targets.cpu.access import Access
 from cellc.targets.cpu.contraction import ProductWriter
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.nest import Nest, restrict
+from cellc.targets.cpu.next_panel import Rows
 from cellc.targets.cpu.packing import ResidentPanels
 from cellc.targets.cpu.partial_sums import PartialSums
 from cellc.targets.cpu.product import Product, product_of
@@ -170,6 +171,7 @@ class KeysProduct(ProductWriter):
         panels, rows = ceil(self._nest.extents[tiling.lane_dim] / tiling.width), (self._shared, self._chunks, ranges)
         partial = PartialSums(kernel, self._product, tiling, self._nest_writer, *rows, panels, sums)
         self._partial = partial
+        self._panel.begin(Rows(self._shared, self._chunks, ranges, None))
         batch = self._batch_loops()
         self._nest_writer.loops(batch, ranges, lambda: self._panels(ranges, lambda: inner(partial, ranges)))
 

@@ -8,7 +8,6 @@ sums wait in scratch.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from math import ceil
 
 from xdsl.dialects.linalg.ops import GenericOp
@@ -16,22 +15,21 @@ from xdsl.dialects.linalg.ops import GenericOp
 from cellc.targets.cpu.blocking import choose_blocking
 from cellc.targets.cpu.chain import write_reduction_kernel
 from cellc.targets.cpu.copied_rows import RowCopy, copied_rows
+from cellc.targets.cpu.current_panel import CurrentPanel
 from cellc.targets.cpu.factor import Factor
 from cellc.targets.cpu.finish import Place, TileFinisher
 from cellc.targets.cpu.grid import chunk_ranges
 from cellc.targets.cpu.kernel import BLOCK, KernelWriter
 from cellc.targets.cpu.microkernel import MicroKernel
 from cellc.targets.cpu.nest_writer import NestWriter, Range
-from cellc.targets.cpu.next_panel import NextPanel, Rows, steps_ahead, together
-from cellc.targets.cpu.packing import PanelPacker, ResidentPanels, streamed
+from cellc.targets.cpu.next_panel import Rows
+from cellc.targets.cpu.packing import ResidentPanels
 from cellc.targets.cpu.partial_sums import PartialSums
 from cellc.targets.cpu.pieces import Pieces
 from cellc.targets.cpu.product import Product, product_of
 from cellc.targets.cpu.register_tile import Tiling
-from cellc.targets.cpu.scratch_copies import steps_are_apart
+from cellc.targets.cpu.row_tiles import RowTiles
 from cellc.targets.cpu.tiling import choose_tiling
-
-Tile = Callable[[int], None]
 
 
 def write_contraction_kernel(kernel: KernelWriter) -> None:
@@ -59,25 +57,16 @@ class ProductWriter:
         self._blocking = choose_blocking(product, tiling)
         self._nest_writer = NestWriter(kernel.writer, product.nest, tiling.lanes)
         self._vectors = self._nest_writer.vectors
-        if tiling.second_dim is not None:
-            self._nest_writer.steps[tiling.second_dim] = tiling.second
+        self._tiles = RowTiles(self._nest_writer, product, tiling)
+        self._shared = self._tiles.shared
         self._micro = MicroKernel(self._nest_writer, product, tiling)
-        self._vector = product.factors[tiling.vector_factor]
         self._scalar = product.factors[1 - tiling.vector_factor]
-        rows = (tiling.tile_dim, tiling.second_dim, *product.shared(tiling.vector_factor, tiling.lane_dim))
-        self._shared = [d for d in self._nest.parallel if d in rows]
         self._chunks = self._blocking.chunks
-        pieces = self._blocking.pieces
-        self._resident = panels
-        packs = self._blocking.packed and panels is None
-        self._packer = PanelPacker(kernel, product, tiling, pieces) if packs else None
+        self._panel = CurrentPanel(kernel, self._nest_writer, product, tiling, self._blocking, panels)
         self._finisher = TileFinisher(kernel, product, tiling, self._nest_writer)
         self._row_copy: RowCopy | None = None
         self._partial: PartialSums | None = None
-        self._next_panel: NextPanel | None = None
         self._steps: dict[int, Range] = {}
-        self._panel_start = ""
-        self._width = 0
 
     def write_block(self) -> None:
         """Writes one block and sets the kernel's number of blocks."""
@@ -109,7 +98,7 @@ class ProductWriter:
         if self._blocking.rows is not None:
             how, kernel = self._blocking.rows, self._kernel
             self._row_copy = copied_rows(how, kernel, self._nest_writer, self._product, self._tiling, rows)
-        self._next_panel = NextPanel(self._nest_writer, self._product, self._tiling, rows, panels)
+        self._panel.begin(rows, panels)
         self._nest_writer.loops(self._batch_loops(), ranges, lambda: self._rows_by_columns(ranges))
 
     def _block_ranges(self) -> dict[int, Range]:
@@ -126,10 +115,11 @@ class ProductWriter:
         partial, pieces = self._partial, self._blocking.pieces
         if partial is None or pieces is None:
             self._copy_rows(ranges, {})
-            self._panels(ranges, lambda: self._panel(ranges))
+            self._panels(ranges, lambda: self._whole_panel(ranges))
             return
+        begin = partial.store
         self._panels(
-            ranges, lambda: self._rows(ranges, lambda rows: partial.store(self._places(rows), self._initial(rows)))
+            ranges, lambda: self._tiles.run(ranges, lambda rows: begin(self._places(rows), self._initial(rows)))
         )
 
         def piece(part: dict[int, Range]) -> None:
@@ -161,33 +151,14 @@ class ProductWriter:
 
     def _panels(self, ranges: dict[int, Range], inner: Callable[[], None]) -> None:
         """Runs `inner` for each panel of the block."""
-        writer, dim, width = self._writer, self._tiling.lane_dim, self._tiling.width
-        full, rest = divmod(self._nest.extents[dim], width)
-        last_width = ceil(rest / self._tiling.lanes) * self._tiling.lanes if full and self._may_overlap() else rest
-        lower, upper = ranges[dim]
 
-        def at(start: str, width: int, place: str) -> None:
-            self._panel_start, self._width = start, width
-            self._finisher.panel(start, width)
+        def at(place: str) -> None:
+            self._finisher.panel(self._panel.start, self._panel.width)
             if self._partial is not None:
                 self._partial.panel(place)
             inner()
 
-        def body(index: str, _: list[str]) -> list[str]:
-            start = writer.linear(0, [(index, width)])
-            at(start, width, start)
-            return []
-
-        def last() -> None:
-            at(writer.index(self._nest.extents[dim] - last_width), last_width, writer.index(full * width))
-
-        if full:
-            bound = writer.pure(f"arith.minsi {upper}, {writer.index(full)} : index") if rest else upper
-            writer.loop((lower, bound, 1), body)
-        if rest and full:
-            writer.branch(writer.pure(f"arith.cmpi sgt, {upper}, {writer.index(full)} : index"), last)
-        elif rest:
-            last()
+        self._panel.each(ranges[self._tiling.lane_dim], at, overlap=self._may_overlap())
 
     def _may_overlap(self) -> bool:
         """Whether the last panel can be whole vectors that the one before has some of: nothing is masked then.
@@ -197,12 +168,11 @@ class ProductWriter:
         """
         if self._tiling.dot_dim is not None:
             return False
-        stored = self._packer is not None or self._resident is not None or self._vector.panel is not None
-        return not stored and not self._blocking.turned and not self._kernel.shared_results
+        return not self._panel.is_stored and not self._blocking.turned and not self._kernel.shared_results
 
-    def _panel(self, ranges: dict[int, Range]) -> None:
+    def _whole_panel(self, ranges: dict[int, Range]) -> None:
         """The current panel for all rows of the block."""
-        scalar = self._placed(self._scalar)
+        scalar = self._panel.place(self._scalar)
 
         def tile(panel: Factor, rows: int) -> None:
             self._keep_or_finish(rows, self._whole_sums(panel, scalar, rows))
@@ -212,49 +182,33 @@ class ProductWriter:
 
     def _piece(self, partial: PartialSums, ranges: dict[int, Range], part: dict[int, Range]) -> None:
         """Adds a piece of the reduction to the sums of the current panel."""
-        scalar = self._placed(self._scalar)
+        scalar = self._panel.place(self._scalar)
         self._rows_of_panel(ranges, part, lambda panel, rows: self._add_piece(partial, panel, scalar, rows, part))
 
     def _rows_of_panel(
         self, ranges: dict[int, Range], part: dict[int, Range], tile: Callable[[Factor, int], None]
     ) -> None:
         """Runs `tile` for every register tile of the block's rows with the current panel, packed where that pays."""
-        vector, dim, size = self._placed(self._vector), self._tiling.tile_dim, self._tiling.tile
-        panel = None if self._packer is None else self._asking(self._packer.packed(part), vector, part)
-        if panel is None or dim is None or not self._packs_in_first_tile(vector, panel):
-            panel = self._asking_around(self._packed(vector, part), part)
-            self._rows(ranges, lambda rows: tile(panel, rows))
+        copied, dim = self._panel.read_by_first_tile(part), self._tiling.tile_dim
+        if copied is None or dim is None:
+            panel = self._panel.read(part)
+            self._tiles.run(ranges, lambda rows: tile(panel, rows))
             return
-        panel = self._asking_around(panel, part)
-        first, (lower, upper) = replace(vector, kept=panel.access, following=panel.following), ranges[dim]
+        (first, panel), (lower, upper), size = copied, ranges[dim], self._tiling.tile
         self._nest_writer.at(dim, lower, lambda: tile(first, size))
         rest = self._writer.linear(size, [(lower, 1)])
-        self._tiles(dim, (rest, upper), lambda rows: tile(panel, rows))
-
-    def _packs_in_first_tile(self, vector: Factor, panel: Factor) -> bool:
-        """Whether the first tile of each block stores what it reads of a panel: whole vectors, and rows enough.
-
-        Where steps are far apart and not asked for before, a copy by itself waits for more of them at a time.
-        """
-        dim, size = self._tiling.tile_dim, self._tiling.tile
-        if dim is None or self._shared != [dim] or self._width < self._tiling.width:
-            return False
-        if panel.following is None and steps_are_apart(self._product, vector.access):
-            return False
-        extent, chunk = self._nest.extents[dim], self._chunks[dim]
-        rows = (extent - 1) % chunk + 1  # of the last block
-        return vector.access.strides[self._tiling.lane_dim] == 1 and min(rows, chunk) >= size and chunk > size
+        self._tiles.along(dim, (rest, upper), lambda rows: tile(panel, rows))
 
     def _finish_partial(self, partial: PartialSums, ranges: dict[int, Range]) -> None:
         if self._blocking.turned:
             self._turn()
         else:
-            self._rows(ranges, lambda rows: self._finish(rows, partial.load(self._places(rows))))
+            self._tiles.run(ranges, lambda rows: self._finish(rows, partial.load(self._places(rows))))
 
     def _copy_rows(self, ranges: dict[int, Range], part: dict[int, Range]) -> None:
         """Copies the block's rows of the broadcast factor, where that pays."""
         if self._row_copy is not None:
-            self._row_copy.write(lambda tile: self._rows(ranges, tile), part)
+            self._row_copy.write(lambda tile: self._tiles.run(ranges, tile), part)
 
     def _tile_rows(self, scalar: Factor, part: dict[int, Range]) -> Factor:
         """The broadcast factor as the tile at the current position reads it."""
@@ -269,93 +223,19 @@ class ProductWriter:
     def _turn(self) -> None:
         """Stores the panel's sums where they waited for that."""
         if self._partial is not None:
-            self._partial.turn(self._finisher, self._blocking.turned, self._width)
-
-    def _placed(self, factor: Factor) -> Factor:
-        if factor.panel is None:
-            return factor.moved(lambda access: access.at(self._tiling.lane_dim, self._panel_start))
-        steps = self._nest.terms
-        access = factor.access.moved((self._panel_start, steps))
-        return replace(factor, access=access, streamed=streamed(self._product, steps * factor.panel))
-
-    def _packed(self, vector: Factor, ranges: dict[int, Range]) -> Factor:
-        if self._resident is not None:
-            return self._resident.at(self._panel_start)
-        if self._packer is None and vector.panel is not None and self._next_panel is not None:
-            return replace(vector, following=self._next_panel.behind(vector, ranges))
-        if self._packer is None:
-            following = steps_ahead(self._nest_writer, self._product, self._tiling, vector)
-            return replace(vector, following=following)
-        return self._asking(self._packer.pack(self._nest_writer, vector, self._width, ranges), vector, ranges)
-
-    def _asking(self, packed: Factor, vector: Factor, ranges: dict[int, Range]) -> Factor:
-        """The panel, with what is asked for while it is read."""
-        return packed if self._next_panel is None else replace(packed, following=self._next_panel.after(vector, ranges))
-
-    def _asking_around(self, panel: Factor, ranges: dict[int, Range]) -> Factor:
-        """The panel, with what is asked for of the epilogue's operands too."""
-        if self._next_panel is None:
-            return panel
-        around = self._next_panel.around(self._panel_start, self._blocking.turned, ranges)
-        return replace(panel, following=together(panel.following, around))
-
-    def _rows(self, ranges: dict[int, Range], tile: Tile) -> None:
-        """Runs `tile` for every register tile of the block's rows."""
-        dim = self._tiling.tile_dim
-        if dim is None:
-            self._nest_writer.loops(self._shared, ranges, lambda: tile(1))
-            return
-        # In the loops' own order: what a tile reads is often read again by the loops inside it.
-        position = self._shared.index(dim)
-        outer, inner = self._shared[:position], self._shared[position + 1 :]
-
-        def one_tile(rows: int) -> None:
-            self._nest_writer.loops(inner, ranges, lambda: tile(rows))
-
-        self._nest_writer.loops(outer, ranges, lambda: self._tiles(dim, ranges[dim], one_tile))
-
-    def _tiles(self, dim: int, bounds: Range, tile: Tile) -> None:
-        writer, extent, size = self._writer, self._nest.extents[dim], self._tiling.tile
-        rest = extent % size
-        full = extent - rest
-
-        def body(index: str, _: list[str]) -> list[str]:
-            self._nest_writer.at(dim, index, lambda: tile(size))
-            return []
-
-        def last() -> None:
-            self._nest_writer.at(dim, writer.index(full), lambda: tile(rest))
-
-        if full:
-            upper = writer.pure(f"arith.minsi {bounds[1]}, {writer.index(full)} : index") if rest else bounds[1]
-            writer.loop((bounds[0], upper, size), body)
-        if rest and full:
-            writer.branch(writer.pure(f"arith.cmpi sgt, {bounds[1]}, {writer.index(full)} : index"), last)
-        elif rest:
-            last()
-
-    def _count(self) -> int:
-        """Vectors across the current panel."""
-        return ceil(self._width / self._tiling.lanes)
+            self._partial.turn(self._finisher, self._blocking.turned, self._panel.width)
 
     def _initial(self, rows: int) -> list[str]:
         return [self._vectors.constant(self._product.initial, self._product.element)] * len(self._places(rows))
 
     def _places(self, rows: int) -> list[Place]:
-        """Where the sums of a tile are: offsets of the tile's loops, and the number of the vector."""
-        tiling, places = self._tiling, list[Place]()
-        for second in range(tiling.second):
-            for row in range(rows):
-                offsets = {d: i for d, i in ((tiling.tile_dim, row), (tiling.second_dim, second)) if d is not None}
-                places += [(offsets, j) for j in range(self._count())]
-        return places
+        return self._tiles.places(rows, self._panel.width)
 
     def _whole_sums(self, vector: Factor, scalar: Factor, rows: int) -> list[str]:
         if self._tiling.dot_dim is not None:
-            return [self._micro.dots(vector, scalar, self._width)]
-        return self._micro.sums(
-            vector, self._tile_rows(scalar, {}), rows, self._width, self._initial(rows), self._steps
-        )
+            return [self._micro.dots(vector, scalar, self._panel.width)]
+        width, initial = self._panel.width, self._initial(rows)
+        return self._micro.sums(vector, self._tile_rows(scalar, {}), rows, width, initial, self._steps)
 
     def _add_piece(
         self, partial: PartialSums, vector: Factor, scalar: Factor, rows: int, part: dict[int, Range]
@@ -364,11 +244,11 @@ class ProductWriter:
         and the number of pieces, not with their product. What is no piece, of few steps, goes on from those before."""
         places, scalar = self._places(rows), self._tile_rows(scalar, part)
         if self._blocking.pieces is None:
-            sums = self._micro.sums(vector, scalar, rows, self._width, partial.load(places), part)
+            sums = self._micro.sums(vector, scalar, rows, self._panel.width, partial.load(places), part)
         else:
             partial.ask(places)
             zeros = [self._vectors.constant(0, self._product.element)] * len(places)
-            sums = self._micro.sums(vector, scalar, rows, self._width, zeros, part)
+            sums = self._micro.sums(vector, scalar, rows, self._panel.width, zeros, part)
             sums = [self._micro.add(old, new) for old, new in zip(partial.load(places), sums, strict=True)]
         partial.store(places, sums)
 

@@ -12,7 +12,7 @@ from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.dialects.tensor import EmptyOp, InsertSliceOp
 from xdsl.ir import SSAValue
 
-from cellc.passes.linalg_analysis import Reshape
+from cellc.passes.linalg_analysis import behind_reshapes
 from cellc.targets.cpu.access import View
 from cellc.targets.cpu.elementwise import write_parallel
 from cellc.targets.cpu.grid import make_grid
@@ -86,9 +86,7 @@ def _pieces(kernel: KernelWriter, value: SSAValue, target: View) -> list[Piece]:
 
 def _inserted(kernel: KernelWriter, op: InsertSliceOp, target: View) -> list[Piece]:
     """The pieces of `target` that an insert_slice writes."""
-    made = op.source
-    while isinstance(made.owner, Reshape):
-        made = made.owner.src
+    made = behind_reshapes(op.source)
     if isinstance(made.owner, GenericOp):
         return [_computed_piece(kernel, op, made, target)]
     if not isinstance(made.owner, InsertSliceOp):

@@ -69,16 +69,18 @@ def _progression(result: AffineExpr, extents: Sequence[int]) -> tuple[int, int, 
     return (start, step, extents[loops[0]], loops[0]) if len(loops) == 1 and step > 0 else None
 
 
-def reading_taps(kernel: func.FuncOp, number: int, taps: Taps, window: Sequence[int], name: str) -> func.FuncOp | None:
+def reading_taps(kernel: func.FuncOp, number: int, taps: Taps, whole: Sequence[int], name: str) -> func.FuncOp | None:
     """The convolution, called `name`, that reads some taps of its filters, argument `number`, with channels last.
 
-    `window`: how many taps there are along each axis. None where the argument is no such filters, has fewer channels
-    than a vector has lanes, or is in half precision, where `widen-factors` may give it another form.
+    `whole`: the shape [K, C, window] of the filters that have all taps. None where the argument is no such filters (a
+    reshape may cut K into groups, not C), has fewer channels than a vector has lanes, or is in half precision, where
+    `widen-factors` may give it another form.
     """
     filters = kernel.body.block.args[number]
     assert isinstance(filters.type, TensorType)
+    _, channels, *window = whole
     shape, axes = shape_of(filters), len(window)
-    if len(shape) < axes + 2 or shape[-axes:] != taps.sizes or shape[-axes - 1] < _FEWEST_CHANNELS:
+    if len(shape) < axes + 2 or shape[-axes - 1 :] != (channels, *taps.sizes) or channels < _FEWEST_CHANNELS:
         return None
     if filters.type.element_type in HALF or not _are_filters(contraction_of(kernel), filters):
         return None

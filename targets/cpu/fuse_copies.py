@@ -34,7 +34,7 @@ from cellc.passes.linalg_analysis import (
     shape_of,
 )
 from cellc.passes.rewriting import location_of
-from cellc.targets.cpu.kernel_variants import ProgramKernels, inline, is_read_once, kind_of, replace_call
+from cellc.targets.cpu.kernel_variants import ProgramKernels, inline, kind_of, maker_of, replace_call
 
 # Rows of the result, which blocks share, and elements side by side in it, from which a kernel that computes is joined.
 _ROWS = 16
@@ -58,7 +58,7 @@ class _Maker:
 
     argument: int
     call: func.CallOp
-    reshapes: tuple[Operation, ...]
+    reshapes: tuple[Reshape, ...]
 
 
 @dataclass
@@ -91,18 +91,16 @@ class _Fusion:
         uses = list(kernel.body.block.args[argument].uses)
         if len(uses) != 1 or not isinstance(insert := uses[0].operation, InsertSliceOp) or uses[0].index:
             return None
-        value, reshapes = call.arguments[argument], list[Operation]()
-        while isinstance(owner := value.owner, Reshape) and is_read_once(value):
-            reshapes.append(owner)
-            value = owner.src
-        if not isinstance(owner, func.CallOp) or len(owner.results) != 1 or not is_read_once(value):
+        made = maker_of(call.arguments[argument])
+        if made is None or len(made[0].results) != 1:
             return None
+        owner, reshapes = made
         if all(is_constant(self.kernels.main, operand) for operand in owner.arguments):
             return None  # it is made once for all runs
         fits = _copies_whole(insert, reshapes) if kind_of(self.kernels.called(owner)) == "copy" else _can_write(
-            self.kernels.called(owner), insert, value
+            self.kernels.called(owner), insert, owner.results[0]
         )  # fmt: skip
-        return _Maker(argument, owner, tuple(reshapes)) if fits else None
+        return _Maker(argument, owner, reshapes) if fits else None
 
     def _name(self, call: func.CallOp, makers: Sequence[_Maker], operands: Sequence[SSAValue]) -> str:
         """The joined kernel, made where there is none yet."""

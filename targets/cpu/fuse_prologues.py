@@ -10,7 +10,7 @@ memory and read again. Activations are mostly epilogues of what comes before the
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from math import ceil, prod
 
@@ -25,7 +25,7 @@ from cellc.dialects.host import byte_size
 from cellc.passes.generic_rewrites import insert_before
 from cellc.passes.hoist_constants import constant_values
 from cellc.passes.kernel_form import is_prologue
-from cellc.passes.linalg_analysis import Reshape, bare_dims, cost_of, input_maps
+from cellc.passes.linalg_analysis import bare_dims, cost_of, input_maps
 from cellc.targets.cpu.blocking import Blocking, choose_blocking
 from cellc.targets.cpu.inner_reads import forget_shared_arguments
 from cellc.targets.cpu.kernel import KernelWriter
@@ -101,32 +101,19 @@ class _Fusion:
         made = self.kernels.called(maker)
         if kind_of(made) != "elementwise" or len(maker.results) != 1:
             return None
-        # The result of the contraction may not lie on what it now reads from the start.
-        read = set(map(_memory, maker.arguments))
-        apart = tuple(i for i, value in enumerate(call.arguments) if _memory(value) in read)
         known, name = maker.results[0] in self.known, call.callee.root_reference.data
 
         def make(kernel: func.FuncOp, number: int) -> func.FuncOp | None:
-            joined = with_prologue(kernel, factor, made, apart, f"{name}_of_{number}")
+            joined = with_prologue(kernel, factor, made, f"{name}_of_{number}")
             return joined if joined and _pays(joined, factor, made, self.level, known=known) else None
 
-        return self.variants.of(name, (factor, made.sym_name.data, apart, known), make)
+        return self.variants.of(name, (factor, made.sym_name.data, known), make)
 
 
-def _memory(value: SSAValue) -> SSAValue:
-    """The value that a view shows."""
-    while isinstance(value.owner, Reshape):
-        value = value.owner.src
-    return value
-
-
-def with_prologue(
-    kernel: func.FuncOp, factor: int, made: func.FuncOp, apart: Sequence[int], name: str
-) -> func.FuncOp | None:
+def with_prologue(kernel: func.FuncOp, factor: int, made: func.FuncOp, name: str) -> func.FuncOp | None:
     """The contraction kernel with an argument, a factor alone, made inside as by `made`, whose arguments come last.
 
-    None where that is not element by element, or windows read elements several times. No result shares the memory of
-    the arguments `apart`.
+    None where that is not element by element, or windows read elements several times.
     """
     variant = kernel.clone()
     block, contraction = variant.body.block, contraction_of(variant)
@@ -143,7 +130,7 @@ def with_prologue(
         return None
     if bare_dims(input_maps(contraction)[factor]) is None:
         return None
-    forget_shared_arguments(variant, (old.index, *apart))
+    forget_shared_arguments(variant, (old.index,))
     _renumber_shared(variant, old.index)
     block.erase_arg(old)
     types = FunctionType.from_lists([a.type for a in block.args], list(kernel.function_type.outputs))

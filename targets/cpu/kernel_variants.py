@@ -12,7 +12,7 @@ from xdsl.ir.affine import AffineMap
 
 from cellc.passes.generic_rewrites import erase, insert_before
 from cellc.passes.kernel_form import kernels_of, verify_kernel_form
-from cellc.passes.linalg_analysis import is_contraction, iterator_attributes, main_function, map_attributes
+from cellc.passes.linalg_analysis import Reshape, is_contraction, iterator_attributes, main_function, map_attributes
 from cellc.passes.rewriting import set_location
 
 
@@ -100,6 +100,15 @@ def contraction_of(kernel: func.FuncOp) -> GenericOp:
 def is_read_once(value: SSAValue) -> bool:
     """Whether one operand is this value."""
     return len(list(value.uses)) == 1
+
+
+def maker_of(value: SSAValue) -> tuple[func.CallOp, tuple[Reshape, ...]] | None:
+    """The call that makes a value, and the reshapes behind it, of which nothing else reads any; else None."""
+    reshapes: list[Reshape] = []
+    while isinstance(owner := value.owner, Reshape) and is_read_once(value):
+        reshapes.append(owner)
+        value = owner.src
+    return (owner, tuple(reshapes)) if isinstance(owner, func.CallOp) and is_read_once(value) else None
 
 
 def inline(

@@ -33,8 +33,8 @@ from cellc.targets.cpu.kernel_variants import (
     ProgramKernels,
     Variants,
     call_before,
-    is_read_once,
     kind_of,
+    maker_of,
     move_kernel,
     replace_call,
 )
@@ -85,10 +85,10 @@ class _Sharing:
         part = self._part(call, kernel) if kind_of(kernel) == "contraction" else None
         if part is None or part.copy.arguments[0] in self.known:
             return  # what does not change from run to run is copied once for all of them, and packed
-        name, window = kernel.sym_name.data, shape_of(part.copy.arguments[0])[2:]
+        name, whole = kernel.sym_name.data, shape_of(part.copy.arguments[0])
         variant = self.variants.of(
-            name, (*part.taps, window, part.argument),
-            lambda kernel, number: reading_taps(kernel, part.argument, part.taps, window, f"{name}_taps_{number}"),
+            name, (*part.taps, whole, part.argument),
+            lambda kernel, number: reading_taps(kernel, part.argument, part.taps, whole, f"{name}_taps_{number}"),
         )  # fmt: skip
         if variant is None:
             return
@@ -101,15 +101,10 @@ class _Sharing:
     def _part(self, call: func.CallOp, kernel: func.FuncOp) -> _Part | None:
         """The copy of some taps that a convolution alone reads, of filters of which there are other such copies."""
         for argument, value in enumerate(call.arguments):
-            reshapes: list[Reshape] = []
-            while isinstance(op := value.owner, Reshape) and is_read_once(value):
-                reshapes.append(op)
-                value = op.src
-            if not isinstance(op, func.CallOp) or not is_read_once(value):
-                continue
-            taps = taps_of(self.kernels.called(op))
-            if taps is not None and self.parts[op.arguments[0]] > 1:
-                return _Part(taps, op, tuple(reshapes), argument)
+            made = maker_of(value)
+            taps = None if made is None else taps_of(self.kernels.called(made[0]))
+            if made is not None and taps is not None and self.parts[made[0].arguments[0]] > 1:
+                return _Part(taps, *made, argument)
         return None
 
     def _shared(self, part: _Part, shape: Sequence[int], call: func.CallOp) -> SSAValue:

@@ -7,6 +7,8 @@ import pytest
 from xdsl.dialects.func import FuncOp
 from xdsl.dialects.tensor import ExtractSliceOp
 
+import cellc
+from cellc import nn, ops
 from cellc.dialects.nn import TensorType, definition_of
 from cellc.passes.context import make_context
 from cellc.passes.pipelines import PIPELINES, run_pipeline
@@ -85,3 +87,22 @@ def test_phases_share_one_copy(name: str) -> None:
 def test_half_precision_keeps_its_copies():
     made = kernels(CASES["3x3"], "bf16")
     assert not any(isinstance(op, ExtractSliceOp) for kernel in made for op in kernel.walk())
+
+
+class Reshaped(nn.Cell):
+    """Taps of filters become filters of half as many channels, twice as many of them."""
+
+    def construct(self, x: cellc.Tensor, w: cellc.Tensor) -> tuple[cellc.Tensor, ...]:
+        parts = (w[:, :, ::2, ::2], w[:, :, 1:, 1:])
+        return tuple(ops.conv2d(x, ops.reshape(part, (16, 16, 2, 2))) for part in parts)
+
+
+def test_filters_that_are_cut_into_channels_keep_their_copies() -> None:
+    random = np.random.default_rng(0)
+    x, w = (random.standard_normal(shape).astype(np.float32) for shape in ((2, 16, 5, 6), (8, 32, 3, 3)))
+    results = Reshaped()(cellc.Tensor(x), cellc.Tensor(w))
+    attributes = {"strides": (1, 1), "padding": (0,) * 4, "dilation": (1, 1), "groups": 1}
+    for result, part in zip(results, (w[:, :, ::2, ::2], w[:, :, 1:, 1:]), strict=True):
+        filters = part.reshape(16, 16, 2, 2).astype(np.float64)
+        expected = definition_of("conv2d").evaluate(x.astype(np.float64), filters, **attributes)
+        np.testing.assert_allclose(result.asnumpy(), expected, rtol=1e-5, atol=1e-5)
