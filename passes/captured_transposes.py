@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from xdsl.dialects.linalg.ops import GenericOp, IndexOp
 from xdsl.dialects.tensor import ExtractOp
-from xdsl.ir import Block, BlockArgument, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 from cellc.passes.linalg_analysis import input_maps, inputs_of, is_data_movement, output_maps, size_of
@@ -60,6 +60,7 @@ def _loops_of(op: GenericOp, value: SSAValue) -> set[int]:
     """The loops that a value in the op's body depends on."""
     if isinstance(value, BlockArgument):
         return set(input_maps(op)[value.index].used_dims()) if value.block is op.body.block else set()
+    assert isinstance(value.owner, Operation)
     if isinstance(value.owner, IndexOp):
         return {value.owner.dim.value.data}
     return {loop for operand in value.owner.operands for loop in _loops_of(op, operand)}
