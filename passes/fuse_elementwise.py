@@ -10,6 +10,7 @@ What is decided here, and why:
 * A contraction takes only data movement (transpose, broadcast, slice) and the widening of elements into its
   operands: its body stays a sum of products, which targets recognise.
 * Sums of which one term counts, as in losses of class numbers, lose their loop (`one_hot_sums`).
+* Elements read at positions that are data come from in front of a transpose (`captured_transposes`).
 * Siblings, independent generics over the same iterations that read the same
   tensor, become one generic.
 """
@@ -25,6 +26,7 @@ from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block, Operation
 from xdsl.passes import ModulePass
 
+from cellc.passes.captured_transposes import read_before_transposes
 from cellc.passes.generic_fusion import fused_parts, producer_loops, reads_after_fusion
 from cellc.passes.generic_rewrites import (
     Parts,
@@ -84,6 +86,7 @@ class FuseElementwisePass(ModulePass):
         _fuse_vertically(block, several_results=True)
         fuse_siblings(block)
         fold_one_hot_sums(block, read_rows=True)  # last: an op that reads at a label is not fused into others
+        read_before_transposes(block)
         for generic in _generics(block):
             _tidy(generic)
         remove_dead(block)

@@ -59,7 +59,7 @@ class BufferPool:
         return buffer, address
 
     def _take(self, size: int) -> int | None:
-        for address in list(self._waiting):
+        for address in reversed(list(self._waiting)):  # what was freed last is in the caches
             if self._waiting.get(address) == size:
                 found = self._waiting.pop(address, None)
                 if found == size:

@@ -43,11 +43,19 @@ def _pow(b: GradientBuilder, op: NNOperation, grads: Gradients) -> Gradients:
     """
     x, y = op.operands
     zero, one = b.like(x, 0.0), b.like(x, 1.0)
-    both_zero = b.logical_and(b.compare(x, zero, predicate="eq"), b.compare(y, zero, predicate="eq"))
-    exponent = b.sub(b.select(both_zero, one, y), one)
-    dx = b.mul(grads[0], b.mul(y, b.pow(x, exponent)))
+    dx = b.mul(grads[0], b.mul(y, b.pow(x, _one_less(b, x, y))))
     positive = b.select(b.compare(x, zero, predicate="gt"), x, one)
     return [dx, b.mul(grads[0], b.mul(op.results[0], b.log(positive)))]
+
+
+def _one_less(b: GradientBuilder, x: SSAValue, y: SSAValue) -> SSAValue:
+    """y - 1, a constant where y is one, which makes a short power; 0 where x = y = 0."""
+    full = y.owner if isinstance(y.owner, NNOperation) and y.owner.mnemonic == "full" else None
+    if full is not None and full.attribute_values["value"] != 0:
+        return b.like(y, full.attribute_values["value"] - 1)
+    zero, one = b.like(x, 0.0), b.like(x, 1.0)
+    both_zero = b.logical_and(b.compare(x, zero, predicate="eq"), b.compare(y, zero, predicate="eq"))
+    return b.sub(b.select(both_zero, one, y), one)
 
 
 def _pick(b: GradientBuilder, op: NNOperation, g: SSAValue, predicate: str) -> Gradients:

@@ -212,6 +212,8 @@ class BodyWriter:
             return f"{op.name} {joined} fastmath<nsz> : {kind}"
         if op.name.startswith("arith.") or op.name in _NATIVE_MATH:
             return f"{op.name} {joined} : {kind}"
+        if op.name == "math.powf" and (power := self._power(op)):
+            return self._called(power, op, operands[:1])
         if op.name.startswith("math."):
             return self._call(op, operands)
         raise UnsupportedKernelError(f"{op.name} in a body")
@@ -230,10 +232,21 @@ class BodyWriter:
         return f"arith.divf {one}, {root} : {self._type(op.results[0])}"
 
     def _call(self, op: Operation, operands: list[str], function: str = "") -> str:
-        name, text = vector_math.call(function or op.name, self.vectors.lanes, str(op.results[0].type))
+        found = vector_math.call(function or op.name, self.vectors.lanes, str(op.results[0].type))
+        return self._called(found, op, operands)
+
+    def _called(self, function: tuple[str, str], op: Operation, operands: list[str]) -> str:
+        name, text = function
         self.vectors.writer.functions[name] = text
-        types = ", ".join(self._type(v) for v in op.operands)
-        return f"func.call @{name}({', '.join(operands)}) : ({types}) -> {self._type(op.results[0])}"
+        kind = self._type(op.results[0])
+        return f"func.call @{name}({', '.join(operands)}) : ({', '.join([kind] * len(operands))}) -> {kind}"
+
+    def _power(self, op: Operation) -> tuple[str, str] | None:
+        """The function for a constant exponent."""
+        exponent = op.operands[1].owner
+        if not isinstance(exponent, arith.ConstantOp) or not isinstance(exponent.value, FloatAttr):
+            return None
+        return vector_math.call_power(exponent.value.value.data, self.vectors.lanes, str(op.results[0].type))
 
     def _constant(self, op: arith.ConstantOp) -> str:
         if not isinstance(op.value, FloatAttr | IntegerAttr):

@@ -21,6 +21,8 @@ _NEUTRAL = {
     "arith.minnumf": float("inf"),
     "arith.addi": 0,
     "arith.muli": 1,
+    "arith.maxui": 0,
+    "arith.minui": -1,
     "arith.andi": -1,
     "arith.ori": 0,
     "arith.xori": 0,

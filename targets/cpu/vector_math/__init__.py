@@ -50,6 +50,21 @@ def call(op: str, lanes: int, dtype: str) -> tuple[str, str]:
     raise ValueError(f"no vector math for {op} of {dtype}")
 
 
+@cache
+def call_power(exponent: float, lanes: int, dtype: str) -> tuple[str, str] | None:
+    """As `call`, of a function of one operand: its power of that exponent. None where `powf` is as quick."""
+    if dtype not in ("f32", "f64") or not power.has_short_power(exponent, dtype):
+        return None
+    name = f"pow_{'m' if exponent < 0 else ''}{round(2 * abs(exponent))}_halves_{lanes}x{dtype}"
+    if dtype == "f64" or exponent in (-1.0, 0.5):  # one rounding
+        builder = Builder(name, lanes, dtype)
+        return name, builder.function(1, [power.short_power(builder, builder.argument(0), exponent)])
+    builder = Builder(name, lanes, "f64", registers=2)
+    x = builder.convert("extf", builder.argument(0, "f32"), "f64")
+    result = builder.convert("truncf", power.short_power(builder, x, exponent), "f32")
+    return name, builder.function(1, [result], "f32")
+
+
 def _power(name: str, lanes: int, dtype: str) -> str:
     builder = Builder(name, lanes, "f64", registers=2 if dtype == "f32" else 1)
     if dtype == "f64":

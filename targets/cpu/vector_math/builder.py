@@ -139,6 +139,10 @@ class Builder:
         """|x|, for NaN too."""
         return self.op(f"math.absf {x.name}", x.element)
 
+    def sqrt(self, x: Value) -> Value:
+        """The square root, rounded once."""
+        return self.op(f"math.sqrt {x.name}", x.element)
+
     def copysign(self, magnitude: Value, sign: Value) -> Value:
         """The magnitude with the other's sign."""
         return self.op(f"math.copysign {magnitude.name}, {sign.name}", magnitude.element)

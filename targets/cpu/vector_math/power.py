@@ -74,6 +74,35 @@ def pow32(b: Builder, x: Value, y: Value) -> Value:
     return _signed(b, x, y, exp(b, y * log(b, b.abs(x))))
 
 
+def has_short_power(exponent: float, dtype: str) -> bool:
+    """Whether products and a square root are as accurate as exp(y log|x|), and shorter.
+
+    Of f64 only where one operation rounds: 1/x and the square root.
+    """
+    if dtype == "f64":
+        return exponent in (-1.0, 0.5)
+    return exponent != 0 and abs(exponent) <= 64 and (2 * exponent).is_integer()
+
+
+def short_power(b: Builder, x: Value, exponent: float) -> Value:
+    """x^y for a whole y, or a whole number and a half; of f32 numbers in f64, where products do not round visibly.
+
+    The root of -0 is +0 here and that of -inf is inf, as C's pow has it.
+    """
+    whole, half = divmod(abs(exponent), 1)
+    if half:
+        x = b.select(b.compare("oeq", x, -_INFINITY), _INFINITY, x + 0.0)
+    factors = [b.sqrt(x)] if half else []
+    square = x
+    for bit in reversed(f"{int(whole):b}"):
+        factors += [square] if bit == "1" else []
+        square = square * square
+    result = factors[0]
+    for factor in factors[1:]:
+        result = result * factor
+    return 1.0 / result if exponent < 0 else result
+
+
 def _signed(b: Builder, x: Value, y: Value, result: Value) -> Value:
     """|x|^y becomes x^y: C's rules for negative x, and for bases and exponents where exp(y log|x|) is NaN."""
     half = y * 0.5

@@ -36,3 +36,23 @@ func.func private @add(%x: tensor<5x37xf32>, %y: tensor<f32>) -> (tensor<5x37xf3
   } -> tensor<5x37xf32>, tensor<5x37xi1>
   func.return %r#0, %r#1 : tensor<5x37xf32>, tensor<5x37xi1>
 }
+
+// A whole exponent that is known takes products: of f32 numbers in f64, which rounds once as it becomes f32 again.
+// CHECK-LABEL: func.func @cube(
+// CHECK: call @pow_6_halves_16xf32
+// CHECK-LABEL: func.func private @pow_6_halves_16xf32(
+// CHECK: %[[WIDE:.*]] = arith.extf
+// CHECK-NEXT: %[[SQUARE:.*]] = arith.mulf %[[WIDE]], %[[WIDE]] : vector<16xf64>
+// CHECK: arith.mulf %[[WIDE]], %[[SQUARE]] : vector<16xf64>
+// CHECK-NEXT: arith.truncf
+func.func private @cube(%x: tensor<64xf32>) -> tensor<64xf32> attributes {cellc.kind = "elementwise"} {
+  %e = tensor.empty() : tensor<64xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>],
+      iterator_types = ["parallel"]} ins(%x : tensor<64xf32>) outs(%e : tensor<64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %three = arith.constant 3.0 : f32
+    %s = math.powf %a, %three : f32
+    linalg.yield %s : f32
+  } -> tensor<64xf32>
+  func.return %r : tensor<64xf32>
+}

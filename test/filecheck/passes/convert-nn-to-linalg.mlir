@@ -42,6 +42,18 @@ func.func @matmul(%a : tensor<2x3xf16>, %b : tensor<4x3xf16>) -> tensor<2x4xf16>
   func.return %0 : tensor<2x4xf16>
 }
 
+// Sums of one term are elementwise.
+// CHECK-LABEL: func.func @outer_product
+func.func @outer_product(%a : tensor<5x1x2xf32>, %b : tensor<5x1x4xf32>) -> tensor<5x2x4xf32> {
+  // CHECK-NOT: linalg.fill
+  // CHECK:     linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1)>, affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]}
+  // CHECK:       arith.mulf {{.*}} : f32
+  // CHECK-NOT:   arith.addf
+  // CHECK:     } -> tensor<5x2x4xf32>
+  %0 = nn.matmul %a, %b {transpose_lhs = true, transpose_rhs = false} : (tensor<5x1x2xf32>, tensor<5x1x4xf32>) -> tensor<5x2x4xf32>
+  func.return %0 : tensor<5x2x4xf32>
+}
+
 // Reduced loops come last; kept dims are put back for free.
 // CHECK-LABEL: func.func @reduce
 func.func @reduce(%x : tensor<2x3xf32>) -> tensor<1x3xf32> {

@@ -119,3 +119,19 @@ func.func @main(%x: tensor<3xf32>, %s: tensor<3xf32>) -> tensor<3xf32> {
   %d = nn.gradient %1, %s, %x : (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
   func.return %d : tensor<3xf32>
 }
+
+// -----
+
+// A constant exponent less one is a constant, of which a short power can be made.
+
+func.func @main(%x: tensor<3xf32>, %s: tensor<3xf32>) -> tensor<3xf32> {
+  // CHECK: %[[Y:.*]] = nn.full {{.*}}value = 3.0
+  // CHECK: %[[ONE_LESS:.*]] = nn.full {{.*}}value = 2.0
+  // CHECK-NOT: nn.select
+  // CHECK: %[[P:.*]] = nn.pow %x, %[[ONE_LESS]]
+  // CHECK: nn.mul %[[Y]], %[[P]]
+  %y = nn.full {shape = [3], dtype = f32, value = 3.0} : () -> tensor<3xf32>
+  %0 = nn.pow %x, %y : (tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  %dx = nn.gradient %0, %s, %x : (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<3xf32>
+  func.return %dx : tensor<3xf32>
+}

@@ -372,3 +372,66 @@ func.func @main(%x: tensor<2x4x9xf32>, %w: tensor<5x4x1x3xf32>) -> tensor<2x5x1x
   } -> tensor<2x5x1x7xf32>
   return %r : tensor<2x5x1x7xf32>
 }
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#col = affine_map<(d0, d1) -> (d1)>
+#swap = affine_map<(d0, d1) -> (d1, d0)>
+
+// Columns are read in the table itself: the transpose that would make rows of them is not needed.
+
+// CHECK-LABEL: func.func @main
+// CHECK-NOT:  outs(%{{.*}} : tensor<90x8xf32>)
+// CHECK:      linalg.generic {{.*}} ins(%at : tensor<50xi32>) outs(%{{.*}} : tensor<8x50xf32>)
+// CHECK:        %[[COLUMN:.*]] = arith.index_cast
+// CHECK:        %[[ROW:.*]] = linalg.index 0
+// CHECK:        tensor.extract %x[%[[ROW]], %[[COLUMN]]] : tensor<8x90xf32>
+func.func @main(%x: tensor<8x90xf32>, %at: tensor<50xi32>) -> tensor<8x50xf32> {
+  %e = tensor.empty() : tensor<90x8xf32>
+  %t = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<8x90xf32>) outs(%e : tensor<90x8xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    linalg.yield %v : f32
+  } -> tensor<90x8xf32>
+  %f = tensor.empty() : tensor<8x50xf32>
+  %r = linalg.generic {indexing_maps = [#col, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%at : tensor<50xi32>) outs(%f : tensor<8x50xf32>) {
+  ^bb0(%i: i32, %o: f32):
+    %column = arith.index_cast %i : i32 to index
+    %row = linalg.index 0 : index
+    %v = tensor.extract %t[%column, %row] : tensor<90x8xf32>
+    linalg.yield %v : f32
+  } -> tensor<8x50xf32>
+  func.return %r : tensor<8x50xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+#swap = affine_map<(d0, d1) -> (d1, d0)>
+
+// Elements side by side that lie a row of the table apart, and more of them than it has: rows are made first.
+
+// CHECK-LABEL: func.func @main
+// CHECK:      ins(%x : tensor<8x90xf32>) outs(%{{.*}} : tensor<90x8xf32>)
+// CHECK:        tensor.extract %{{.*}}[%{{.*}}, %{{.*}}] : tensor<90x8xf32>
+func.func @main(%x: tensor<8x90xf32>, %at: tensor<500xi32>) -> tensor<500x8xf32> {
+  %e = tensor.empty() : tensor<90x8xf32>
+  %t = linalg.generic {indexing_maps = [#swap, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<8x90xf32>) outs(%e : tensor<90x8xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    linalg.yield %v : f32
+  } -> tensor<90x8xf32>
+  %f = tensor.empty() : tensor<500x8xf32>
+  %r = linalg.generic {indexing_maps = [#row, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%at : tensor<500xi32>) outs(%f : tensor<500x8xf32>) {
+  ^bb0(%i: i32, %o: f32):
+    %row = arith.index_cast %i : i32 to index
+    %column = linalg.index 1 : index
+    %v = tensor.extract %t[%row, %column] : tensor<90x8xf32>
+    linalg.yield %v : f32
+  } -> tensor<500x8xf32>
+  func.return %r : tensor<500x8xf32>
+}

@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 
 from cellc.targets.cpu.level import LEVELS, native_level
-from support.cpu_kernels import Operand, assembly, compile_text, empty, filled, generic, kernel
+from cellc.targets.cpu.target import CpuTarget
+from support.cpu_kernels import Operand, assembly, compile_text, empty, filled, generic, kernel, parse_kernel
 
 ADD = "%s = arith.addf %o0, %i0 : f32\nlinalg.yield %s : f32"
 LEVEL_NAMES = [name for name in LEVELS if name in ("v2", "v3", native_level().name)]
 
 
-def reduction(shape: tuple[int, ...], loops: str, body: str = ADD, initial: str = "0.0") -> str:
+def reduction(shape: tuple[int, ...], loops: str, body: str = ADD, initial: str = "0.0", dtype: str = "f32") -> str:
     """x reduced over the loops marked r."""
     kept = [i for i, letter in enumerate(loops) if letter == "p"]
     result = [shape[i] for i in kept]
-    source = Operand("%x", shape, "f32", ", ".join(f"d{i}" for i in range(len(shape))))
-    target = Operand("%f", result, "f32", ", ".join(f"d{i}" for i in kept))
-    ops = [filled("%f", result, "f32", initial), generic("%r", loops, [source], [target], body)]
-    return kernel("reduction", [("%x", shape, "f32")], ops, [("%r", result, "f32")], 0)
+    source = Operand("%x", shape, dtype, ", ".join(f"d{i}" for i in range(len(shape))))
+    target = Operand("%f", result, dtype, ", ".join(f"d{i}" for i in kept))
+    ops = [filled("%f", result, dtype, initial), generic("%r", loops, [source], [target], body)]
+    return kernel("reduction", [("%x", shape, dtype)], ops, [("%r", result, dtype)], 0)
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
@@ -45,6 +46,24 @@ def test_other_reductions(op: str, initial: str, reference: object) -> None:
     body = f"%s = {op} %o0, %i0 : f32\nlinalg.yield %s : f32"
     result = compile_text(reduction(x.shape, "pr", body, initial))(x)[0]
     np.testing.assert_allclose(result, reference(x, axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("level", LEVEL_NAMES)
+@pytest.mark.parametrize("length", [1, 3, 10, 77, 1000])
+@pytest.mark.parametrize(("op", "initial", "reference"), [
+    ("arith.maxui", "0", np.max), ("arith.minui", "-1", np.min), ("arith.maxsi", "-128", np.max),
+    ("arith.minsi", "127", np.min),
+])  # fmt: skip
+def test_extremes_of_bytes(op: str, initial: str, reference: object, length: int, level: str) -> None:
+    """Lanes run along long rows, signed or not: no byte is gathered."""
+    dtype = np.uint8 if op.endswith("ui") else np.int8
+    x = np.random.default_rng(0).integers(0, 256, (9, length), np.uint8).view(dtype)
+    x[-1] = np.iinfo(dtype).min if reference is np.max else np.iinfo(dtype).max
+    text = reduction(x.shape, "pr", f"%s = {op} %o0, %i0 : i8\nlinalg.yield %s : i8", initial, "i8")
+    (result,) = compile_text(text, LEVELS[level])(x.view(np.int8))
+    np.testing.assert_array_equal(result.view(dtype), reference(x, axis=1))
+    if length == 1000:
+        assert "vector.gather" not in CpuTarget(LEVELS[level]).emit_kernel(parse_kernel(text)).text
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)

@@ -61,6 +61,17 @@ def test_another_size_is_other_memory() -> None:
     assert pool.lend(100)[1] == address
 
 
+def test_what_was_freed_last_is_lent_first() -> None:
+    """The caches hold it."""
+    pool = BufferPool(1000)
+    buffers = [pool.lend(100) for _ in range(3)]
+    addresses = [address for _, address in buffers]
+    while buffers:
+        buffers.pop(0)
+    again = [pool.lend(100) for _ in range(3)]
+    assert [address for _, address in again] == addresses[::-1]
+
+
 def test_what_has_waited_longest_is_freed() -> None:
     pool = BufferPool(250)
     buffers = [pool.lend(100) for _ in range(3)]

@@ -179,6 +179,35 @@ def test_power_of_special_arguments(dtype: str):
         np.testing.assert_array_equal(np.signbit(actual)[signed], np.signbit(expected.astype(x.dtype))[signed])
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("exponent", [-64.0, -3.0, -2.5, -1.0, -0.5, 0.5, 1.5, 3.0, 4.0, 7.5, 31.0, 64.0])
+def test_constant_exponents(dtype: str, exponent: float):
+    """As accurate as other powers, and C's rules for special bases."""
+    function = vector_math.call_power(exponent, LANES[dtype], dtype)
+    if function is None:
+        assert dtype == "f64"
+        assert exponent not in (-1.0, 0.5)
+        return
+    compiled = jit(elementwise_text(function, 1, COUNT, LANES[dtype], dtype))
+    info = np.finfo(DTYPES[dtype])
+    special = np.array([0, 1, 0.5, np.inf, 1e30, 1e-30, info.tiny, info.max], DTYPES[dtype])
+    rng = np.random.default_rng(3)
+    ordinary = np.exp(rng.uniform(-1, 1, COUNT // 2) * min(80 / abs(exponent), 40)) * rng.choice([-1, 1], COUNT // 2)
+    x = np.resize(np.concatenate([special, -special, [np.nan], ordinary]).astype(DTYPES[dtype]), COUNT)
+    actual = np.empty_like(x)
+    compiled(x, actual)
+    with np.errstate(all="ignore"):
+        expected = np.power(x.astype(np.longdouble), np.longdouble(exponent))
+        assert errors(actual, expected).max() <= 0.501
+        signed = ~np.isnan(actual)
+        np.testing.assert_array_equal(np.signbit(actual)[signed], np.signbit(expected.astype(x.dtype))[signed])
+
+
+@pytest.mark.parametrize("exponent", [0.0, 1 / 3, 65.0, 2.25, np.inf, np.nan])
+def test_other_exponents_have_no_function(exponent: float):
+    assert vector_math.call_power(exponent, 16, "f32") is None
+
+
 @pytest.mark.parametrize("lanes", [1, 2, 4, 8, 32])
 def test_results_do_not_depend_on_the_lanes(lanes: int):
     x = samples(-200, 200, "f32")
