@@ -21,7 +21,7 @@ def cut(text: str, level: str) -> tuple[Tiling, Blocking]:
 
 
 @pytest.mark.parametrize("level", LEVEL_NAMES)
-@pytest.mark.parametrize("size", [(1570, 144, 24), (300, 200, 16), (999, 61, 48)])
+@pytest.mark.parametrize("size", [(1570, 144, 24), (300, 200, 16), (999, 61, 48), (1030, 1990, 16), (301, 1001, 7)])
 def test_few_steps_are_cut_by_rows(size: tuple[int, int, int], level: str) -> None:
     """Storing takes longer than multiplying: a block stores whole rows."""
     matmul = Matmul(*size, epilogue=True)
@@ -35,6 +35,15 @@ def test_few_steps_are_cut_by_rows(size: tuple[int, int, int], level: str) -> No
     result = compile_text(matmul.text(), LEVELS[level])(a, b, bias)[0]
     bound = (matmul.k + 2) * np.finfo(np.float32).eps * (matmul.magnitude(a, b) + 50)
     assert (np.abs(result - matmul.expected(a, b, bias)) <= bound).all()
+
+
+@pytest.mark.parametrize(("steps", "packed"), [(16, False), (24, False), (25, True), (64, True)])
+def test_fewer_steps_read_columns_where_they_lie(steps: int, packed: bool) -> None:
+    """A copy for each block would take as long as the few rows that then use it."""
+    _, blocking = cut(Matmul(1024, 250, steps).text(), "v4")
+    assert blocking.packed == packed
+    _, turned = cut(Matmul(1024, 250, steps, transpose_rhs=True).text(), "v4")
+    assert turned.packed
 
 
 def test_many_steps_share_the_packing_of_a_panel() -> None:
