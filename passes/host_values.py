@@ -22,6 +22,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Operation, SSAValue
 
 from cellc.dialects.linalg_ext import AfterOp
+from cellc.passes.in_place_pairs import in_place_pairs
 from cellc.passes.linalg_analysis import Reshape
 
 
@@ -97,8 +98,7 @@ class HostFunction:
     def in_place(self, command: int) -> list[tuple[int, int]]:
         """(result, argument) pairs of the command's kernel that may share memory."""
         kernel = self.kernels[self.calls[command].callee.root_reference.data]
-        pairs = kernel.attributes.get("cellc.in_place")
-        return [(p.data[0].value.data, p.data[1].value.data) for p in pairs] if pairs is not None else []  # pyright: ignore
+        return in_place_pairs(kernel)
 
     def argument_attribute(self, index: int, name: str) -> object:
         """The plain value of `cellc.<name>` of an argument, None if absent."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import prod
+from typing import TypeGuard
 
 from xdsl.dialects import arith, func, linalg, tensor
 from xdsl.dialects.builtin import AffineMapAttr, DenseIntOrFPElementsAttr, TensorType
 from xdsl.dialects.linalg.attrs import IteratorType, IteratorTypeAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
-from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
 Reshape = tensor.CollapseShapeOp | tensor.ExpandShapeOp
@@ -127,6 +128,12 @@ def shape_of(value: SSAValue) -> tuple[int, ...]:
     return tuple(value.type.get_shape()) if isinstance(value.type, TensorType) else ()
 
 
+def element_of(value: SSAValue) -> Attribute:
+    """The type of a tensor's elements."""
+    assert isinstance(value.type, TensorType)
+    return value.type.element_type
+
+
 def behind_reshapes(value: SSAValue) -> SSAValue:
     """The value whose elements these are, in another shape or not."""
     while isinstance(value.owner, Reshape):
@@ -144,7 +151,7 @@ def size_of(value: SSAValue) -> int:
     return prod(shape_of(value))
 
 
-def is_contraction(op: Operation | Block | None) -> bool:
+def is_contraction(op: Operation | Block | None) -> TypeGuard[GenericOp]:
     """Whether the generic is a sum of products of two tensors that are indexed by different loops.
 
     A sum of products over equal indices (a dot product per row) is a reduction:

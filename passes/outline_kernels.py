@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import FunctionType, IntegerAttr, StringAttr, i64
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from cellc.dialects.linalg_ext import CollectiveStartOp, CollectiveWaitOp, CumsumOp
 from cellc.passes.cluster_graph import Cluster, is_material
+from cellc.passes.in_place_pairs import set_in_place_pairs
 from cellc.passes.linalg_analysis import (
     bare_dim,
     captured_values,
@@ -48,8 +49,7 @@ def outline(cluster: Cluster, name: str, arguments: Sequence[SSAValue], results:
         kernel.attributes["cellc.outer"] = IntegerAttr(cluster.outer, i64)
     shared = cluster.outer if cluster.kind == "reduction" else None
     pairs = in_place(cluster.ops, results, arguments, shared)
-    if pairs:
-        kernel.attributes["cellc.in_place"] = ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in p]) for p in pairs])
+    set_in_place_pairs(kernel, pairs)
     _strip_names(kernel)
     return kernel
 

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import Float32Type, Float64Type, TensorType
 from xdsl.dialects.linalg.attrs import IteratorType
-from xdsl.dialects.linalg.ops import GenericOp, YieldOp
+from xdsl.dialects.linalg.ops import FillOp, GenericOp, YieldOp
 from xdsl.ir import Block
 from xdsl.ir.affine import AffineMap
 
 from cellc.passes.generic_rewrites import Parts, insert_before, replace_generic
 from cellc.passes.linalg_analysis import (
     bare_dim,
+    captured_values,
+    element_of,
     input_maps,
     is_data_movement,
     is_widening,
     loop_extents,
+    output_maps,
     parallel_count,
-    shape_of,
+    reduction_loops,
 )
-from cellc.passes.move_reshapes import reshape
 from cellc.passes.rewriting import set_location
-from cellc.passes.split_reductions import filled_like_start
+from cellc.passes.split_reductions import filled_like_start, is_zero, split_axis
+
+
+def is_sum_of_products(op: GenericOp) -> bool:
+    """Whether a contraction sums floats from zero over its last loops, and the first ones index results in order."""
+    extents, outer, start = loop_extents(op), parallel_count(op), op.outputs[0].owner
+    if not isinstance(element_of(op.results[0]), Float32Type | Float64Type) or captured_values(op):
+        return False
+    in_order = output_maps(op)[0] == AffineMap(len(extents), 0, AffineMap.identity(len(extents)).results[:outer])
+    last = reduction_loops(op) == list(range(outer, len(extents)))
+    return in_order and last and isinstance(start, FillOp) and is_zero(start.inputs[0])
 
 
 def sum_of_parts(op: GenericOp, loop: int, place: int) -> GenericOp:
@@ -30,7 +42,7 @@ def sum_of_parts(op: GenericOp, loop: int, place: int) -> GenericOp:
     The results are indexed by the parallel loops in order.
     """
     parts, loops, outer = Parts.of(op), len(op.iterator_types), parallel_count(op)
-    element = op.results[0].type.element_type  # pyright: ignore[reportAttributeAccessIssue]
+    element = element_of(op.results[0])
     extents = loop_extents(op)
     order = [d for d in range(loops) if d != loop]
     order.insert(place, loop)
@@ -79,11 +91,8 @@ def cut_loop(op: GenericOp, loop: int, part: int) -> GenericOp:
     cut = AffineMap(loops + 1, 0, (*dims[:loop], dims[loop] * part + dims[loop + 1], *dims[loop + 2 :]))
     parts.input_maps = [map_.compose(cut) for map_ in parts.input_maps]
     parts.output_maps = [map_.compose(cut) for map_ in parts.output_maps]
-    value, shape, results = parts.inputs[number], shape_of(parts.inputs[number]), parts.input_maps[number].results
-    groups = [[i + (i > axis)] if i != axis else [i, i + 1] for i in range(len(shape))]
-    parts.inputs[number] = reshape(
-        value, [*shape[:axis], shape[axis] // part, part, *shape[axis + 1 :]], groups, op, op
-    )
+    results, pieces = parts.input_maps[number].results, loop_extents(op)[loop] // part
+    parts.inputs[number] = split_axis(parts.inputs[number], axis, pieces, op)
     parts.input_maps[number] = AffineMap(
         loops + 1, 0, (*results[:axis], dims[loop], dims[loop + 1], *results[axis + 1 :])
     )

@@ -11,24 +11,20 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import Float32Type, Float64Type, ModuleOp
-from xdsl.dialects.linalg.ops import FillOp, GenericOp
-from xdsl.ir.affine import AffineMap
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.passes import ModulePass
 
 from cellc.passes.hoist_constants import constant_values
 from cellc.passes.linalg_analysis import (
-    captured_values,
     input_maps,
     is_contraction,
     loop_extents,
     main_function,
-    output_maps,
     parallel_count,
     reduction_loops,
 )
-from cellc.passes.partial_results import axis_of, cut_loop, sum_of_parts
-from cellc.passes.split_reductions import is_zero
+from cellc.passes.partial_results import axis_of, cut_loop, is_sum_of_products, sum_of_parts
 
 # More results, and more than twice as many as a sum has steps, fill blocks of their own. Sums of all parts stay in the
 # level 2 cache.
@@ -48,7 +44,6 @@ class SplitKPass(ModulePass):
         function = main_function(op)
         kept = constant_values(function)
         for generic in [found for found in function.body.block.ops if is_contraction(found)]:
-            assert isinstance(generic, GenericOp)
             if not kept.isdisjoint(generic.inputs):
                 continue  # parameters that no run changes are packed once
             loop = _loop(generic)
@@ -58,20 +53,14 @@ class SplitKPass(ModulePass):
 
 def _loop(op: GenericOp) -> int | None:
     """The outermost reduction loop of a sum from zero with more than one iteration, where cutting it suits."""
-    start, loops, extents = op.outputs[0].owner, reduction_loops(op), loop_extents(op)
-    if not isinstance(op.results[0].type.element_type, Float32Type | Float64Type):  # pyright: ignore[reportAttributeAccessIssue]
+    if not is_sum_of_products(op):
         return None
-    if not isinstance(start, FillOp) or not is_zero(start.inputs[0]) or captured_values(op):
-        return None
-    outer, (left, right) = parallel_count(op), (map_.used_dims() for map_ in input_maps(op))
+    extents, outer, (left, right) = loop_extents(op), parallel_count(op), (map_.used_dims() for map_ in input_maps(op))
     if any(loop < outer for loop in left & right):
         return None  # products in batches, as of attention, become part of other kernels
     if any(prod(extents[loop] for loop in used if loop < outer) < _FEWEST_ROWS for used in (left, right)):
         return None  # the other factor is read once, as one stream
-    in_order = output_maps(op)[0] == AffineMap(len(extents), 0, AffineMap.identity(len(extents)).results[:outer])
-    if loops != list(range(outer, len(extents))) or not in_order:
-        return None
-    return next((loop for loop in loops if extents[loop] > 1), None)
+    return next((loop for loop in reduction_loops(op) if extents[loop] > 1), None)
 
 
 def _parts(op: GenericOp, loop: int) -> int:

@@ -17,6 +17,7 @@ from cellc.passes.generic_rewrites import Parts, empty_like, insert_before, repl
 from cellc.passes.linalg_analysis import (
     bare_dim,
     captured_values,
+    element_of,
     input_maps,
     is_reduction,
     iterations,
@@ -77,14 +78,14 @@ def is_zero(value: SSAValue) -> bool:
 
 def _split(op: GenericOp, pieces: int, combiner: Operation) -> None:
     """A reduction to `pieces` partial results, and one of those in place of the op."""
-    element = op.results[0].type.element_type  # pyright: ignore[reportAttributeAccessIssue]
+    element = element_of(op.results[0])
     parts, loops = Parts.of(op), len(op.iterator_types)
     inner = AffineMap(loops + 1, 0, tuple(AffineExpr.dimension(loop + 1) for loop in range(loops)))
     for number, map_ in enumerate(parts.input_maps):
         at = next((i for i, result in enumerate(map_.results) if bare_dim(result) == 0), None)
         results = map_.compose(inner).results
         if at is not None:
-            parts.inputs[number] = _split_axis(parts.inputs[number], at, pieces, op)
+            parts.inputs[number] = split_axis(parts.inputs[number], at, pieces, op)
             results = (*results[:at], AffineExpr.dimension(0), *results[at:])
         parts.input_maps[number] = AffineMap(loops + 1, 0, results)
     parts.outputs = [filled_like_start(op, TensorType(element, [pieces]))]
@@ -95,7 +96,8 @@ def _split(op: GenericOp, pieces: int, combiner: Operation) -> None:
     replace_generic(op, _of_partial(op, partial.results[0], combiner))
 
 
-def _split_axis(value: SSAValue, axis: int, pieces: int, op: Operation) -> SSAValue:
+def split_axis(value: SSAValue, axis: int, pieces: int, op: Operation) -> SSAValue:
+    """A view of the tensor with an axis as two, of `pieces` equal parts, in front of `op`."""
     shape = shape_of(value)
     groups = [[i + (i > axis)] if i != axis else [i, i + 1] for i in range(len(shape))]
     return reshape(value, [*shape[:axis], pieces, shape[axis] // pieces, *shape[axis + 1 :]], groups, op, op)
@@ -113,7 +115,7 @@ def filled_like_start(op: GenericOp, type_: TensorType) -> SSAValue:
 
 def _of_partial(op: GenericOp, partial: SSAValue, combiner: Operation) -> Parts:
     """The reduction of partial results with the op's own start and combiner."""
-    element = op.results[0].type.element_type  # pyright: ignore[reportAttributeAccessIssue]
+    element = element_of(op.results[0])
     body = Block(arg_types=[element, element])
     joined = combiner.clone({combiner.operands[0]: body.args[1], combiner.operands[1]: body.args[0]})
     body.add_ops([joined, YieldOp(joined.results[0])])

@@ -12,23 +12,20 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import Float32Type, Float64Type, ModuleOp
-from xdsl.dialects.linalg.ops import FillOp, GenericOp
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir.affine import AffineMap
 from xdsl.passes import ModulePass
 
 from cellc.passes.linalg_analysis import (
-    captured_values,
     input_maps,
     is_contraction,
     iterations,
     loop_extents,
-    output_maps,
     parallel_count,
     reduction_loops,
 )
-from cellc.passes.partial_results import axis_of, cut_loop, sum_of_parts
-from cellc.passes.split_reductions import is_zero
+from cellc.passes.partial_results import axis_of, cut_loop, is_sum_of_products, sum_of_parts
 
 # Uses of an element of either factor for which turning it does not pay, and of both; how much of 16 lanes places fill.
 _FEW_USES, _FEW_OF_BOTH, _LANES, _FULL = 32, 16, 16, 0.75
@@ -49,21 +46,15 @@ class SumInLanesPass(ModulePass):
 
 
 def _pays(op: GenericOp) -> bool:
-    extents, reduced, outer = loop_extents(op), reduction_loops(op), parallel_count(op)
-    if not isinstance(op.results[0].type.element_type, Float32Type | Float64Type):  # pyright: ignore[reportAttributeAccessIssue]
-        return False
-    if len(reduced) < 2 or captured_values(op) or reduced[0] != outer:
+    extents, outer = loop_extents(op), parallel_count(op)
+    if len(reduction_loops(op)) < 2 or not is_sum_of_products(op):
         return False
     places, results = extents[-1], prod(extents[:outer])
     filled = places / (-(-places // _LANES) * _LANES)
     steps = iterations(op) // max(1, results * places)
     if filled < _FULL or steps < _MANY_STEPS or results * _part(op) > _MOST_PLACES:
         return False
-    start = op.outputs[0].owner
-    along_rows = all(_runs_along_rows(map_) for map_ in input_maps(op)) and output_maps(op)[0] == AffineMap(
-        len(extents), 0, AffineMap.identity(len(extents)).results[:outer]
-    )
-    return along_rows and isinstance(start, FillOp) and is_zero(start.inputs[0]) and _few_uses(op, extents)
+    return all(_runs_along_rows(map_) for map_ in input_maps(op)) and _few_uses(op, extents)
 
 
 def _part(op: GenericOp) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, StringAttr, TensorType, i1, i64
+from xdsl.dialects.builtin import FunctionType, IntegerAttr, StringAttr, TensorType, i1
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.dialects.tensor import EmptyOp
 from xdsl.ir import Attribute, Block, Region, SSAValue
@@ -16,6 +16,7 @@ from cellc.passes.dropout_form import split_keep
 from cellc.passes.element_places import numbers_at_places
 from cellc.passes.generic_fusion import fused_parts
 from cellc.passes.generic_rewrites import erase, replace_generic
+from cellc.passes.in_place_pairs import set_in_place_pairs
 from cellc.passes.kernel_form import verify_kernel_form
 from cellc.passes.linalg_analysis import input_maps, is_all_parallel, is_contraction, shape_of
 from cellc.passes.outline_kernels import in_place
@@ -119,8 +120,7 @@ def attention_kernel(
     divide_last(_generics_in(block), outer.value.data)
     kernel = kernel_of(block, "attention", outer, calls, name)
     pairs = in_place(generics_of(kernel), list(end.operands), block.args)
-    if pairs:
-        kernel.attributes["cellc.in_place"] = ArrayAttr([ArrayAttr([IntegerAttr(i, i64) for i in p]) for p in pairs])
+    set_in_place_pairs(kernel, pairs)
     return kernel
 
 

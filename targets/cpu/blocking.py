@@ -88,20 +88,17 @@ def _panels_are_near(product: Product, tiling: Tiling) -> bool:
     makes whole rows of results then, and finds them in its own cache again."""
     nest, lane = product.nest, tiling.lane_dim
     steps, columns = nest.terms, nest.extents[lane]
-    near = steps <= _FEW_STEPS and steps * columns * ITEM_BYTES[product.element] <= _near_bytes(product, tiling)
+    most = 2 * _NEAR_BYTES if _reads_in_place(product, tiling) else _NEAR_BYTES
+    near = steps <= _FEW_STEPS and steps * columns * ITEM_BYTES[product.element] <= most
     one = len(product.shared(tiling.vector_factor, lane)) == len(nest.parallel) - 1 > 0
     return near and one and tiling.dot_dim is None and nest.outputs[0].strides[lane] == 1
 
 
-def _lies_in_panels(product: Product, tiling: Tiling) -> bool:
+def _reads_in_place(product: Product, tiling: Tiling) -> bool:
     """Whether columns lie side by side, and steps are so few that each row of results reads them where they lie."""
     factor = product.factors[tiling.vector_factor]
     stored = factor.panel is not None or factor.is_computed or factor.access.strides[tiling.lane_dim] != 1
     return not stored and product.nest.terms <= _FEWEST_STEPS
-
-
-def _near_bytes(product: Product, tiling: Tiling) -> int:
-    return _NEAR_BYTES << 1 if _lies_in_panels(product, tiling) else _NEAR_BYTES
 
 
 def _by_rows(product: Product, tiling: Tiling, shared: list[int], panels: int, copied: CopiedRows | None) -> Blocking:
@@ -110,7 +107,7 @@ def _by_rows(product: Product, tiling: Tiling, shared: list[int], panels: int, c
     chunks = {d: nest.extents[d] if d in shared else 1 for d in nest.parallel} | {tiling.lane_dim: panels}
     steps = nest.terms
     rows = prod(nest.extents[d] for d in shared)
-    in_place = _lies_in_panels(product, tiling)
+    in_place = _reads_in_place(product, tiling)
     blocks = max(FEW, 2 * rows // FEWEST_ROWS) if pays_to_pack(product, tiling, rows) else rows
     blocks = rows if in_place else min(blocks, _BLOCKS_OF_ROWS)
     most = max(ceil(rows / blocks), BLOCK_STEPS // max(1, steps * nest.extents[tiling.lane_dim]))

@@ -13,6 +13,7 @@ from xdsl.dialects.tensor import ExtractSliceOp
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineExpr, AffineMap
 
+from cellc.passes.in_place_pairs import forget_arguments
 from cellc.passes.linalg_analysis import (
     bare_dims,
     input_maps,
@@ -24,7 +25,6 @@ from cellc.passes.linalg_analysis import (
     shape_of,
 )
 from cellc.passes.rewriting import set_location
-from cellc.targets.cpu.inner_reads import forget_shared_arguments
 from cellc.targets.cpu.kernel_variants import contraction_of, is_read_once, kind_of
 from cellc.targets.cpu.widen_factors import HALF
 
@@ -89,7 +89,7 @@ def reading_taps(kernel: func.FuncOp, number: int, taps: Taps, whole: Sequence[i
     variant.properties["sym_name"] = StringAttr(name)
     types = FunctionType.from_lists([a.type for a in variant.body.block.args], list(kernel.function_type.outputs))
     variant.properties["function_type"] = types
-    forget_shared_arguments(variant, (number,))
+    forget_arguments(variant, (number,))
     return variant
 
 

@@ -16,12 +16,13 @@ from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, ModuleOp, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import FunctionType, IntegerAttr, ModuleOp, StringAttr, TensorType, i64
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.dialects.tensor import InsertSliceOp
 from xdsl.ir import BlockArgument, SSAValue
 from xdsl.passes import ModulePass
 
+from cellc.passes.in_place_pairs import forget_arguments
 from cellc.passes.kernel_form import pads_behind
 from cellc.passes.linalg_analysis import (
     bare_dim,
@@ -118,7 +119,7 @@ def padding(kernel: func.FuncOp, pads: Pads, name: str) -> func.FuncOp | None:
     variant.properties["function_type"] = types
     variant.attributes["cellc.kind"] = StringAttr("reduction")
     variant.attributes["cellc.outer"] = IntegerAttr(outer, i64)
-    _forget_in_place(variant, pads)
+    forget_arguments(variant, pads)
     return variant
 
 
@@ -159,12 +160,3 @@ def _reads_planes(op: GenericOp, arguments: list[BlockArgument], outer: int) -> 
         return False
     reads = [m for value, m in zip(inputs_of(op), input_maps(op), strict=True) if value in arguments]
     return all([bare_dim(result) for result in m.results[:outer]] == list(range(outer)) for m in reads)
-
-
-def _forget_in_place(kernel: func.FuncOp, pads: Pads) -> None:
-    """No result shares the memory of an argument that was padded."""
-    pairs = kernel.attributes.pop("cellc.in_place", ArrayAttr(()))
-    assert isinstance(pairs, ArrayAttr)
-    kept = [pair for pair in pairs if pair.data[1].value.data not in pads]  # pyright: ignore
-    if kept:
-        kernel.attributes["cellc.in_place"] = ArrayAttr(kept)

@@ -16,13 +16,14 @@ from math import inf, prod
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import FunctionType, IntegerAttr, ModuleOp, StringAttr
 from xdsl.dialects.linalg.ops import FillOp, GenericOp
 from xdsl.dialects.tensor import InsertSliceOp
 from xdsl.ir import Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 
 from cellc.passes.generic_rewrites import erase, insert_before, yielding_again
+from cellc.passes.in_place_pairs import in_place_pairs, set_in_place_pairs
 from cellc.passes.kernel_form import pads_behind
 from cellc.passes.linalg_analysis import is_all_parallel, result_index, shape_of
 from cellc.targets.cpu.inner_reads import reading_inner
@@ -113,9 +114,7 @@ class _Fusion:
         call = value.owner
         assert isinstance(call, func.CallOp)
         kernel = self.kernels.called(call)
-        pairs = kernel.attributes.get("cellc.in_place", ArrayAttr(()))
-        assert isinstance(pairs, ArrayAttr)
-        numbers = [pair.data[1].value.data for pair in pairs if pair.data[0].value.data == value.index]  # pyright: ignore
+        numbers = [argument for result, argument in in_place_pairs(kernel) if result == value.index]
         return kind_of(kernel) != "contraction" and any(_ends_at(call.arguments[number], call) for number in numbers)
 
     def _may_be_read_padded(self, pad: func.CallOp) -> bool:
@@ -178,7 +177,7 @@ def padded(kernel: func.FuncOp, result: int, pad: func.FuncOp, name: str, *, sta
         return None
     variant.properties["sym_name"] = StringAttr(name)
     if not stays:
-        _forget_in_place(variant, result)
+        set_in_place_pairs(variant, [pair for pair in in_place_pairs(variant) if pair[0] != result])
     return variant
 
 
@@ -194,12 +193,3 @@ def _return(kernel: func.FuncOp, end: Operation, results: Sequence[SSAValue]) ->
     end.operands = results
     types = FunctionType.from_lists([a.type for a in kernel.body.block.args], [v.type for v in results])
     kernel.properties["function_type"] = types
-
-
-def _forget_in_place(kernel: func.FuncOp, result: int) -> None:
-    """The padded result shares no argument's memory."""
-    pairs = kernel.attributes.pop("cellc.in_place", ArrayAttr(()))
-    assert isinstance(pairs, ArrayAttr)
-    kept = [pair for pair in pairs if pair.data[0].value.data != result]  # pyright: ignore
-    if kept:
-        kernel.attributes["cellc.in_place"] = ArrayAttr(kept)

@@ -16,7 +16,7 @@ from math import ceil, prod
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, IntegerAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.ir import BlockArgument, SSAValue
 from xdsl.passes import ModulePass
@@ -24,10 +24,10 @@ from xdsl.passes import ModulePass
 from cellc.dialects.host import byte_size
 from cellc.passes.generic_rewrites import insert_before
 from cellc.passes.hoist_constants import constant_values
+from cellc.passes.in_place_pairs import in_place_pairs, set_in_place_pairs
 from cellc.passes.kernel_form import is_prologue
 from cellc.passes.linalg_analysis import bare_dims, cost_of, input_maps
 from cellc.targets.cpu.blocking import Blocking, choose_blocking
-from cellc.targets.cpu.inner_reads import forget_shared_arguments
 from cellc.targets.cpu.kernel import KernelWriter
 from cellc.targets.cpu.kernel_variants import (
     ProgramKernels,
@@ -130,25 +130,12 @@ def with_prologue(kernel: func.FuncOp, factor: int, made: func.FuncOp, name: str
         return None
     if bare_dims(input_maps(contraction)[factor]) is None:
         return None
-    forget_shared_arguments(variant, (old.index,))
-    _renumber_shared(variant, old.index)
+    gone, pairs = old.index, in_place_pairs(variant)
+    set_in_place_pairs(variant, [(r, a - (a > gone)) for r, a in pairs if a != gone])
     block.erase_arg(old)
     types = FunctionType.from_lists([a.type for a in block.args], list(kernel.function_type.outputs))
     variant.properties |= {"sym_name": StringAttr(name), "function_type": types}
     return variant
-
-
-def _renumber_shared(kernel: func.FuncOp, gone: int) -> None:
-    """Renumbers the arguments whose memory results may share, as argument `gone` is no longer there."""
-    pairs = kernel.attributes.pop("cellc.in_place", ArrayAttr(()))
-    assert isinstance(pairs, ArrayAttr)
-    kept = list[ArrayAttr]()
-    for pair in pairs:
-        result, argument = pair.data  # pyright: ignore[reportAttributeAccessIssue]
-        before = argument.value.data
-        kept.append(ArrayAttr([result, IntegerAttr(before - (before > gone), argument.type)]))
-    if kept:
-        kernel.attributes["cellc.in_place"] = ArrayAttr(kept)
 
 
 def _pays(kernel: func.FuncOp, factor: int, made: func.FuncOp, level: CpuLevel, *, known: bool) -> bool:

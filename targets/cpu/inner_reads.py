@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, FunctionType, StringAttr, TensorType
+from xdsl.dialects.builtin import FunctionType, StringAttr, TensorType
 from xdsl.dialects.linalg.ops import GenericOp
 from xdsl.dialects.tensor import ExtractSliceOp, InsertSliceOp
 from xdsl.ir import BlockArgument
 
+from cellc.passes.in_place_pairs import forget_arguments
 from cellc.passes.linalg_analysis import bare_dims, input_maps, is_contraction, reduction_loops
 from cellc.passes.rewriting import set_location
 from cellc.targets.cpu.kernel_variants import kind_of
@@ -32,7 +33,7 @@ def reading_inner(kernel: func.FuncOp, numbers: Sequence[int], pad: func.FuncOp,
     variant.properties["sym_name"] = StringAttr(name)
     types = FunctionType.from_lists([a.type for a in block.args], list(kernel.function_type.outputs))
     variant.properties["function_type"] = types
-    forget_shared_arguments(variant, numbers)
+    forget_arguments(variant, numbers)
     return variant
 
 
@@ -65,12 +66,3 @@ def _read_inner(kernel: func.FuncOp, number: int, insert: InsertSliceOp) -> None
     block.insert_op_before(inner, first)
     old.replace_all_uses_with(inner.result)
     block.erase_arg(old)
-
-
-def forget_shared_arguments(kernel: func.FuncOp, numbers: Sequence[int]) -> None:
-    """No result shares the memory of these arguments."""
-    pairs = kernel.attributes.pop("cellc.in_place", ArrayAttr(()))
-    assert isinstance(pairs, ArrayAttr)
-    kept = [pair for pair in pairs if pair.data[1].value.data not in numbers]  # pyright: ignore
-    if kept:
-        kernel.attributes["cellc.in_place"] = ArrayAttr(kept)

@@ -94,7 +94,7 @@ def kind_of(kernel: func.FuncOp) -> str:
 
 def contraction_of(kernel: func.FuncOp) -> GenericOp:
     """The contraction of a kernel of that kind."""
-    return next(op for op in kernel.body.block.ops if is_contraction(op))  # pyright: ignore[reportReturnType]
+    return next(op for op in kernel.body.block.ops if is_contraction(op))
 
 
 def is_read_once(value: SSAValue) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from xdsl.dialects.builtin import StringAttr
 from xdsl.dialects.linalg.ops import GenericOp
 
 from cellc import Tensor, nn, ops
@@ -12,6 +11,7 @@ from cellc.function import Function
 from cellc.lowering import LoweredForCpu, lower_for_cpu
 from cellc.passes.kernel_form import kernels_of
 from cellc.passes.linalg_analysis import loop_extents
+from cellc.targets.cpu.kernel_variants import kind_of
 from cellc.targets.cpu.level import LEVELS, native_level
 from support.convolution_kernels import windows
 from support.program_run import run_program
@@ -84,7 +84,7 @@ def test_how_many_parts(name: str) -> None:
     """The update is made where the parts are added up: two kernels, or one."""
     arrays, parts = operands(CASES[name][0]), CASES[name][1]
     kernels = kernels_of(lowered(arrays, "v3").module)
-    kinds = [kernel.attributes["cellc.kind"].data for kernel in kernels]  # pyright: ignore[reportAttributeAccessIssue]
+    kinds = [kind_of(kernel) for kernel in kernels]
     assert kinds == (["contraction", "reduction"] if parts > 1 else ["contraction"])
     product = next(op for op in kernels[0].walk() if isinstance(op, GenericOp))
     assert parts == 1 or loop_extents(product)[0] == parts
@@ -96,4 +96,4 @@ def test_what_is_packed_once_stays_whole() -> None:
     x = Tensor(np.ones((64, 8192), np.float32))
     graph = Function(net.construct, lambda: "net", "function").trace((x,), {}).graph
     kernels = kernels_of(lower_for_cpu(graph, LEVELS["v3"]).module)
-    assert not any(kernel.attributes["cellc.kind"] == StringAttr("reduction") for kernel in kernels)
+    assert not any(kind_of(kernel) == "reduction" for kernel in kernels)
